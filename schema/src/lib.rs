@@ -1,0 +1,22 @@
+//! What Roomtone talks about: the nouns of the product, the rules that hub, cloud and player share, and nothing else.
+//!
+//! Everything here is a value or a pure function. What is absent on purpose: I/O, async, a database, a clock of
+//! its own and randomness of its own. Time and random bits are arguments, so that the same facts give the same
+//! answer on every machine, in any order of arrival.
+
+pub mod embedding;
+pub mod id;
+pub mod play;
+pub mod player;
+pub mod session;
+pub mod song;
+pub mod time;
+pub mod venue;
+pub mod vote;
+
+pub use embedding::{AXES, Axis, Embedding, EmbeddingError, EmbeddingVersion};
+pub use id::{
+    BootId, DeviceId, FactId, HubId, IdempotencyKey, ListenerId, PickId, PlayId, PlayerId, SessionId, SongId,
+    VenueId, VoteId, ZoneId,
+};
+pub use time::{Clock, ManualClock, SystemClock, UnixMillis};
