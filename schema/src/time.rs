@@ -49,6 +49,7 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic side begins now.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn new() -> Self {
         Self { origin: Instant::now() }
     }
@@ -61,6 +62,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn wall(&self) -> UnixMillis {
         match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
