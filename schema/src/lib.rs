@@ -12,6 +12,7 @@ pub mod session;
 pub mod song;
 pub mod time;
 pub mod venue;
+pub mod view;
 pub mod vote;
 
 pub use embedding::{AXES, Axis, Embedding, EmbeddingError, EmbeddingVersion};

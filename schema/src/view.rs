@@ -1,0 +1,235 @@
+//! What a venue shows of its rooms: values that queries answer with and subscriptions deliver, all of them state.
+//!
+//! Nothing here depends on who is looking; what does (a viewer's own vote, their taste) is asked for separately.
+
+use std::sync::Arc;
+
+use crate::play::Tier;
+use crate::player::{Player, PlayerStatus};
+use crate::song::Song;
+use crate::{AXES, DeviceId, ListenerId, PickId, PlayerId, SessionId, SongId, UnixMillis, ZoneId};
+
+/// The weighted mean of the tastes in a zone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VibeView {
+    /// In the order of `Axis::ALL`, each in [-1, 1].
+    pub axes: [f64; AXES],
+    /// The vibe's length, 0 (split) to 1 (all want the same).
+    pub consensus: f64,
+    /// People checked in.
+    pub active_listeners: u32,
+    /// What the axes come from.
+    pub source: VibeSource,
+    /// When they last changed.
+    pub updated_at: UnixMillis,
+}
+
+/// What a zone's target comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VibeSource {
+    /// The people in the room.
+    Listeners,
+    /// Nobody is there: the zone's profile.
+    Profile,
+    /// Nobody is there and no profile is set: the middle of the catalogue.
+    Catalogue,
+    /// Nothing to go by.
+    None,
+}
+
+/// What a zone hears.
+#[derive(Debug, Clone)]
+pub struct NowPlayingView {
+    /// The decision that it comes from.
+    pub pick: Arc<PickView>,
+    /// Where.
+    pub zone: ZoneId,
+    /// The player that advanced to it.
+    pub player: PlayerId,
+    /// When its first player began.
+    pub started_at: UnixMillis,
+    /// Position in the song at `as_of`, in milliseconds.
+    pub position_ms: u32,
+    /// When this was true.
+    pub as_of: UnixMillis,
+    /// How many people want to skip it.
+    pub skip_votes: u32,
+    /// How many it takes.
+    pub skip_votes_needed: u32,
+    /// Hub, plan or cache.
+    pub tier: Tier,
+}
+
+/// One decision of the recommender, as players and people see it.
+#[derive(Debug, Clone)]
+pub struct PickView {
+    /// Made with the decision.
+    pub id: PickId,
+    /// What to play.
+    pub song: Arc<Song>,
+    /// Overlap with the song before, in milliseconds.
+    pub crossfade_ms: u32,
+    /// What brings the song to the zone's loudness, in dB; limited so that its true peak stays below -1 dBTP.
+    pub gain_db: f32,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+/// A place in the list of what comes next.
+#[derive(Debug, Clone)]
+pub struct Recommendation {
+    /// From 1.
+    pub rank: u32,
+    /// What.
+    pub song: Arc<Song>,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+/// Why a song stands where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Dot of the vibe and the song's direction, -1 to 1.
+    pub similarity: f64,
+    /// What its last play costs it, 0 to 1.
+    pub penalty: f64,
+    /// Similarity less penalty and the other terms.
+    pub score: f64,
+    /// When the zone last heard it.
+    pub last_played_at: Option<UnixMillis>,
+    /// Until when it rests, where it does.
+    pub rests_until: Option<UnixMillis>,
+    /// The reasons worth telling, strongest first; no group reasons below 3 listeners.
+    pub reasons: Vec<Reason>,
+}
+
+/// A reason as a code with its value; pages word them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reason {
+    /// Which.
+    pub code: ReasonCode,
+    /// How much of it; its meaning is the code's.
+    pub value: Option<f64>,
+}
+
+/// Why, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReasonCode {
+    /// Not the nearest: drawn so that the library is explored.
+    Exploring,
+    /// The share of the people here who like it (0 to 1).
+    LikedHere,
+    /// Hours since the zone last heard it; no value: never.
+    LongUnheard,
+    /// Near the zone's profile (similarity).
+    Profile,
+    /// Chosen for whoever has had least (their similarity).
+    TurnOfTheUnheard,
+    /// Like what the room wants (similarity).
+    Vibe,
+}
+
+/// A player as everybody may see it.
+#[derive(Debug, Clone)]
+pub struct PlayerView {
+    /// Its record; `status` is computed from the heartbeat.
+    pub player: Player,
+    /// What its zone hears, where it plays.
+    pub now_playing: Option<Arc<NowPlayingView>>,
+}
+
+/// How the hub stands with the cloud.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SyncStatusView {
+    /// Offline until the hub is enrolled and its cloud answers.
+    pub state: SyncState,
+    /// Facts that the cloud has not acknowledged.
+    pub pending: u64,
+    /// The oldest of them.
+    pub oldest_pending_at: Option<UnixMillis>,
+    /// Songs whose file is here.
+    pub cached_songs: u64,
+    /// Songs of the catalogue.
+    pub total_songs: u64,
+    /// Bytes of the files that are here.
+    pub cached_bytes: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// See [`SyncStatusView`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncState {
+    /// Everything is in the cloud.
+    Synced,
+    /// On its way.
+    Syncing,
+    /// The cloud is out of reach, or the hub was never enrolled.
+    Offline,
+    /// The cloud refuses this hub.
+    Blocked,
+}
+
+/// An order to one player.
+#[derive(Debug, Clone)]
+pub struct PlayerCommand {
+    /// Counts up per player.
+    pub id: u64,
+    /// Which.
+    pub kind: PlayerCommandKind,
+    /// For `Volume`: 0 to 1.
+    pub volume: Option<f32>,
+    /// For `Skip` and `PlanChanged`: what the zone plays now.
+    pub pick: Option<Arc<PickView>>,
+}
+
+/// See [`PlayerCommand`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlayerCommandKind {
+    /// Hold.
+    Pause,
+    /// The look-ahead plan differs from the one you hold.
+    PlanChanged,
+    /// Go on.
+    Resume,
+    /// Leave this song.
+    Skip,
+    /// Stop playing.
+    Stop,
+    /// Change the volume.
+    Volume,
+}
+
+/// What a player says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct PlaybackReport {
+    /// Active, idle, offline.
+    pub status: PlayerStatus,
+    /// The pick it plays or has ended.
+    pub pick: Option<PickId>,
+    /// The song, for players that do not know picks.
+    pub song: Option<SongId>,
+    /// Position in the song, in milliseconds.
+    pub position_ms: Option<u32>,
+    /// Heard so far, from the output's meter.
+    pub heard_ms: Option<u32>,
+    /// Unplanned silence since the last report.
+    pub silence_ms: Option<u32>,
+    /// Hub, plan or cache.
+    pub tier: Option<Tier>,
+    /// How the play ended, where it has.
+    pub ended: Option<crate::play::PlayEnd>,
+}
+
+/// Who asks, once their session token was found good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// The presence.
+    pub session: SessionId,
+    /// Whose votes count.
+    pub listener: ListenerId,
+    /// On which phone.
+    pub device: DeviceId,
+    /// Where they are checked in.
+    pub zone: ZoneId,
+}
