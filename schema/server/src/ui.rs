@@ -43,9 +43,7 @@ const FILES: &[(&str, &[u8])] = files![
 static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
     FILES
         .iter()
-        .map(|&(name, bytes)| {
-            (name, Asset { content_type: content_type(name), bytes, etag: etag(bytes) })
-        })
+        .map(|&(name, bytes)| (name, Asset { content_type: content_type(name), bytes, etag: etag(bytes) }))
         .collect()
 });
 
