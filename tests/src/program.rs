@@ -1,0 +1,242 @@
+//! The built program as a process: found, started, read, stopped.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::workspace;
+
+/// A start in a debug build on a busy machine, with room to spare; the program's own promise is 5 s.
+const START: Duration = Duration::from_secs(30);
+
+/// An orderly stop.
+const STOP: Duration = Duration::from_secs(20);
+
+/// Where the built `roomtone-hub` is: `HUB_UNDER_TEST`, or what `cargo build` makes of this source.
+pub fn hub_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("HUB_UNDER_TEST") {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let out = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "roomtone-hub",
+            "--bin",
+            "roomtone-hub",
+            "--message-format=json",
+        ])
+        .current_dir(workspace::root())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(out.status.success(), "roomtone-hub does not build");
+    String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo names the executable it built")
+}
+
+/// What a command that ran to its end left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// This, or a panic that shows what the command said.
+    #[must_use]
+    pub fn succeeded(self) -> Self {
+        assert!(
+            self.status.success(),
+            "the command failed ({})\n{}\n{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// What it said while failing; panics where it succeeded or crashed.
+    #[must_use]
+    pub fn refused(self) -> String {
+        let words = format!("{}{}", self.stdout, self.stderr);
+        assert!(self.status.code().is_some_and(|code| code != 0), "not refused ({}):\n{words}", self.status);
+        assert!(!words.contains("panicked at"), "it panicked:\n{words}");
+        words
+    }
+}
+
+/// Runs `roomtone-hub` with `args` to its end, with nothing of this shell's configuration.
+pub fn hub<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
+    let out = command().args(args).stdin(Stdio::null()).output().expect("roomtone-hub starts");
+    Finished {
+        status: out.status,
+        stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
+
+fn command() -> Command {
+    let mut command = Command::new(hub_binary());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMTONE_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1").env_remove("RUST_LOG");
+    command
+}
+
+/// A hub that serves, in a process of its own.
+///
+/// Dropped without [`RunningHub::stop`], it is killed, and where the test fails its log is shown.
+#[derive(Debug)]
+pub struct RunningHub {
+    child: Child,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+impl Log {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(self: &Arc<Self>, from: impl Read + Send + 'static) {
+        let log = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                log.lines().push(line);
+                log.grown.notify_all();
+            }
+        });
+    }
+}
+
+impl RunningHub {
+    /// Starts `roomtone-hub` with `args`.
+    pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self::start_with_env(args, [])
+    }
+
+    /// As [`RunningHub::start`], with variables of its own.
+    pub fn start_with_env<S: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let mut child = command()
+            .args(args)
+            .envs(env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("roomtone-hub starts");
+        let log = Arc::new(Log::default());
+        log.follow(child.stdout.take().expect("piped"));
+        log.follow(child.stderr.take().expect("piped"));
+        Self { child, log }
+    }
+
+    /// Waits for a printed line that `find` finds something in.
+    pub fn printed<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let began = Instant::now();
+        let log = Arc::clone(&self.log);
+        let mut lines = log.lines();
+        loop {
+            if let Some(found) = lines.iter().find_map(|line| find(line)) {
+                return found;
+            }
+            let ended = self.child.try_wait().expect("the process can be asked");
+            assert!(
+                ended.is_none(),
+                "the hub ended ({ended:?}) before it printed {what}:\n{}",
+                lines.join("\n")
+            );
+            assert!(began.elapsed() < START, "no {what} within {START:?}:\n{}", lines.join("\n"));
+            let waited = log.grown.wait_timeout(lines, Duration::from_millis(100));
+            lines = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has printed so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines().clone()
+    }
+
+    /// Pulls the plug: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process can be waited for");
+    }
+
+    /// Asks for an orderly stop (SIGTERM) and waits for the end; returns the log.
+    ///
+    /// # Panics
+    /// Where the hub takes too long, fails, or warned of anything that `expected` does not mention.
+    pub fn stop(mut self, expected: &[&str]) -> Vec<String> {
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("a process id");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the process can be signalled");
+        let status = self.wait_until_ended();
+        let log = self.log();
+        assert!(status.success(), "the hub did not stop in order ({status}):\n{}", log.join("\n"));
+        let complaints: Vec<_> = log
+            .iter()
+            .filter(|line| line.contains(" WARN ") || line.contains("ERROR ") || line.contains("panicked at"))
+            .filter(|line| !expected.iter().any(|known| line.contains(known)))
+            .collect();
+        assert!(complaints.is_empty(), "the log is not clean: {complaints:#?}");
+        log
+    }
+
+    fn wait_until_ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                return status;
+            }
+            assert!(began.elapsed() < STOP, "the hub is still running {STOP:?} after SIGTERM");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for RunningHub {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _already_gone = self.child.kill();
+            let _already_waited_for = self.child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the hub's log\n{}\n---", self.log().join("\n"));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A venue: one data folder, and the hub that serves it.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::program::{Finished, RunningHub, hub};
+use crate::{Guest, TestPlayer, TestTerminal, write_tones};
+
+/// A venue of the built program, on a data folder of its own and a port of its own.
+#[derive(Debug)]
+pub struct TestVenue {
+    folder: TempDir,
+    hub: Option<RunningHub>,
+    port: u16,
+    code: String,
+}
+
+impl TestVenue {
+    /// A venue without music, not yet open.
+    pub fn closed() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the venue");
+        Self { folder, hub: None, port: 0, code: String::new() }
+    }
+
+    /// A venue without music, open.
+    pub fn empty() -> Self {
+        Self::closed().open()
+    }
+
+    /// A venue with `n` short songs, open.
+    pub fn with_songs(n: u32) -> Self {
+        let venue = Self::closed();
+        write_tones(&venue.library(), n, 6);
+        venue.import().open()
+    }
+
+    /// Where the hub keeps everything.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where the venue's own recordings lie.
+    pub fn library(&self) -> PathBuf {
+        self.folder.path().join("library")
+    }
+
+    /// Imports the library with the command line.
+    #[must_use]
+    pub fn import(self) -> Self {
+        let _report = self.run("import", [self.library()]).succeeded();
+        self
+    }
+
+    /// Runs `roomtone-hub COMMAND ARGS` on this venue's data.
+    pub fn run<S: AsRef<Path>>(&self, command: &str, args: impl IntoIterator<Item = S>) -> Finished {
+        let mut all = vec![PathBuf::from("--data"), self.data()];
+        all.extend(command.split(' ').map(PathBuf::from));
+        all.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        hub(all)
+    }
+
+    /// Starts the hub and waits until it serves.
+    #[must_use]
+    pub fn open(self) -> Self {
+        self.open_with::<&str>([])
+    }
+
+    /// As [`TestVenue::open`], with more arguments for `serve`.
+    #[must_use]
+    pub fn open_with<S: AsRef<Path>>(mut self, more: impl IntoIterator<Item = S>) -> Self {
+        assert!(self.hub.is_none(), "the venue is open");
+        let mut args: Vec<PathBuf> = vec!["--data".into(), self.data()];
+        args.extend(["serve", "--listen", "127.0.0.1:0"].map(PathBuf::from));
+        args.extend(more.into_iter().map(|arg| arg.as_ref().to_owned()));
+        let mut hub = RunningHub::start(args);
+        (self.port, self.code) = hub.printed("the page's address", page_address);
+        self.hub = Some(hub);
+        self
+    }
+
+    /// Pulls the plug.
+    pub fn power_cut(&mut self) {
+        self.hub.take().expect("the venue is open").kill();
+    }
+
+    /// Stops the hub in order, and asserts a clean log.
+    pub fn close(&mut self) {
+        self.close_apart_from(&[]);
+    }
+
+    /// As [`TestVenue::close`], where the log may mention what is `expected`.
+    pub fn close_apart_from(&mut self, expected: &[&str]) {
+        self.hub.take().expect("the venue is open").stop(expected);
+    }
+
+    /// Closes and opens again.
+    #[must_use]
+    pub fn restart(mut self) -> Self {
+        self.close();
+        self.open()
+    }
+
+    /// `http://127.0.0.1:PORT` and `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The same for a WebSocket.
+    pub fn ws_url(&self, path: &str) -> String {
+        format!("ws://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The port it serves on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What stands on the room's poster.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The hub's process.
+    pub fn hub(&self) -> &RunningHub {
+        self.hub.as_ref().expect("the venue is open")
+    }
+
+    /// Somebody at the door: their phone shows the page, nothing more.
+    pub fn passer_by(&self) -> Guest {
+        Guest::new(self.url(""), self.ws_url(""))
+    }
+
+    /// A guest who came in by the room's code.
+    pub async fn check_in(&self, name: &str) -> Guest {
+        let mut guest = self.passer_by();
+        guest.check_in(&self.code, name).await;
+        guest
+    }
+
+    /// A dumb terminal with a token of its own (the older plan's API).
+    pub fn terminal(&self, name: &str) -> TestTerminal {
+        TestTerminal::new(self.url(""), self.player_token(name))
+    }
+
+    /// A player that claims its songs over GraphQL.
+    pub fn player(&self, name: &str) -> TestPlayer {
+        TestPlayer::new(self.url(""), &self.player_token(name))
+    }
+
+    /// What `roomtone-hub player add NAME` prints: the token is the longest word of it.
+    pub fn player_token(&self, name: &str) -> String {
+        let said = self.run("player add", [name]).succeeded().stdout;
+        let words = said.split(|c: char| c.is_whitespace() || c == '"');
+        words.max_by_key(|word| word.len()).expect("a token is printed").to_owned()
+    }
+
+    /// What `/health` says.
+    pub async fn health(&self) -> serde_json::Value {
+        let answer = reqwest::get(self.url("/health")).await.expect("/health answers");
+        answer.json().await.expect("/health speaks JSON")
+    }
+}
+
+/// The port and the room code in a printed page address.
+fn page_address(line: &str) -> Option<(u16, String)> {
+    let (_, rest) = line.split_once("http://")?;
+    let (host, rest) = rest.split_once('/')?;
+    let (_, port) = host.rsplit_once(':')?;
+    let (_, code) = rest.split_once("#code=")?;
+    let code = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').next()?;
+    Some((port.parse().ok()?, code.to_owned()))
+}
