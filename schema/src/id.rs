@@ -1,4 +1,4 @@
-//! Ids: UUIDv7 newtypes, so that a song can never be passed where a session is meant.
+//! Ids: `UUIDv7` newtypes, so that a song can never be passed where a session is meant.
 //!
 //! An id is made where the thing happens, from the time and random bits that the caller gives; nothing here reads
 //! a clock or an entropy source.
@@ -43,7 +43,7 @@ pub trait Id: Copy + Eq + Ord + fmt::Display + Sized {
     /// Takes a UUID for an id of this type.
     fn from_uuid(uuid: Uuid) -> Self;
 
-    /// Makes a UUIDv7 (RFC 9562, section 5.7) from the time in milliseconds and 80 random bits (74 of them used).
+    /// Makes a `UUIDv7` (RFC 9562, section 5.7) from the time in milliseconds and 80 random bits (74 of them used).
     fn mint(now: UnixMillis, random: [u8; 10]) -> Self {
         Self::from_uuid(
             uuid::Builder::from_unix_timestamp_millis(now.0.max(0).cast_unsigned(), &random).into_uuid(),

@@ -5,13 +5,24 @@
 //! answer on every machine, in any order of arrival.
 
 pub mod embedding;
+pub mod explanation;
+pub mod fairness;
 pub mod id;
+pub mod look_ahead;
+pub mod pick;
 pub mod play;
 pub mod player;
+pub mod rank;
+pub mod rest;
+pub mod room;
+pub mod seed;
 pub mod session;
 pub mod song;
+pub mod taste;
 pub mod time;
+pub mod vector;
 pub mod venue;
+pub mod vibe;
 pub mod view;
 pub mod vote;
 

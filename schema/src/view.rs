@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
+pub use crate::explanation::{Explanation, Reason, ReasonCode};
 use crate::play::Tier;
 use crate::player::{Player, PlayerStatus};
 use crate::song::Song;
+pub use crate::vibe::VibeSource;
 use crate::{AXES, DeviceId, ListenerId, PickId, PlayerId, SessionId, SongId, UnixMillis, ZoneId};
 
 /// The weighted mean of the tastes in a zone.
@@ -22,19 +24,6 @@ pub struct VibeView {
     pub source: VibeSource,
     /// When they last changed.
     pub updated_at: UnixMillis,
-}
-
-/// What a zone's target comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VibeSource {
-    /// The people in the room.
-    Listeners,
-    /// Nobody is there: the zone's profile.
-    Profile,
-    /// Nobody is there and no profile is set: the middle of the catalogue.
-    Catalogue,
-    /// Nothing to go by.
-    None,
 }
 
 /// What a zone hears.
@@ -84,49 +73,6 @@ pub struct Recommendation {
     pub song: Arc<Song>,
     /// Why.
     pub explanation: Explanation,
-}
-
-/// Why a song stands where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    /// Dot of the vibe and the song's direction, -1 to 1.
-    pub similarity: f64,
-    /// What its last play costs it, 0 to 1.
-    pub penalty: f64,
-    /// Similarity less penalty and the other terms.
-    pub score: f64,
-    /// When the zone last heard it.
-    pub last_played_at: Option<UnixMillis>,
-    /// Until when it rests, where it does.
-    pub rests_until: Option<UnixMillis>,
-    /// The reasons worth telling, strongest first; no group reasons below 3 listeners.
-    pub reasons: Vec<Reason>,
-}
-
-/// A reason as a code with its value; pages word them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reason {
-    /// Which.
-    pub code: ReasonCode,
-    /// How much of it; its meaning is the code's.
-    pub value: Option<f64>,
-}
-
-/// Why, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReasonCode {
-    /// Not the nearest: drawn so that the library is explored.
-    Exploring,
-    /// The share of the people here who like it (0 to 1).
-    LikedHere,
-    /// Hours since the zone last heard it; no value: never.
-    LongUnheard,
-    /// Near the zone's profile (similarity).
-    Profile,
-    /// Chosen for whoever has had least (their similarity).
-    TurnOfTheUnheard,
-    /// Like what the room wants (similarity).
-    Vibe,
 }
 
 /// A player as everybody may see it.

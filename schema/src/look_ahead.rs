@@ -1,0 +1,146 @@
+//! The look-ahead plan: the same rule run forward, so that a player without its hub goes on with what would have come.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::id::SongId;
+use crate::pick::{ArtistLog, Pick, PickRules, Scene, pick};
+use crate::rank::{Candidate, Ranked, Ranking, place};
+use crate::room::Room;
+use crate::seed;
+use crate::song::Song;
+use crate::time::UnixMillis;
+use crate::vector::Axes;
+
+/// A plan is long enough when it covers this much music ...
+pub const PLAN_COVERS: Duration = Duration::from_hours(4);
+
+/// ... or holds this many songs, whichever is less ...
+pub const PLAN_AT_MOST: usize = 240;
+
+/// ... but it holds at least this many, where the library does.
+pub const PLAN_AT_LEAST: usize = 20;
+
+/// However long the crossfade, a song moves the plan's time forward by at least this.
+const SHORTEST_STEP: Duration = Duration::from_secs(1);
+
+/// A zone at the moment when its next song is decided: all that the decision depends on but the ranking.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// When the next song would begin.
+    pub now: UnixMillis,
+    /// Who is there.
+    pub room: Room,
+    /// The zone's.
+    pub rules: PickRules,
+    /// Who was heard lately.
+    pub artists: ArtistLog,
+    /// What is heard before.
+    pub current: Option<SongId>,
+    /// Overlap of two songs.
+    pub crossfade: Duration,
+    /// The zone's, made once.
+    pub zone_seed: u64,
+    /// How many picks the zone has made.
+    pub counter: u64,
+}
+
+/// A song of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The decision, as it would be made.
+    pub pick: Pick,
+    /// When it would begin.
+    pub starts_at: UnixMillis,
+}
+
+impl Outlook {
+    /// The next pick; `None` only where nothing is playable.
+    ///
+    /// # Errors
+    /// Where the ranking's engine fails.
+    pub fn next<'s, R: Ranking>(
+        &self,
+        ranking: &R,
+        songs: &impl Fn(SongId) -> Option<&'s Song>,
+    ) -> Result<Option<Pick>, R::Error> {
+        let tastes = self.room.tastes();
+        let scene = Scene {
+            now: self.now,
+            vibe: self.room.target().axes,
+            tastes: &tastes,
+            rules: self.rules,
+            current: self.current.and_then(songs),
+            artists: &self.artists,
+        };
+        pick(ranking, songs, &scene, seed::of_pick(self.zone_seed, self.counter))
+    }
+
+    /// The plan from here: its first song is what [`Outlook::next`] picks.
+    ///
+    /// # Errors
+    /// Where the ranking's engine fails.
+    pub fn plan<'s, R: Ranking>(
+        mut self,
+        ranking: &R,
+        songs: &impl Fn(SongId) -> Option<&'s Song>,
+    ) -> Result<Vec<Planned>, R::Error> {
+        let begins_at = self.now;
+        let mut ahead = Ahead { ranking, played: HashMap::new() };
+        let mut planned = Vec::new();
+        while !is_long_enough(planned.len(), self.now.since(begins_at)) {
+            let Some(pick) = self.next(&ahead, songs)? else { break };
+            let Some(song) = songs(pick.song) else { break };
+            planned.push(Planned { pick, starts_at: self.now });
+            ahead.play(song, self.now);
+            self.play(song);
+        }
+        Ok(planned)
+    }
+
+    /// Counts a song as heard from `now` on, and moves on to its end.
+    fn play(&mut self, song: &Song) {
+        self.room.hear(song.facts.embedding.map(|embedding| embedding.unit()).as_ref());
+        self.artists.hear(song, self.now);
+        self.current = Some(song.id);
+        self.counter += 1;
+        let length = Duration::from_millis(u64::from(song.facts.duration_ms));
+        self.now = self.now + length.saturating_sub(self.crossfade).max(SHORTEST_STEP);
+    }
+}
+
+fn is_long_enough(songs: usize, covered: Duration) -> bool {
+    songs >= PLAN_AT_MOST || (songs >= PLAN_AT_LEAST && covered >= PLAN_COVERS)
+}
+
+/// A ranking as it would be after the plan's songs so far, without touching the one it stands on.
+struct Ahead<'r, R> {
+    ranking: &'r R,
+    played: HashMap<SongId, Candidate>,
+}
+
+impl<R> Ahead<'_, R> {
+    fn play(&mut self, song: &Song, at: UnixMillis) {
+        let candidate =
+            Candidate { song: song.id, embedding: song.facts.embedding, last_played_at: Some(at) };
+        self.played.insert(song.id, candidate);
+    }
+}
+
+impl<R: Ranking> Ranking for Ahead<'_, R> {
+    type Error = R::Error;
+
+    fn window(&self) -> Duration {
+        self.ranking.window()
+    }
+
+    fn top(&self, vibe: &Axes, k: usize, now: UnixMillis) -> Result<Vec<Ranked>, Self::Error> {
+        // So many more that k are left when every song of the plan is taken out.
+        let mut ranked = self.ranking.top(vibe, k + self.played.len(), now)?;
+        ranked.retain(|one| !self.played.contains_key(&one.song));
+        ranked.extend(self.played.values().map(|one| place(vibe, one, now, self.window())));
+        ranked.sort_unstable_by(Ranked::order);
+        ranked.truncate(k);
+        Ok(ranked)
+    }
+}

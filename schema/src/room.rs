@@ -1,0 +1,76 @@
+//! The people in a zone as the rules see them: what they want, how much they count, what they have had.
+
+use serde::{Deserialize, Serialize};
+
+use crate::embedding::AXES;
+use crate::fairness::{self, Debt, Fairness};
+use crate::vector::{Axes, dot};
+use crate::vibe::{Presence, Target, Vibe, target, vibe};
+
+/// One person in the room; all sessions of one device are one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Listener {
+    /// From [`crate::vibe::presence_weight`].
+    pub weight: f64,
+    /// From [`crate::taste::taste`].
+    pub taste: Option<Axes>,
+    /// What they have had since they checked in.
+    pub debt: Debt,
+}
+
+/// Who is in a zone, and what stands in for them when nobody has a say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Room {
+    /// In any order.
+    pub listeners: Vec<Listener>,
+    /// 0 = plain mean, 1 = strict turns.
+    pub fairness: f64,
+    /// What the zone sounds like by itself.
+    pub profile: Option<[f64; AXES]>,
+    /// The middle of the catalogue.
+    pub catalogue: Option<[f64; AXES]>,
+}
+
+impl Room {
+    /// The vibe with everybody's weight as it is: what the room is shown.
+    pub fn vibe(&self) -> Option<Vibe> {
+        vibe(&self.presences(|_| 1.0))
+    }
+
+    /// What the next song is measured against: the vibe with fair weights, or what stands in for it.
+    pub fn target(&self) -> Target {
+        let fair = vibe(&self.presences(|listener| listener.debt.factor(self.fairness)));
+        target(fair.as_ref(), self.profile.as_ref(), self.catalogue.as_ref())
+    }
+
+    /// The tastes of those who count, for the misery guard.
+    pub fn tastes(&self) -> Vec<Axes> {
+        self.listeners.iter().filter(|one| one.weight > 0.0).filter_map(|one| one.taste).collect()
+    }
+
+    /// Lets everybody hear a song; one without a direction changes nothing.
+    pub fn hear(&mut self, song: Option<&Axes>) {
+        let Some(song) = song else { return };
+        let tastes = self.tastes();
+        if tastes.is_empty() {
+            return;
+        }
+        let mean = tastes.iter().map(|taste| dot(taste, song)).sum::<f64>() / tastes.len() as f64;
+        for listener in self.listeners.iter_mut().filter(|one| one.weight > 0.0) {
+            if let Some(taste) = &listener.taste {
+                listener.debt.hear(dot(taste, song), mean);
+            }
+        }
+    }
+
+    /// How the room fares.
+    pub fn fairness_so_far(&self) -> Option<Fairness> {
+        let debts: Vec<Debt> = self.listeners.iter().map(|listener| listener.debt).collect();
+        fairness::summary(&debts)
+    }
+
+    fn presences(&self, factor: impl Fn(&Listener) -> f64) -> Vec<Presence> {
+        let presence = |one: &Listener| Presence { weight: one.weight * factor(one), taste: one.taste };
+        self.listeners.iter().map(presence).collect()
+    }
+}
