@@ -1,1 +1,8 @@
+//! Keeps the house in order: the doors between crates, the shape of files, what may be depended on, and documents that
+//! speak of things that exist. Reads `cargo metadata` and the source; needs no network.
 
+mod dependencies;
+mod documents;
+mod doors;
+mod shape;
+mod source;
