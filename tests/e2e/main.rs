@@ -1,1 +1,11 @@
+//! The product's walkthrough on the built program, seen from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod backup;
+mod demo;
+mod documents;
+mod library;
+mod refusals;
+mod staying;
+mod walkthrough;

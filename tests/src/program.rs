@@ -108,6 +108,7 @@ fn command() -> Command {
 pub struct RunningHub {
     child: Child,
     log: Arc<Log>,
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -138,6 +139,16 @@ impl RunningHub {
         Self::start_with_env(args, [])
     }
 
+    /// As [`RunningHub::start`], where [`RunningHub::printed`] waits this long.
+    pub fn start_with_patience<S: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = S>,
+        patience: Duration,
+    ) -> Self {
+        let mut this = Self::start(args);
+        this.patience = patience;
+        this
+    }
+
     /// As [`RunningHub::start`], with variables of its own.
     pub fn start_with_env<S: AsRef<OsStr>>(
         args: impl IntoIterator<Item = S>,
@@ -154,7 +165,7 @@ impl RunningHub {
         let log = Arc::new(Log::default());
         log.follow(child.stdout.take().expect("piped"));
         log.follow(child.stderr.take().expect("piped"));
-        Self { child, log }
+        Self { child, log, patience: START }
     }
 
     /// Waits for a printed line that `find` finds something in.
@@ -172,7 +183,12 @@ impl RunningHub {
                 "the hub ended ({ended:?}) before it printed {what}:\n{}",
                 lines.join("\n")
             );
-            assert!(began.elapsed() < START, "no {what} within {START:?}:\n{}", lines.join("\n"));
+            assert!(
+                began.elapsed() < self.patience,
+                "no {what} within {:?}:\n{}",
+                self.patience,
+                lines.join("\n")
+            );
             let waited = log.grown.wait_timeout(lines, Duration::from_millis(100));
             lines = waited.unwrap_or_else(PoisonError::into_inner).0;
         }

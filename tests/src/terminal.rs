@@ -77,7 +77,7 @@ impl TestPlayer {
 
     /// Claims the next song with its look-ahead plan.
     pub async fn claim(&self) -> Value {
-        let select = "pick { id sha256 bytes mediaUrl crossfadeMs song { id title durationMs } } plan { song { id title durationMs } }";
+        let select = "pick { id sha256 bytes mediaUrl crossfadeMs explanation { similarity } song { id title durationMs } } plan { song { id title durationMs } }";
         let answer = self.line.mutate("claimNextSong", "ClaimNextSongInput", json!({}), select).await;
         let claim = answer.data()["claimNextSong"].clone();
         assert!(claim["pick"].is_object(), "no song: {claim:#}");

@@ -60,20 +60,26 @@ impl TestVenue {
         hub(all)
     }
 
-    /// Starts the hub and waits until it serves.
+    /// Starts the hub and waits until it serves: on a free port the first time, and there ever after.
     #[must_use]
     pub fn open(self) -> Self {
-        self.open_with::<&str>([])
+        self.open_with_env([])
     }
 
-    /// As [`TestVenue::open`], with more arguments for `serve`.
+    /// As [`TestVenue::open`], with variables for the hub's process.
     #[must_use]
-    pub fn open_with<S: AsRef<Path>>(mut self, more: impl IntoIterator<Item = S>) -> Self {
+    pub fn open_with_env(mut self, env: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         assert!(self.hub.is_none(), "the venue is open");
-        let mut args: Vec<PathBuf> = vec!["--data".into(), self.data()];
-        args.extend(["serve", "--listen", "127.0.0.1:0"].map(PathBuf::from));
-        args.extend(more.into_iter().map(|arg| arg.as_ref().to_owned()));
-        let mut hub = RunningHub::start(args);
+        let listen = format!("127.0.0.1:{}", self.port);
+        let args = [
+            Path::new("--data"),
+            &self.data(),
+            "serve".as_ref(),
+            "--no-mdns".as_ref(),
+            "--listen".as_ref(),
+            listen.as_ref(),
+        ];
+        let mut hub = RunningHub::start_with_env(args, env);
         (self.port, self.code) = hub.printed("the page's address", page_address);
         self.hub = Some(hub);
         self

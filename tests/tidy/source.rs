@@ -7,7 +7,7 @@ pub(crate) fn without_comments(source: &str) -> String {
 
 /// Where the comment of a line begins, or its end. A `//` inside a text (an odd number of quotes before it) is none.
 fn comment_start(line: &str) -> usize {
-    let found = line.match_indices("//").find(|(at, _)| line[..*at].matches('"').count() % 2 == 0);
+    let found = line.match_indices("//").find(|(at, _)| line[..*at].matches('"').count().is_multiple_of(2));
     found.map_or(line.len(), |(at, _)| at)
 }
 

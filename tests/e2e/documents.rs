@@ -1,0 +1,76 @@
+//! What the documents tell people to type works.
+
+use std::collections::BTreeSet;
+
+use roomtone_tests::{hub, workspace};
+
+const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "SECURITY.md"];
+
+#[test]
+fn every_command_in_the_documents_exists_with_its_options() {
+    let mut seen = 0;
+    for document in DOCUMENTS {
+        for line in commands(&read(document)) {
+            let words: Vec<_> =
+                line.split_whitespace().take_while(|word| !["#", "|", "&&", ">"].contains(word)).collect();
+            let options: BTreeSet<_> =
+                words.iter().filter(|word| word.starts_with("--") && **word != "--").collect();
+            let help = help_of(&words);
+            for option in options {
+                let name = option.split('=').next().unwrap();
+                assert!(help.contains(name), "{document}: `{line}`: no option {name} in\n{help}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "only {seen} commands found: are they still written the same way?");
+}
+
+#[test]
+fn every_command_of_the_program_is_in_the_readme() {
+    let (help, readme) = (hub(["--help"]).succeeded().stdout, read("README.md"));
+    let commands = help.split("Commands:").nth(1).expect("a list of commands").lines().skip(1);
+    for line in commands.take_while(|line| !line.trim().is_empty()) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(name == "help" || readme.contains(name), "README.md does not mention `{name}`");
+    }
+}
+
+#[test]
+fn the_printed_configuration_is_one_that_the_hub_accepts() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let printed = hub(["--data", data, "--print-config"]).succeeded().stdout;
+    let file = folder.path().join("again.toml");
+    std::fs::write(&file, &printed).unwrap();
+    let again =
+        hub(["--data", data, "--config", file.to_str().unwrap(), "--print-config"]).succeeded().stdout;
+    assert_eq!(printed, again);
+}
+
+/// The lines of shell blocks that call the hub, without what calls it.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim());
+    let calls = ["sudo roomtone-hub ", "roomtone-hub ", "cargo run --release -- "];
+    lines
+        .filter_map(|line| calls.iter().find_map(|call| line.strip_prefix(call)).map(str::to_owned))
+        .collect()
+}
+
+/// The help of the (sub)command that `words` name.
+fn help_of(words: &[&str]) -> String {
+    let plain: Vec<_> =
+        words.iter().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).copied().collect();
+    for depth in (0..=plain.len().min(2)).rev() {
+        let out = hub(plain[..depth].iter().copied().chain(["--help"]));
+        if out.status.success() && (depth > 0 || plain.is_empty()) {
+            return out.stdout;
+        }
+    }
+    panic!("no such command: roomtone-hub {}", words.join(" "));
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(workspace::root().join(name)).unwrap()
+}
