@@ -3,6 +3,7 @@
 pub mod check_in;
 pub mod counters;
 pub mod hub;
+pub mod index;
 pub mod limits;
 pub mod playing;
 pub mod refusal;

@@ -13,8 +13,10 @@ pub fn window(penalty: Duration, library: Duration) -> Duration {
 }
 
 /// Whether a song must rest still. One that was never played is rested.
+///
+/// Counted in whole milliseconds, so that it is the same question as `last_played_at > now - window` in a database.
 pub fn is_resting(now: UnixMillis, last_played_at: Option<UnixMillis>, window: Duration) -> bool {
-    last_played_at.is_some_and(|at| now.since(at) < window)
+    last_played_at.is_some_and(|at| now.since(at).as_millis() < window.as_millis())
 }
 
 /// Until when a song rests; `None` where it does not.
