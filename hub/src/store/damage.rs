@@ -1,0 +1,73 @@
+//! When the database is damaged: it is put aside whole, and the best that is left takes its place.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use roomtone_schema::Clock;
+
+use super::error::OpenError;
+use super::lock::Lock;
+use super::opening::{Restored, open_writer};
+use super::stats::beside;
+use super::{FILE_NAME, backup, hub_state, salvage};
+
+/// Between two looks at a file that seems damaged.
+pub(super) const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// The database and the files that belong to it: they are only ever moved together.
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Puts the damaged files aside, brings back the newest sound backup or starts anew, and saves what the damaged file
+/// still tells.
+pub(super) fn mend(dir: &Path, clock: &Arc<dyn Clock>) -> Result<Restored, OpenError> {
+    let path = dir.join(FILE_NAME);
+    let kept_at = put_aside(dir, clock)?;
+    let from_backup = backup::newest_sound(dir);
+    if let Some(source) = &from_backup {
+        backup::copy_file(source, &path)?;
+    }
+    let (mut conn, _) = open_writer(&path)?;
+    let saved = salvage::salvage(&mut conn, &kept_at.join(FILE_NAME))?;
+    hub_state::put(&conn, hub_state::EPOCH, hub_state::epoch(&conn)? + 1)?;
+    Ok(Restored { kept_at: Some(kept_at), from_backup, salvaged: saved.salvaged, lost: saved.lost })
+}
+
+/// Puts a backup in the place of the database; what stood there is kept.
+pub(super) fn restore(source: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Result<Restored, OpenError> {
+    let _lock = Lock::take(dir)?;
+    if !backup::is_sound(source) {
+        return Err(OpenError::Foreign { path: source.to_owned() });
+    }
+    let path = dir.join(FILE_NAME);
+    let kept_at = if path.exists() { Some(put_aside(dir, clock)?) } else { None };
+    backup::copy_file(source, &path)?;
+    let (conn, _) = open_writer(&path)?;
+    hub_state::put(&conn, hub_state::EPOCH, hub_state::epoch(&conn)? + 1)?;
+    Ok(Restored { kept_at, from_backup: Some(source.to_owned()), salvaged: 0, lost: 0 })
+}
+
+/// Moves the database and its log into a folder of their own; gives the folder.
+pub(super) fn put_aside(dir: &Path, clock: &Arc<dyn Clock>) -> Result<PathBuf, OpenError> {
+    let kept_at = free_name(dir, clock.wall().0);
+    let path = dir.join(FILE_NAME);
+    let moved = std::fs::create_dir(&kept_at).and_then(|()| {
+        ENDINGS.iter().try_for_each(|ending| {
+            let name = beside(Path::new(FILE_NAME), ending);
+            match std::fs::rename(beside(&path, ending), kept_at.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
+        })
+    });
+    moved.map_err(|why| OpenError::Damaged { kept_at: kept_at.clone(), why })?;
+    backup::sync_dir(dir)?;
+    Ok(kept_at)
+}
+
+fn free_name(dir: &Path, stamp: i64) -> PathBuf {
+    (stamp..)
+        .map(|stamp| dir.join(format!("damaged-{stamp}")))
+        .find(|path| !path.exists())
+        .expect("there are more numbers than folders")
+}

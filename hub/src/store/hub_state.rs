@@ -1,0 +1,59 @@
+//! What the hub knows about itself, by key.
+
+use roomtone_schema::UnixMillis;
+use rusqlite::types::{FromSql, ToSql};
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::outbox;
+use super::tx::Tx;
+
+/// The hub's own id (16 bytes).
+pub const HUB_ID: &str = "hub_id";
+/// The venue's id (16 bytes).
+pub const VENUE_ID: &str = "venue_id";
+/// The secret that all others derive from (32 bytes).
+pub const SECRET: &str = "secret";
+/// The steady clock when it was last written down (integer).
+pub const LAST_MS: &str = "last_ms";
+/// Counts the lives of this database: one more after each restore (integer).
+pub const EPOCH: &str = "epoch";
+/// Up to which fact the cloud has everything (integer).
+pub const ACKNOWLEDGED: &str = "acknowledged";
+/// 1 while nobody has the database open.
+pub(super) const CLEAN: &str = "clean";
+/// Changed by the writer to see whether the disk takes writes again.
+pub(super) const PROBE: &str = "probe";
+
+/// The value of `key`.
+pub fn get<T: FromSql>(conn: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+    conn.prepare_cached("select value from hub_state where key = :key")?
+        .query_row(named_params! { ":key": key }, |row| row.get(0))
+        .optional()
+}
+
+/// Sets the value of `key`.
+pub fn put(conn: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "insert into hub_state (key, value) values (:key, :value)
+         on conflict (key) do update set value = excluded.value",
+    )?
+    .execute(named_params! { ":key": key, ":value": value })?;
+    Ok(())
+}
+
+/// The epoch of this database.
+pub fn epoch(conn: &Connection) -> rusqlite::Result<i64> {
+    Ok(get(conn, EPOCH)?.unwrap_or(1))
+}
+
+/// The latest steady time that this database has seen: the last written down, or that of the newest fact.
+pub fn last_time(conn: &Connection) -> rusqlite::Result<UnixMillis> {
+    let written: i64 = get(conn, LAST_MS)?.unwrap_or(0);
+    let newest = (outbox::last_hlc(conn)? >> 16).cast_signed();
+    Ok(UnixMillis(written.max(newest)))
+}
+
+/// Writes the steady time down.
+pub fn keep_time(tx: &Tx<'_>, now: UnixMillis) -> rusqlite::Result<()> {
+    put(tx, LAST_MS, now.0)
+}

@@ -1,0 +1,52 @@
+//! One hub per data folder: a lock that the system gives back when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::OpenError;
+
+/// The name of the file that is locked; it holds the number of the process.
+const FILE_NAME: &str = "hub.lock";
+
+/// Holds the folder while it lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the folder for this process.
+    pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
+        let not_writable = |why| OpenError::NotWritable { path: dir.to_owned(), why };
+        std::fs::create_dir_all(dir).map_err(not_writable)?;
+        let path = dir.join(FILE_NAME);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(not_writable)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(OpenError::Locked { path: dir.to_owned(), pid: holder(&mut file) });
+            }
+            Err(errno) => return Err(OpenError::Io(errno.into())),
+        }
+        // A full disk must not keep the hub from starting: the number is a courtesy, the lock holds without it.
+        if file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).is_err() {
+            tracing::debug!("could not write the process number into the lock file");
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
