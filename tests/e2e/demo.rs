@@ -5,7 +5,7 @@ use std::time::Duration;
 use roomtone_tests::{RunningHub, eventually_within};
 
 /// A debug build makes and analyses two dozen songs in this time, also on a busy machine.
-const SONGS_MADE: Duration = Duration::from_secs(240);
+const SONGS_MADE: Duration = Duration::from_mins(4);
 
 #[tokio::test]
 async fn the_demo_plays_and_its_guests_vote() {
