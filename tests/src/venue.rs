@@ -177,3 +177,15 @@ fn page_address(line: &str) -> Option<(u16, String)> {
     let code = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').next()?;
     Some((port.parse().ok()?, code.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_and_the_code_are_found_in_what_serve_prints() {
+        let line = "  open http://127.0.0.1:41234/#code=K7-pQ2x on a phone";
+        assert_eq!(page_address(line), Some((41_234, "K7-pQ2x".to_owned())));
+        assert_eq!(page_address("listening on http://127.0.0.1:41234/"), None);
+    }
+}
