@@ -33,11 +33,32 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &[u8])] = files![
+    "actions.js",
+    "base.css",
+    "clock.js",
+    "cover.js",
+    "curve.js",
+    "door.js",
+    "icon-180.png",
+    "icon-48.png",
+    "icon.svg",
     "index.html",
+    "link.js",
+    "listen.js",
+    "main.js",
+    "manifest.webmanifest",
+    "memory.js",
+    "motion.js",
+    "next.js",
+    "notices.js",
+    "operations.js",
+    "page.css",
+    "room.js",
     "vendor/graphql-ws/LICENSE.md",
     "vendor/graphql-ws/VERSION",
     "vendor/graphql-ws/client.js",
     "vendor/graphql-ws/common-CGW11Fyb.js",
+    "words.js",
 ];
 
 static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {

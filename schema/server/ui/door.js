@@ -1,0 +1,110 @@
+// Coming in and going out: the room code, the guest token, and the way back when a session has ended.
+
+import { CHECK_IN, CHECK_OUT } from "./operations.js";
+import { OutOfReach, change } from "./link.js";
+import { forget, newKey, recall, remember } from "./memory.js";
+import { SAYS } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+// What the QR code says, `#code=...`; it leaves the address bar once it is known, so that a shared link carries none.
+function readAddress() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  const code = said.get("code")?.trim();
+  if (code) {
+    remember("code", code);
+    if (said.get("zone")) remember("zone", said.get("zone"));
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+}
+
+export function createDoor({ onIn, onOut, say }) {
+  const form = $("door");
+  const input = $("code");
+  const button = $("check-in");
+  readAddress();
+
+  // Who is outside sees the music too, and in the place of the votes the way in.
+  function show(words) {
+    const inside = token() !== null;
+    const known = recall("code") !== null;
+    form.hidden = inside;
+    $("votes").hidden = !inside;
+    $("skip").hidden = !inside;
+    $("door-words").hidden = inside;
+    $("check-out").hidden = !inside;
+    $("presence").textContent = inside ? SAYS.here : "";
+    form.classList.toggle("known", known);
+    button.firstChild.textContent = known && recall("been") ? "Check in again" : "Check in";
+    if (inside) return;
+    $("door-words").textContent = words ?? (known ? SAYS.welcome : SAYS.noCode);
+  }
+
+  async function comeIn(event) {
+    event.preventDefault();
+    const code = recall("code") ?? input.value.trim();
+    if (!code) return input.focus();
+    button.disabled = true;
+    try {
+      const zoneId = recall("zone") ?? undefined;
+      const { token: fresh } = await change(CHECK_IN, "checkIn", { idempotencyKey: newKey(), venueCode: code, zoneId });
+      remember("code", code);
+      remember("been", "1");
+      remember("token", fresh);
+      input.value = "";
+      show();
+      onIn();
+      $("like").focus({ preventScroll: true });
+    } catch (error) {
+      turnedAway(error);
+    } finally {
+      button.disabled = false;
+    }
+    return undefined;
+  }
+
+  function turnedAway(error) {
+    if (error instanceof OutOfReach) return say(SAYS.notSent);
+    // An old code helps nobody: ask for the one that is on the screen now.
+    if (["NOT_FOUND", "EXPIRED", "INVALID", "FORBIDDEN"].includes(error.code)) {
+      forget("code");
+      forget("zone");
+    }
+    show(error.message);
+    input.setAttribute("aria-invalid", "true");
+    return input.focus();
+  }
+
+  async function goOut() {
+    const old = token();
+    forget("token");
+    show(SAYS.out);
+    onOut();
+    scrollTo({ top: 0 });
+    button.focus({ preventScroll: true });
+    try {
+      await change(CHECK_OUT, "checkOut", { idempotencyKey: newKey() }, old);
+    } catch {
+      // The hub lets the session run out by itself.
+    }
+  }
+
+  form.addEventListener("submit", comeIn);
+  input.addEventListener("input", () => input.removeAttribute("aria-invalid"));
+  $("check-out").addEventListener("click", goOut);
+  addEventListener("hashchange", () => { readAddress(); show(); });
+  show();
+
+  return {
+    // The hub no longer knows this session.
+    ended() {
+      if (token() === null) return;
+      forget("token");
+      show(recall("code") ? SAYS.ended : undefined);
+      onOut();
+    },
+  };
+}
+
+export const token = () => recall("token");
+export const zone = () => recall("zone");
