@@ -19,7 +19,7 @@ use crate::sniff::Container;
 mod aac;
 mod declared;
 
-pub(crate) use declared::declared_frames;
+use declared::{Promise, declared_frames};
 
 /// Sample rates that we can describe. Outside of them are counting errors and hostile files.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=384_000;
@@ -29,6 +29,8 @@ const MAX_CHANNELS: usize = 16;
 const FORGIVEN: Duration = Duration::from_millis(120);
 /// A song that loses more than one packet in a hundred is damaged; fewer are a tick that nobody remembers.
 const LOST_IN: u64 = 100;
+/// One byte in so many may lie outside of the packets of a stream: headers, and a tag at the end.
+const STRAY: u64 = 10;
 /// A demuxer that fails so often without any success in between is going round in circles.
 const MAX_FAILURES: u32 = 1000;
 
@@ -51,7 +53,23 @@ pub(crate) struct Stream {
 
 /// Decodes the whole file into `sink`.
 pub(crate) fn decode(mut file: File, container: Container, sink: &mut dyn Sink) -> Result<Stream, Reason> {
-    let length_is_stated = declared::states_its_length(&mut file, container)?;
+    let promise =
+        Promise::read(&mut file, container).map_err(|error| Reason::Unreadable(error.to_string()))?;
+    match decode_from(file, container, &promise, sink) {
+        // Half an index and half a sound are nothing to a demuxer, but we saw why.
+        Err(Reason::Damaged(_) | Reason::Empty) if promise.cut => {
+            Err(Reason::Truncated { decoded_ms: 0, declared_ms: None })
+        }
+        other => other,
+    }
+}
+
+fn decode_from(
+    file: File,
+    container: Container,
+    promise: &Promise,
+    sink: &mut dyn Sink,
+) -> Result<Stream, Reason> {
     let source =
         MediaSourceStream::new(Box::new(file), symphonia::core::io::MediaSourceStreamOptions::default());
     let mut hint = Hint::new();
@@ -59,12 +77,21 @@ pub(crate) fn decode(mut file: File, container: Container, sink: &mut dyn Sink) 
     let mut format = symphonia::default::get_probe()
         .probe(&hint, source, FormatOptions::default(), MetadataOptions::default())
         .map_err(damaged_or_empty)?;
-    let track = format.default_track(TrackType::Audio).ok_or(Reason::Empty)?.clone();
-    let declared = if length_is_stated { declared_frames(&track) } else { None };
+    let track = audio_track(format.as_ref())?;
+    let declared = if promise.length_is_stated { declared_frames(&track) } else { None };
     let mut decoding = Decoding::new(&track)?;
     decoding.refuse_if_declared_too_long(declared)?;
     decoding.run(format.as_mut(), sink)?;
+    decoding.account_for(promise)?;
     decoding.finish(declared, advisory(format.as_mut()))
+}
+
+fn audio_track(format: &dyn FormatReader) -> Result<Track, Reason> {
+    if let Some(track) = format.default_track(TrackType::Audio) {
+        return Ok(track.clone());
+    }
+    let unknown = || Reason::Unsupported("the codec of this file".into());
+    Err(if format.tracks().is_empty() { Reason::Empty } else { unknown() })
 }
 
 struct Decoding {
@@ -74,6 +101,7 @@ struct Decoding {
     channels: Option<usize>,
     frames: u64,
     packets: u64,
+    packed_bytes: u64,
     lost: u64,
     samples: Vec<f32>,
     ended_early: bool,
@@ -89,6 +117,7 @@ impl Decoding {
             channels: None,
             frames: 0,
             packets: 0,
+            packed_bytes: 0,
             lost: 0,
             samples: Vec::new(),
             ended_early: false,
@@ -134,6 +163,7 @@ impl Decoding {
 
     fn packet(&mut self, packet: &Packet, sink: &mut dyn Sink) -> Result<(), Reason> {
         self.packets += 1;
+        self.packed_bytes += packet.data.len() as u64;
         let buffer = match self.decoder.decode(packet) {
             Ok(buffer) => buffer,
             Err(Error::DecodeError(_) | Error::IoError(_)) => {
@@ -173,10 +203,22 @@ impl Decoding {
 
     /// Ogg files may be several songs one after the other; here they are one.
     fn next_chained_stream(&mut self, format: &mut dyn FormatReader) -> Result<(), Reason> {
-        let track = format.default_track(TrackType::Audio).ok_or(Reason::Empty)?.clone();
+        let track = audio_track(format)?;
         self.decoder = decoder_for(&track)?.0;
         self.track = track.id;
         Ok(())
+    }
+
+    /// A stream without any length in it gives damage away by bytes that belong to no packet.
+    fn account_for(&mut self, promise: &Promise) -> Result<(), Reason> {
+        // Nobody wrote a length into a stream that was piped out; its end is where it ends.
+        self.ended_early &= promise.ends_by_itself;
+        match promise.packet_bytes {
+            Some(bytes) if self.packed_bytes + bytes / STRAY < bytes => {
+                Err(Reason::Damaged(format!("{} of {bytes} bytes are no sound", bytes - self.packed_bytes)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn finish(mut self, declared: Option<u64>, advisory: Option<String>) -> Result<Stream, Reason> {
@@ -195,7 +237,7 @@ impl Decoding {
         }
         if too_few || (self.ended_early && declared.is_none()) {
             let decoded = self.time(self.frames).as_millis() as u64;
-            let declared = declared.map_or(decoded, |frames| self.time(frames).as_millis() as u64);
+            let declared = declared.map(|frames| self.time(frames).as_millis() as u64);
             return Err(Reason::Truncated { decoded_ms: decoded, declared_ms: declared });
         }
         if self.decoder.finalize().verify_ok == Some(false) {

@@ -34,12 +34,12 @@ pub enum Reason {
     #[error("{0} is not supported (MP3, FLAC, Ogg Vorbis, WAV and AAC are)")]
     Unsupported(String),
     /// Its container promises more sound than is there.
-    #[error("it is cut short: only {} of {} are there", seconds(*.decoded_ms), seconds(*.declared_ms))]
+    #[error("it is cut short{}", missing(*.decoded_ms, *.declared_ms))]
     Truncated {
         /// What could be decoded.
         decoded_ms: u64,
-        /// What the container says.
-        declared_ms: u64,
+        /// What the container says, where that part of it is still there.
+        declared_ms: Option<u64>,
     },
     /// Longer than any song.
     #[error("it is longer than {0} hours")]
@@ -69,6 +69,11 @@ impl Reason {
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Self::Unreadable(_) | Self::NotStarted(_))
     }
+}
+
+fn missing(decoded_ms: u64, declared_ms: Option<u64>) -> String {
+    let of = |declared| format!(": only {} of {} are there", seconds(decoded_ms), seconds(declared));
+    declared_ms.map_or_else(|| ": its end is missing".to_owned(), of)
 }
 
 fn seconds(ms: u64) -> String {

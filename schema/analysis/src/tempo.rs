@@ -7,6 +7,8 @@ const SLOWEST: f64 = 40.0;
 const FASTEST: f64 = 240.0;
 /// Listeners prefer to tap near this tempo: between an octave's candidates, the nearer one wins.
 const PREFERRED: f64 = 110.0;
+/// Where every half beat is nearly as strong as the beat, the half beat is the beat.
+const AS_STRONG: f64 = 0.85;
 /// Half of the window over which the mean is taken away, in frames: 0.75 s.
 const TREND: usize = 32;
 /// Fluctuations smaller than this are the arithmetic's, not the music's.
@@ -32,8 +34,22 @@ pub(crate) fn tempo(flux: &[f32]) -> Option<Tempo> {
     let best = (shortest..=longest)
         .filter(|&lag| is_peak(&correlation, lag))
         .max_by(|&a, &b| weighted(&correlation, a).total_cmp(&weighted(&correlation, b)))?;
+    let best = faster(&correlation, best).filter(|&lag| lag >= shortest).unwrap_or(best);
     let clarity = summit(&correlation, best).1.clamp(0.0, 1.0);
     Some(Tempo { bpm: FRAME_RATE * 60.0 / refine(&correlation, best), clarity })
+}
+
+/// The lag of the half beat, where it is as good.
+fn faster(correlation: &[f64], best: usize) -> Option<usize> {
+    let half = highest_near(correlation, best as f64 / 2.0)?;
+    (summit(correlation, half).1 >= AS_STRONG * summit(correlation, best).1).then_some(half)
+}
+
+/// The highest peak within a frame of where one is expected.
+fn highest_near(correlation: &[f64], expected: f64) -> Option<usize> {
+    let expected = expected.round() as usize;
+    let near = expected.saturating_sub(1)..=expected + 1;
+    near.filter(|&lag| is_peak(correlation, lag)).max_by(|&a, &b| correlation[a].total_cmp(&correlation[b]))
 }
 
 fn lag(bpm: f64) -> f64 {
@@ -97,11 +113,7 @@ fn refine(correlation: &[f64], best: usize) -> f64 {
     let (mut period, height) = summit(correlation, best);
     let mut beats = 2;
     while beats <= MOST_BEATS {
-        let expected = period * beats as f64;
-        let near = (expected.round() as usize).saturating_sub(1)..=expected.round() as usize + 1;
-        let peak = near
-            .filter(|&lag| is_peak(correlation, lag))
-            .max_by(|&a, &b| correlation[a].total_cmp(&correlation[b]));
+        let peak = highest_near(correlation, period * beats as f64);
         let Some((at, found)) = peak.map(|peak| summit(correlation, peak)) else { break };
         if found < 0.5 * height {
             break;

@@ -155,8 +155,8 @@ fn why_it_died(status: ExitStatus, complaint: &[u8]) -> Reason {
         return Reason::OutOfMemory;
     }
     match status.signal().and_then(Signal::from_named_raw) {
-        Some(Signal::XCPU | Signal::KILL) => Reason::TimedOut,
-        Some(signal) => Reason::Crashed(format!("{signal:?}")),
+        Some(Signal::XCPU) => Reason::TimedOut,
+        Some(_) => Reason::Crashed(status.to_string()),
         None => Reason::Crashed(last_words(&complaint, status)),
     }
 }
