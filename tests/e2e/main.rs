@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod backup;
+mod clocks;
 mod demo;
 mod documents;
+mod faketime;
 mod library;
 mod refusals;
 mod staying;

@@ -8,6 +8,8 @@ use std::process::Command;
 use roomtone_tests::{TestVenue, hub, hub_binary, write_tone};
 use serde_json::json;
 
+use crate::faketime;
+
 #[tokio::test]
 async fn an_unknown_room_code_opens_nothing() {
     let mut venue = TestVenue::with_songs(2);
@@ -34,20 +36,12 @@ async fn without_checking_in_there_is_no_vote() {
 
 #[tokio::test]
 async fn yesterdays_session_is_over_and_says_so() {
-    let Some(library) = faketime_library() else {
-        roomtone_tests::skip("yesterdays_session_is_over_and_says_so", "libfaketime is not installed");
-        return;
-    };
+    let Some(tomorrow) = faketime::fixed("yesterdays_session_is_over_and_says_so", "+13h") else { return };
     let mut venue = TestVenue::with_songs(2);
     let ana = venue.check_in("ana").await;
     let (song, _) = ana.songs().await.swap_remove(0);
     venue.close();
 
-    let tomorrow = [
-        ("LD_PRELOAD", library.display().to_string()),
-        ("FAKETIME", "+13h".to_owned()),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ];
     let mut venue = venue.open_with_env(tomorrow);
     let answer = ana.vote(&song, "LIKE").await;
     let (code, message) = answer.refusal();
@@ -258,9 +252,4 @@ fn assert_says(words: &str, expected: &str) {
 
 fn store_file(data: &Path) -> PathBuf {
     data.join("hub.db")
-}
-
-fn faketime_library() -> Option<PathBuf> {
-    let places = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    places.map(|place| place.path().join("faketime/libfaketime.so.1")).find(|library| library.exists())
 }
