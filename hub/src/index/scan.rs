@@ -51,20 +51,20 @@ pub(super) fn best(columns: &Columns<'_>, weights: &Weights, k: usize) -> Vec<us
     let blocks = n.div_ceil(BLOCK);
     let mut maxima = Vec::with_capacity(blocks);
     let mut heap = Heap::new(k);
-    let mut scores = [0.0; BLOCK];
+    let mut buffer = [0.0; BLOCK];
     for block in 0..blocks {
-        let scored = score(&columns.block(block), weights, &mut scores);
-        let highest = highest(scored);
+        let scores = score(&columns.block(block), weights, &mut buffer);
+        let highest = highest(scores);
         maxima.push(highest);
         if highest > heap.threshold() {
-            heap.offer_all(scored);
+            heap.offer_all(scores);
         }
     }
     let threshold = heap.threshold() - MARGIN;
     let mut found = Vec::with_capacity(2 * k);
     for (block, _) in maxima.iter().enumerate().filter(|(_, highest)| **highest >= threshold) {
-        let scored = score(&columns.block(block), weights, &mut scores);
-        let near = scored.iter().enumerate().filter(|(_, score)| **score >= threshold);
+        let scores = score(&columns.block(block), weights, &mut buffer);
+        let near = scores.iter().enumerate().filter(|(_, score)| **score >= threshold);
         found.extend(near.map(|(offset, _)| block * BLOCK + offset));
     }
     found

@@ -1,0 +1,6 @@
+//! The rules from outside: shared vectors, properties, and a synthetic room.
+
+mod fair_room;
+mod library;
+mod properties;
+mod vectors;
