@@ -2,13 +2,36 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use roomtone_schema::session::Session;
-use roomtone_schema::{IdempotencyKey, ZoneId};
+use roomtone_schema::id::Id as _;
+use roomtone_schema::session::{Session, SessionStatus};
+use roomtone_schema::taste::TasteState;
+use roomtone_schema::vote::Vote;
+use roomtone_schema::{EmbeddingVersion, FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis, ZoneId};
 
+use crate::hub::Inner;
+use crate::limits::{Allowance, TooOften};
+use crate::locks::{locked, reading};
+use crate::presence::Listener;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::StoreError;
-use crate::view::VibeView;
+use crate::room_code::Matched;
+use crate::secrets::{Hash, hash, new_id, new_token};
+use crate::store::devices::{self, Device};
+use crate::store::{StoreError, Tx, idempotency, limits, preferences, sessions, votes};
+use crate::view::{VibeView, Viewer};
+
+/// What a repeated check-in is known by.
+const CHECK_IN: &str = "check_in";
+
+/// What a repeated check-out is known by.
+const CHECK_OUT: &str = "check_out";
+
+/// Sessions that one phone may have at once; beyond that its oldest ends.
+const SESSIONS_PER_DEVICE: usize = 5;
+
+/// Longest name that somebody calls themselves.
+const LONGEST_NAME: usize = 40;
 
 /// What it takes to check in.
 #[derive(Debug, Clone)]
@@ -137,4 +160,339 @@ impl Refusal for CheckOutError {
             Self::Store(_) => None,
         }
     }
+}
+
+/// A check-in as it goes to the store, with all that it may need made before.
+#[derive(Clone)]
+struct Arrival {
+    key: IdempotencyKey,
+    now: UnixMillis,
+    /// Where the code lets them in; `None` where it is wrong.
+    zone: Option<ZoneId>,
+    /// The code could have been guessed.
+    guessable: bool,
+    display_name: Option<String>,
+    cookie: Option<Hash>,
+    new_cookie: Hash,
+    token: Hash,
+    /// The address as a keyed hash.
+    address: Option<String>,
+    expires_at: UnixMillis,
+    op: FactId,
+}
+
+/// What the store made of an arrival.
+enum Arrived {
+    In { session: Session, new_cookie: bool, known: Box<(TasteState, Vec<Vote>)>, recent: Vec<UnixMillis> },
+    Again { session: SessionId, new_cookie: bool },
+    WrongCode,
+    KeyUsed,
+    TooOften(TooOften),
+}
+
+impl Inner {
+    /// Brings a listener into a zone.
+    pub(crate) async fn check_in(&self, input: CheckInInput) -> Result<CheckedIn, CheckInError> {
+        let display_name = cleaned(input.display_name.as_deref())?;
+        let zone = self.zone_by_code(&input)?;
+        let now = self.clock.now();
+        self.make_room(&input, now).await?;
+        let (token, token_hash) = new_token();
+        let (cookie, cookie_hash) = new_token();
+        let arrival = Arrival {
+            key: input.key,
+            now,
+            zone: zone.map(|(zone, _)| zone),
+            guessable: zone.is_none_or(|(_, matched)| matched != Matched::Poster),
+            display_name,
+            cookie: input.device_cookie.as_deref().map(hash),
+            new_cookie: cookie_hash,
+            token: token_hash,
+            address: input.address.map(|address| self.address_key(address)),
+            expires_at: now + Duration::from_hours(u64::from(self.limits.session_hours)),
+            op: new_id(now),
+        };
+        let allowances =
+            [self.limits.new_devices(), self.limits.code_guesses(), self.limits.device_check_ins()];
+        let arrived = self.store.write(move |tx| arrive(tx, &arrival, allowances)).await?;
+        let (session, new_cookie) = self.let_in(arrived, token_hash)?;
+        let room = self.room(session.zone).ok_or(CheckInError::UnknownZone)?;
+        self.end_surplus(&session).await?;
+        self.show_vibe(room);
+        self.show_now_playing(room);
+        self.stir(room);
+        let vibe = room.vibe.borrow().clone();
+        Ok(CheckedIn { session, token, new_device_cookie: new_cookie.then_some(cookie), vibe })
+    }
+
+    /// Takes a listener out.
+    pub(crate) async fn check_out(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        key: IdempotencyKey,
+    ) -> Result<Session, CheckOutError> {
+        let now = self.clock.now();
+        let (op, id, owner): (FactId, _, _) = (new_id(now), viewer.session, viewer.listener.to_bytes());
+        let work = move |tx: &Tx<'_>| {
+            if let Some(first) = idempotency::get::<Session>(tx, owner, key, CHECK_OUT)? {
+                return Ok(first.map_err(|_| CheckOutRefused::KeyUsed));
+            }
+            let Some(ended) = sessions::end(tx, op, id, SessionStatus::Ended, now)? else {
+                return Ok(Err(CheckOutRefused::NotHere));
+            };
+            idempotency::put(tx, owner, key, CHECK_OUT, &ended, now)?;
+            Ok(Ok(ended))
+        };
+        let ended = self.store.write(work).await?.map_err(|refused| match refused {
+            CheckOutRefused::KeyUsed => CheckOutError::KeyUsed,
+            CheckOutRefused::NotHere => CheckOutError::NotHere(NoViewer::Expired),
+        })?;
+        locked(&self.people).leave(id);
+        self.somebody_left(viewer.zone).await?;
+        Ok(ended)
+    }
+
+    /// Ends sessions that have run out.
+    pub(crate) async fn sweep_sessions(self: &Arc<Self>, now: UnixMillis) -> Result<(), StoreError> {
+        let out = locked(&self.people).run_out(now);
+        if out.is_empty() {
+            return Ok(());
+        }
+        let expired = self.end_sessions(&out, SessionStatus::Expired, now).await?;
+        self.counters.expired_sessions.add(expired.len() as u64);
+        let zones: std::collections::BTreeSet<ZoneId> = expired.iter().map(|session| session.zone).collect();
+        for zone in zones {
+            self.somebody_left(zone).await?;
+        }
+        Ok(())
+    }
+
+    /// What a smaller room means for what is shown and for the song that some want to skip.
+    async fn somebody_left(self: &Arc<Self>, zone: ZoneId) -> Result<(), StoreError> {
+        let Some(room) = self.room(zone) else { return Ok(()) };
+        self.show_vibe(room);
+        self.stir(room);
+        let _turn = room.advancing.lock().await;
+        self.skip_if_wanted(room).await?;
+        self.show_now_playing(room);
+        Ok(())
+    }
+
+    async fn end_sessions(
+        &self,
+        ids: &[SessionId],
+        status: SessionStatus,
+        now: UnixMillis,
+    ) -> Result<Vec<Session>, StoreError> {
+        let ends: Vec<(SessionId, FactId)> = ids.iter().map(|id| (*id, new_id(now))).collect();
+        let work = move |tx: &Tx<'_>| {
+            for (id, op) in &ends {
+                sessions::end(tx, *op, *id, status, now)?;
+            }
+            Ok(())
+        };
+        self.store.write(work).await?;
+        let mut people = locked(&self.people);
+        Ok(ids.iter().filter_map(|id| people.leave(*id)).collect())
+    }
+
+    /// Which zone the code lets into, and what code it is.
+    fn zone_by_code(&self, input: &CheckInInput) -> Result<Option<(ZoneId, Matched)>, CheckInError> {
+        if input.zone.is_some_and(|zone| self.room(zone).is_none()) {
+            return Err(CheckInError::UnknownZone);
+        }
+        let zones = self.zones.iter().map(|zone| zone.id);
+        let matched = reading(&self.codes).matched(&input.code, zones, self.clock.now());
+        let zone = match matched {
+            None => return Ok(None),
+            Some(Matched::Rotating(zone)) if input.zone.is_some_and(|wanted| wanted != zone) => {
+                return Ok(None);
+            }
+            Some(Matched::Rotating(zone)) => zone,
+            Some(Matched::Poster) => input.zone.unwrap_or(self.zones[0].id),
+        };
+        let needs_rotating = self.room(zone).is_some_and(|room| room.zone.settings.require_rotating_code);
+        if matched == Some(Matched::Poster) && needs_rotating {
+            return Err(CheckInError::RotatingCodeNeeded);
+        }
+        Ok(matched.map(|matched| (zone, matched)))
+    }
+
+    /// Refuses whoever comes to a full room, unless they have been here all along.
+    async fn make_room(&self, input: &CheckInInput, now: UnixMillis) -> Result<(), CheckInError> {
+        if locked(&self.people).sessions() < self.limits.sessions as usize {
+            return Ok(());
+        }
+        let out = locked(&self.people).run_out(now);
+        self.end_sessions(&out, SessionStatus::Expired, now).await?;
+        let is_full = locked(&self.people).sessions() >= self.limits.sessions as usize;
+        let key = input.key;
+        let again = self
+            .store
+            .read(move |conn| idempotency::get::<SessionId>(conn, idempotency::NOBODY, key, CHECK_IN));
+        if is_full && again.await?.is_none() { Err(CheckInError::Full) } else { Ok(()) }
+    }
+
+    /// Brings into memory what the store knows by now.
+    fn let_in(&self, arrived: Arrived, token: Hash) -> Result<(Session, bool), CheckInError> {
+        let mut people = locked(&self.people);
+        match arrived {
+            Arrived::In { session, new_cookie, known, recent } => {
+                let mut listener = Listener::new(known.0, known.1);
+                recent.into_iter().for_each(|at| listener.minute.remember(at));
+                people.enter(session.clone(), token, listener);
+                self.counters.check_ins.up();
+                Ok((session, new_cookie))
+            }
+            Arrived::Again { session, new_cookie } => {
+                people.renew_token(session, token);
+                let session = people.session(session).cloned().ok_or(CheckInError::KeyUsed)?;
+                Ok((session, new_cookie))
+            }
+            Arrived::WrongCode => {
+                self.counters.wrong_codes.up();
+                Err(CheckInError::WrongCode)
+            }
+            Arrived::KeyUsed => Err(CheckInError::KeyUsed),
+            Arrived::TooOften(refused) => {
+                self.counters.check_ins_limited.up();
+                Err(CheckInError::TooOften { retry_s: refused.retry_s() })
+            }
+        }
+    }
+
+    /// Ends a phone's oldest sessions where it has too many.
+    async fn end_surplus(&self, newest: &Session) -> Result<(), StoreError> {
+        let mut own = locked(&self.people).of_device(newest.device);
+        own.retain(|id| *id != newest.id);
+        let surplus = own.len().saturating_sub(SESSIONS_PER_DEVICE - 1);
+        if surplus > 0 {
+            self.end_sessions(&own[..surplus], SessionStatus::Ended, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// What an address is known by: nothing that anybody could read it from. An IPv6 house is one /64.
+    fn address_key(&self, address: IpAddr) -> String {
+        let mut bytes = match address.to_canonical() {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets()[..8].to_vec(),
+        };
+        bytes.push(address.is_ipv4().into());
+        blake3::keyed_hash(&self.address_secret, &bytes).to_hex()[..32].to_owned()
+    }
+}
+
+enum CheckOutRefused {
+    KeyUsed,
+    NotHere,
+}
+
+/// The whole of a check-in in one transaction: repeated, limited, let in.
+fn arrive(
+    tx: &Tx<'_>,
+    arrival: &Arrival,
+    [new_devices, guesses, device_check_ins]: [Allowance; 3],
+) -> rusqlite::Result<Arrived> {
+    if let Some(first) = idempotency::get::<SessionId>(tx, idempotency::NOBODY, arrival.key, CHECK_IN)? {
+        return first.map_or(Ok(Arrived::KeyUsed), |session| arrive_again(tx, arrival, session));
+    }
+    let device = arrival.cookie.map(|cookie| devices::by_cookie_hash(tx, &cookie)).transpose()?.flatten();
+    if let Some(address) = arrival.address.as_ref()
+        && (arrival.zone.is_none() || (arrival.guessable && device.is_none()))
+        && let Err(refused) = take(tx, &format!("guess {address}"), guesses, arrival.now)?
+    {
+        return Ok(Arrived::TooOften(refused));
+    }
+    let Some(zone) = arrival.zone else { return Ok(Arrived::WrongCode) };
+    let (key, allowance) = match (&device, &arrival.address) {
+        (Some(device), _) => (Some(format!("check-in {}", device.id)), device_check_ins),
+        (None, address) => (address.as_ref().map(|address| format!("device {address}")), new_devices),
+    };
+    if let Some(key) = key
+        && let Err(refused) = take(tx, &key, allowance, arrival.now)?
+    {
+        return Ok(Arrived::TooOften(refused));
+    }
+    enter(tx, arrival, zone, device)
+}
+
+/// Uses up one of an allowance, durably.
+fn take(
+    tx: &Tx<'_>,
+    key: &str,
+    allowance: Allowance,
+    now: UnixMillis,
+) -> rusqlite::Result<Result<(), TooOften>> {
+    match allowance.take(limits::get(tx, key)?, now) {
+        Ok(state) => limits::put(tx, key, state).map(Ok),
+        Err(refused) => Ok(Err(refused)),
+    }
+}
+
+/// The same session with a fresh token; the one before is void.
+fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> rusqlite::Result<Arrived> {
+    let found = sessions::by_id(tx, session)?;
+    let is_active =
+        |session: &Session| session.status == SessionStatus::Active && session.expires_at > arrival.now;
+    let Some(found) = found.filter(is_active) else { return Ok(Arrived::KeyUsed) };
+    sessions::renew_token(tx, session, &arrival.token)?;
+    let device = arrival.cookie.map(|cookie| devices::by_cookie_hash(tx, &cookie)).transpose()?.flatten();
+    let new_cookie = device.is_none_or(|device| device.id != found.device);
+    if new_cookie {
+        devices::renew_cookie(tx, found.device, &arrival.new_cookie)?;
+    }
+    Ok(Arrived::Again { session, new_cookie })
+}
+
+fn enter(tx: &Tx<'_>, arrival: &Arrival, zone: ZoneId, device: Option<Device>) -> rusqlite::Result<Arrived> {
+    let now = arrival.now;
+    let new_cookie = device.is_none();
+    let device = match device {
+        Some(device) => {
+            devices::touch(tx, device.id, now)?;
+            device
+        }
+        None => {
+            let device = Device { id: new_id(now), listener: new_id(now), created_at: now };
+            devices::insert(tx, &device, &arrival.new_cookie)?;
+            device
+        }
+    };
+    let session = Session {
+        id: new_id(now),
+        listener: device.listener,
+        device: device.id,
+        zone,
+        display_name: arrival.display_name.clone(),
+        status: SessionStatus::Active,
+        checked_in_at: now,
+        last_seen_at: now,
+        expires_at: arrival.expires_at,
+    };
+    sessions::insert(tx, arrival.op, &session, &arrival.token)?;
+    idempotency::put(tx, idempotency::NOBODY, arrival.key, CHECK_IN, &session.id, now)?;
+    let (known, recent) = known(tx, device.listener, now)?;
+    Ok(Arrived::In { session, new_cookie, known: Box::new(known), recent })
+}
+
+/// What the store has of a listener: taste, votes that count, and when they voted in the last minute.
+pub(crate) fn known(
+    conn: &rusqlite::Connection,
+    listener: ListenerId,
+    now: UnixMillis,
+) -> rusqlite::Result<((TasteState, Vec<Vote>), Vec<UnixMillis>)> {
+    let state = preferences::get(conn, listener, EmbeddingVersion::DESC_V1)?;
+    let effective = votes::effective(conn, listener)?;
+    let recent = votes::cast_since(conn, listener, now - Duration::from_mins(1))?;
+    Ok(((state, effective), recent))
+}
+
+/// A name as it may be shown; blank is none.
+fn cleaned(name: Option<&str>) -> Result<Option<String>, CheckInError> {
+    let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(None) };
+    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(CheckInError::BadName);
+    }
+    Ok(Some(name.to_owned()))
 }

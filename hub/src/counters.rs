@@ -79,5 +79,5 @@ pub struct Counters {
     /// Satisfaction of whoever has had least.
     pub worst_listener: Level,
     /// The longest run of songs somebody here had against their taste.
-    pub longest_drought: Count,
+    pub longest_drought: Level,
 }

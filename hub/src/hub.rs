@@ -5,30 +5,52 @@
 //! publish. So an answer never says more than the disk knows. The use cases themselves live in their own files
 //! (`check_in`, `voting`, `skipping`, `playing`, `programme`); this one opens the hub and answers what it knows.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use futures_util::Stream;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::{Song, SongFacts};
+use roomtone_schema::taste::taste;
 use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{
     AXES, Clock, DeviceId, HubId, IdempotencyKey, PlayerId, SessionId, SongId, UnixMillis, ZoneId,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::check_in::{CheckInError, CheckInInput, CheckOutError, CheckedIn, NoViewer};
+use crate::clock::SteadyClock;
+use crate::counters::Counters;
+use crate::library::Library;
 use crate::limits::LimitSettings;
-use crate::playing::{AddPlayerError, AddedPlayer, Claim, ClaimError, CommandError, ReportError};
-use crate::room_code::RoomCode;
+use crate::locks::{locked, reading, writing};
+use crate::ordering::CommandError;
+use crate::players::{AddPlayerError, AddedPlayer, Players};
+use crate::playing::{Claim, ClaimError};
+use crate::presence::People;
+use crate::reporting::ReportError;
+use crate::room::ZoneRoom;
+use crate::room_code::{CodeMaker, RoomCode};
+use crate::secrets::{Hash, hash, new_token};
 use crate::skipping::SkipError;
-use crate::store::{OpenError, StoreError};
+use crate::store::{OpenError, Store, StoreError, devices, hub_state};
 use crate::view::{
     NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView, Recommendation,
     SyncStatusView, VibeView, Viewer,
 };
 use crate::voting::{VoteError, VoteInput, Voted};
+
+/// Where the hash of the manager's token is kept.
+pub(crate) const MANAGER: &str = "manager_token";
+
+/// Where it is kept how often the poster was renewed.
+pub(crate) const POSTER: &str = "poster_serial";
+
+/// At most so many recommendations are ranked for one question.
+const MOST_RECOMMENDED: usize = 50;
 
 /// What a hub is opened with: its folder and the venue's configuration.
 #[derive(Debug, Clone)]
@@ -49,8 +71,60 @@ pub struct HubOptions {
 #[derive(Debug, Clone)]
 pub struct Hub(Arc<Inner>);
 
+/// Everything that the hub holds. Use cases are methods of it, each in its own file.
 #[derive(Debug)]
-struct Inner {}
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) clock: SteadyClock,
+    pub(crate) data: PathBuf,
+    pub(crate) id: HubId,
+    pub(crate) venue: Venue,
+    /// `main` first; never empty.
+    pub(crate) zones: Arc<[Zone]>,
+    /// In the order of `zones`.
+    pub(crate) rooms: Vec<Arc<ZoneRoom>>,
+    pub(crate) people: Mutex<People>,
+    pub(crate) players: Mutex<Players>,
+    pub(crate) players_shown: watch::Sender<Arc<[PlayerView]>>,
+    pub(crate) sync_status: watch::Sender<Arc<SyncStatusView>>,
+    pub(crate) library: Library,
+    pub(crate) library_stale: AtomicBool,
+    pub(crate) limits: LimitSettings,
+    pub(crate) codes: RwLock<CodeMaker>,
+    pub(crate) manager: Mutex<Option<Hash>>,
+    pub(crate) secret: [u8; 32],
+    pub(crate) address_secret: [u8; 32],
+    pub(crate) counters: Counters,
+    pub(crate) stirred: Notify,
+    pub(crate) chores: Mutex<crate::chores::Done>,
+}
+
+impl Inner {
+    /// A zone's room.
+    pub(crate) fn room(&self, zone: ZoneId) -> Option<&Arc<ZoneRoom>> {
+        self.rooms.iter().find(|room| room.zone.id == zone)
+    }
+
+    /// Says that a zone's vibe and plan may be out of date; whoever conducts brings them up to date soon.
+    pub(crate) fn stir(&self, room: &ZoneRoom) {
+        room.stir();
+        self.stirred.notify_one();
+    }
+
+    /// Says that songs came or went.
+    pub(crate) fn mark_library_stale(&self) {
+        self.library_stale.store(true, Ordering::Release);
+        self.stirred.notify_one();
+    }
+
+    pub(crate) fn mark_library_fresh(&self) {
+        self.library_stale.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn library_is_stale(&self) -> bool {
+        self.library_stale.load(Ordering::Acquire)
+    }
+}
 
 /// There is no such zone in this venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,65 +170,74 @@ pub struct Health {
 impl Hub {
     /// Opens the hub in its data folder and rebuilds the room from what is stored there.
     pub async fn open(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let _ = (options, clock);
-        todo!()
+        let hub = Self(Arc::new(crate::opening::open(options, clock).await?));
+        hub.settle().await;
+        hub.0.show_players();
+        Ok(hub)
     }
 
     /// Keeps the room going: expiry, decay, players out of reach, the plan and what is published. Runs until it is
     /// dropped; the supervisor holds it.
-    pub async fn conduct(&self) -> anyhow::Result<()> {
-        todo!()
+    pub async fn conduct(&self) {
+        self.0.conduct().await;
+    }
+
+    /// Looks after the disk: backups, what has become too old, media files that changed behind our back. Runs until
+    /// it is dropped; the supervisor holds it.
+    pub async fn keep_house(&self) {
+        self.0.keep_house().await;
     }
 
     /// What `conduct` does each second; tests with a clock of their own call it themselves.
     pub async fn tick(&self) -> Result<(), StoreError> {
-        todo!()
+        self.0.tick().await
     }
 
     /// Brings vibe and plan up to date at once, instead of within the next moments.
-    pub async fn settle(&self) -> Result<(), StoreError> {
-        todo!()
+    pub async fn settle(&self) {
+        self.0.settle().await;
     }
 
-    /// Writes what is pending (last signs of life, the clean mark) and closes the store.
+    /// Writes what is pending (last signs of life, the time) and closes the store.
     pub async fn close(&self) -> Result<(), StoreError> {
-        todo!()
+        self.0.write_down(Duration::ZERO).await?;
+        let store = self.0.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.or(Err(StoreError::Panicked))
     }
 
     /// The store, for what is not the room's business: backup, metrics.
-    pub fn store(&self) -> &crate::store::Store {
-        todo!()
+    pub fn store(&self) -> &Store {
+        &self.0.store
     }
 
     /// The steady time.
     pub fn now(&self) -> UnixMillis {
-        todo!()
+        self.0.clock.now()
     }
 
     /// Which hub this is.
     pub fn id(&self) -> HubId {
-        todo!()
+        self.0.id
     }
 
     /// Which venue.
     pub fn venue(&self) -> &Venue {
-        todo!()
+        &self.0.venue
     }
 
     /// Its zones, `main` first.
     pub fn zones(&self) -> Arc<[Zone]> {
-        todo!()
+        Arc::clone(&self.0.zones)
     }
 
     /// The zone meant where none is named.
     pub fn main_zone(&self) -> ZoneId {
-        todo!()
+        self.0.zones[0].id
     }
 
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
-        let _ = zone;
-        todo!()
+        self.0.room(zone).map(|room| room.zone.clone())
     }
 
     /// What a zone hears: the current value, then every change.
@@ -162,105 +245,97 @@ impl Hub {
         &self,
         zone: ZoneId,
     ) -> Result<watch::Receiver<Option<Arc<NowPlayingView>>>, UnknownZone> {
-        let _ = zone;
-        todo!()
+        Ok(self.room(zone)?.now_playing.subscribe())
     }
 
     /// What a zone wants.
     pub fn vibe(&self, zone: ZoneId) -> Result<watch::Receiver<Arc<VibeView>>, UnknownZone> {
-        let _ = zone;
-        todo!()
+        Ok(self.room(zone)?.vibe.subscribe())
     }
 
     /// What a zone hears next as things stand: at most 50, none where the licence hides it.
     pub fn up_next(&self, zone: ZoneId) -> Result<watch::Receiver<Arc<[Recommendation]>>, UnknownZone> {
-        let _ = zone;
-        todo!()
+        Ok(self.room(zone)?.up_next.subscribe())
     }
 
     /// All players.
     pub fn players(&self) -> watch::Receiver<Arc<[PlayerView]>> {
-        todo!()
+        self.0.players_shown.subscribe()
     }
 
     /// How the hub stands with the cloud.
     pub fn sync_status(&self) -> watch::Receiver<Arc<SyncStatusView>> {
-        todo!()
+        self.0.sync_status.subscribe()
     }
 
-    /// The catalogue ranked for the zone's vibe, without draw or look-ahead.
+    /// The catalogue ranked for the zone's vibe, without draw or look-ahead: at most 50.
     pub async fn recommendations(
         &self,
         zone: ZoneId,
         first: usize,
     ) -> Result<Vec<Recommendation>, UnknownZone> {
-        let _ = (zone, first);
-        todo!()
+        let (inner, room) = (Arc::clone(&self.0), Arc::clone(self.room(zone)?));
+        let first = first.min(MOST_RECOMMENDED);
+        let ranked = tokio::task::spawn_blocking(move || inner.recommend(&room, first));
+        Ok(ranked.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())))
     }
 
     /// A song by id, withdrawn ones included.
     pub fn song(&self, song: SongId) -> Option<Arc<Song>> {
-        let _ = song;
-        todo!()
+        self.0.library.get(song).map(|kept| kept.song)
     }
 
     /// The catalogue without withdrawn songs, by id.
     pub fn songs(&self) -> Arc<[Arc<Song>]> {
-        todo!()
+        self.0.library.listed()
     }
 
     /// Whether a song's file is here.
     pub fn is_cached(&self, song: SongId) -> bool {
-        let _ = song;
-        todo!()
+        self.0.library.get(song).is_some_and(|kept| kept.cached)
     }
 
     /// Who holds this token. Asking is a sign of life.
     pub fn viewer(&self, token: &str) -> Result<Viewer, NoViewer> {
-        let _ = token;
-        todo!()
+        locked(&self.0.people).viewer(&hash(token), self.now())
     }
 
     /// Whether a session still counts (for sockets that stay open), without being a sign of life.
     pub fn is_active(&self, session: SessionId) -> bool {
-        let _ = session;
-        todo!()
+        locked(&self.0.people).is_active(session, self.now())
     }
 
     /// Which player holds this token.
     pub fn player_by_token(&self, token: &str) -> Option<PlayerId> {
-        let _ = token;
-        todo!()
+        locked(&self.0.players).by_token(&hash(token))
     }
 
     /// Whether this is a manager's token.
     pub fn is_manager_token(&self, token: &str) -> bool {
-        let _ = token;
-        todo!()
+        use subtle::ConstantTimeEq as _;
+        locked(&self.0.manager).is_some_and(|manager| manager.ct_eq(&hash(token)).into())
     }
 
     /// Which device a cookie belongs to.
-    pub fn device_from_cookie(&self, cookie: Option<&str>) -> Option<DeviceId> {
-        let _ = cookie;
-        todo!()
+    pub async fn device_from_cookie(&self, cookie: Option<&str>) -> Result<Option<DeviceId>, StoreError> {
+        let Some(cookie) = cookie.map(hash) else { return Ok(None) };
+        let device = self.0.store.read(move |conn| devices::by_cookie_hash(conn, &cookie)).await?;
+        Ok(device.map(|device| device.id))
     }
 
     /// Brings a listener into a zone.
     pub async fn check_in(&self, input: CheckInInput) -> Result<CheckedIn, CheckInError> {
-        let _ = input;
-        todo!()
+        self.0.check_in(input).await
     }
 
     /// Takes a listener out; their weight goes at once.
     pub async fn check_out(&self, viewer: &Viewer, key: IdempotencyKey) -> Result<Session, CheckOutError> {
-        let _ = (viewer, key);
-        todo!()
+        self.0.check_out(viewer, key).await
     }
 
     /// Counts a like or dislike.
     pub async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
-        let _ = (viewer, input);
-        todo!()
+        self.0.vote(viewer, input).await
     }
 
     /// Counts a wish to leave the current song.
@@ -269,44 +344,43 @@ impl Hub {
         viewer: &Viewer,
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
-        let _ = (viewer, key);
-        todo!()
+        self.0.vote_to_skip(viewer, key).await
     }
 
     /// A viewer's votes as they stand, newest first.
     pub fn viewer_votes(&self, viewer: &Viewer) -> Vec<Vote> {
-        let _ = viewer;
-        todo!()
+        let people = locked(&self.0.people);
+        let listener = people.listener(viewer.listener);
+        let mut votes: Vec<Vote> =
+            listener.map_or_else(Vec::new, |known| known.votes.values().copied().collect());
+        votes.sort_unstable_by_key(|vote| std::cmp::Reverse((vote.hlc, vote.id)));
+        votes
     }
 
     /// A viewer's vote for one song.
     pub fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {
-        let _ = (viewer, song);
-        todo!()
+        locked(&self.0.people).listener(viewer.listener)?.votes.get(&song).copied()
     }
 
     /// A viewer's taste, where their votes give it a direction.
     pub fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
-        let _ = viewer;
-        todo!()
+        let state = locked(&self.0.people).listener(viewer.listener)?.state;
+        taste(&state, self.0.prior(viewer))
     }
 
     /// A viewer's session.
     pub fn session(&self, viewer: &Viewer) -> Option<Session> {
-        let _ = viewer;
-        todo!()
+        locked(&self.0.people).session(viewer.session).cloned()
     }
 
     /// Takes the next song for a player's zone, with the look-ahead plan.
     pub async fn claim_next_song(&self, player: PlayerId, key: IdempotencyKey) -> Result<Claim, ClaimError> {
-        let _ = (player, key);
-        todo!()
+        self.0.claim(player, key).await
     }
 
     /// The older plan's way: repeats the zone's pick until its length has passed or a report ended it.
     pub async fn next_song(&self, player: PlayerId) -> Result<Arc<PickView>, ClaimError> {
-        let _ = player;
-        todo!()
+        self.0.next_song(player).await
     }
 
     /// Takes a player's heartbeat and what it plays.
@@ -316,8 +390,7 @@ impl Hub {
         key: Option<IdempotencyKey>,
         report: PlaybackReport,
     ) -> Result<PlayerView, ReportError> {
-        let _ = (player, key, report);
-        todo!()
+        self.0.report(player, key, report).await
     }
 
     /// Orders for one player, from now on; a slow reader loses the oldest.
@@ -325,19 +398,17 @@ impl Hub {
         &self,
         player: PlayerId,
     ) -> impl Stream<Item = PlayerCommand> + Send + 'static + use<> {
-        let _ = player;
-        futures_util::stream::empty()
+        self.0.orders(player)
     }
 
-    /// Gives a player an order.
+    /// Gives a player an order. `Skip` moves its whole zone on.
     pub async fn command(
         &self,
         player: PlayerId,
         kind: PlayerCommandKind,
         volume: Option<f32>,
     ) -> Result<(), CommandError> {
-        let _ = (player, kind, volume);
-        todo!()
+        self.0.give_order(player, kind, volume).await
     }
 
     /// Adds a player (`zone` by id, main where none is given); its token is shown this once.
@@ -347,66 +418,108 @@ impl Hub {
         tag: Option<String>,
         zone: Option<ZoneId>,
     ) -> Result<AddedPlayer, AddPlayerError> {
-        let _ = (name, tag, zone);
-        todo!()
+        self.0.add_player(&name, tag, zone).await
     }
 
     /// Whether there is any player: the terminal API is on once there is.
     pub fn has_players(&self) -> bool {
-        todo!()
+        locked(&self.0.players).all().next().is_some()
     }
 
     /// A new manager's token; the one before is void.
     pub async fn mint_manager_token(&self) -> Result<String, StoreError> {
-        todo!()
+        let (token, hash) = new_token();
+        self.0.store.write(move |tx| hub_state::put(tx, MANAGER, hash)).await?;
+        *locked(&self.0.manager) = Some(hash);
+        Ok(token)
     }
 
     /// What a zone's poster and screens show.
     pub fn room_code(&self, zone: ZoneId) -> Result<RoomCode, UnknownZone> {
-        let _ = zone;
-        todo!()
+        let required = self.room(zone)?.zone.settings.require_rotating_code;
+        Ok(reading(&self.0.codes).codes(zone, self.now(), required))
     }
 
     /// Makes a new poster code; posters that hang are void from now on.
     pub async fn renew_poster_code(&self) -> Result<(), StoreError> {
-        todo!()
+        let work = |tx: &crate::store::Tx<'_>| {
+            let serial = hub_state::get::<i64>(tx, POSTER)?.unwrap_or(0) + 1;
+            hub_state::put(tx, POSTER, serial)?;
+            Ok(serial)
+        };
+        let serial = self.0.store.write(work).await?;
+        *writing(&self.0.codes) = CodeMaker::new(self.secret("room codes"), serial.cast_unsigned());
+        Ok(())
     }
 
-    /// Takes a song into the catalogue; its file is in the media folder already.
+    /// Takes a song into the catalogue; its file is in the media folder already. It may be played at once.
     pub async fn add_song(&self, facts: SongFacts) -> Result<Added, StoreError> {
-        let _ = facts;
-        todo!()
+        self.0.add_song(facts).await
     }
 
     /// Takes a song out of the catalogue; its history stays. False where there is none.
     pub async fn withdraw_song(&self, song: SongId) -> Result<bool, StoreError> {
-        let _ = song;
-        todo!()
+        self.0.withdraw_song(song).await
     }
 
-    /// Reads the catalogue again and rebuilds the index behind the running music. `add_song` does so by itself.
+    /// Rebuilds the index behind the running music. `add_song` and `withdraw_song` do so by themselves.
     pub fn songs_changed(&self) {
-        todo!()
+        self.0.mark_library_stale();
+    }
+
+    /// Looks for every song's file again, after files came or went behind the hub's back. Blocks.
+    pub fn look_for_files(&self) {
+        if self.0.library.look_for_all() {
+            self.0.mark_library_stale();
+        }
     }
 
     /// Whether the hub does its work.
     pub fn health(&self) -> Health {
-        todo!()
+        let now = self.now();
+        let census = self.0.library.census();
+        let stats = self.0.store.stats();
+        let (players_online, players) = locked(&self.0.players).count();
+        Health {
+            now,
+            clock_trusted: self.0.clock.is_trusted(),
+            playable_songs: census.playable,
+            total_songs: census.total,
+            active_listeners: locked(&self.0.people).count(None, now) as u64,
+            players_online,
+            players,
+            outbox: stats.outbox_pending,
+            read_only: stats.health != crate::store::Health::Good,
+            index_ready: !self.0.library_is_stale(),
+        }
     }
 
     /// What it has counted since it started.
-    pub fn counters(&self) -> &crate::counters::Counters {
-        todo!()
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        &self.0.data
     }
 
     /// Where media files live: `<here>/ab/ab12...`.
     pub fn media_dir(&self) -> PathBuf {
-        todo!()
+        self.0.library.media().to_owned()
     }
 
     /// A key for one purpose, derived from the hub's secret: the same after every restart.
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
-        let _ = purpose;
-        todo!()
+        derived(&self.0.secret, purpose)
     }
+
+    fn room(&self, zone: ZoneId) -> Result<&Arc<ZoneRoom>, UnknownZone> {
+        self.0.room(zone).ok_or(UnknownZone)
+    }
+}
+
+/// A key for one purpose.
+pub(crate) fn derived(secret: &[u8; 32], purpose: &str) -> [u8; 32] {
+    blake3::derive_key(&format!("roomtone hub 2026 {purpose}"), secret)
 }

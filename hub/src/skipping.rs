@@ -1,8 +1,27 @@
 //! Voting to skip: a share of the room decides, never one phone.
 
+use std::sync::Arc;
+
+use roomtone_schema::id::Id as _;
+use roomtone_schema::{IdempotencyKey, UnixMillis};
+
 use crate::check_in::NoViewer;
+use crate::hub::Inner;
+use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::StoreError;
+use crate::room::{Current, ZoneRoom};
+use crate::store::{StoreError, Tx, idempotency, skip_votes};
+use crate::view::{NowPlayingView, Viewer};
+
+/// What a repeated wish to skip is known by.
+const SKIP: &str = "vote_to_skip";
+
+/// What the store made of a wish.
+enum Wish {
+    New,
+    Repeated,
+    KeyUsed,
+}
 
 /// Why a wish to skip was not counted.
 #[derive(Debug, thiserror::Error)]
@@ -33,5 +52,92 @@ impl Refusal for SkipError {
 
     fn field(&self) -> Option<&'static [&'static str]> {
         matches!(self, Self::KeyUsed).then_some(&["input", "idempotencyKey"])
+    }
+}
+
+impl Inner {
+    /// Counts a wish to leave the current song, and leaves it where that makes the share.
+    pub(crate) async fn vote_to_skip(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        key: IdempotencyKey,
+    ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
+        let now = self.clock.now();
+        locked(&self.people).check(viewer, now)?;
+        let room = Arc::clone(self.room(viewer.zone).ok_or(SkipError::NothingPlays)?);
+        let _turn = room.advancing.lock().await;
+        match self.wish(&room, viewer, key, now).await? {
+            Wish::New => self.skip_if_wanted(&room).await?,
+            Wish::Repeated => {}
+            Wish::KeyUsed => return Err(SkipError::KeyUsed),
+        }
+        self.show_now_playing(&room);
+        let shown = room.now_playing.borrow().clone();
+        Ok(shown)
+    }
+
+    /// Leaves the current song where enough of the people here want it. The caller holds `advancing`.
+    pub(crate) async fn skip_if_wanted(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let Some(current) = room.current().filter(|current| !current.is_over(now)) else { return Ok(()) };
+        let (votes, needed) = self.skip_state(room, &current, now);
+        if votes > 0 && votes >= needed { self.skip(room).await } else { Ok(()) }
+    }
+
+    /// How many people here want to skip, and how many it takes.
+    pub(crate) fn skip_state(&self, room: &ZoneRoom, current: &Current, now: UnixMillis) -> (u32, u32) {
+        let people = locked(&self.people);
+        let present = people.count(Some(room.zone.id), now);
+        let votes = people.count_of(&current.skip_votes, room.zone.id, now);
+        let settings = &room.zone.settings;
+        (votes as u32, needed(present, settings.skip_share, settings.skip_min))
+    }
+
+    async fn wish(
+        &self,
+        room: &ZoneRoom,
+        viewer: &Viewer,
+        key: IdempotencyKey,
+        now: UnixMillis,
+    ) -> Result<Wish, SkipError> {
+        let playing = room.current().filter(|current| !current.has_faded(now)).map(|current| current.pick.id);
+        let listener = viewer.listener;
+        let work = move |tx: &Tx<'_>| {
+            let owner = listener.to_bytes();
+            match idempotency::get::<()>(tx, owner, key, SKIP)? {
+                Some(Ok(())) => return Ok(Some(Wish::Repeated)),
+                Some(Err(_)) => return Ok(Some(Wish::KeyUsed)),
+                None => {}
+            }
+            let Some(pick) = playing else { return Ok(None) };
+            skip_votes::insert(tx, pick, listener, now)?;
+            idempotency::put(tx, owner, key, SKIP, &(), now)?;
+            Ok(Some(Wish::New))
+        };
+        let wish = self.store.write(work).await?.ok_or(SkipError::NothingPlays)?;
+        if matches!(wish, Wish::New)
+            && let Some(current) = &mut locked(&room.stage).current
+            && Some(current.pick.id) == playing
+        {
+            current.skip_votes.insert(listener);
+        }
+        Ok(wish)
+    }
+}
+
+/// How many of `present` people it takes to leave a song.
+fn needed(present: usize, share: f64, at_least: u32) -> u32 {
+    let of_room = (share * present as f64).ceil() as u32;
+    of_room.max(at_least).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_room_decides_and_never_one_phone() {
+        let needed = |present| needed(present, 0.5, 2);
+        assert_eq!([0, 1, 2, 3, 4, 5, 10, 11].map(needed), [2, 2, 2, 2, 2, 3, 5, 6]);
     }
 }

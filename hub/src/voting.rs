@@ -1,11 +1,23 @@
 //! Voting: likes and dislikes.
 
-use roomtone_schema::vote::{Vote, VoteValue};
-use roomtone_schema::{AXES, IdempotencyKey, SongId};
+use roomtone_schema::id::Id as _;
+use roomtone_schema::song::{Song, SongStatus};
+use roomtone_schema::taste::{fixed_unit, taste};
+use roomtone_schema::vote::{Hlc, Vote, VoteValue};
+use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis};
 
 use crate::check_in::NoViewer;
+use crate::hub::Inner;
+use crate::limits::TooOften;
+use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::StoreError;
+use crate::secrets::new_id;
+use crate::store::votes::{self, CastOutcome, Direction};
+use crate::store::{StoreError, Tx, idempotency};
+use crate::view::Viewer;
+
+/// What a repeated vote is known by.
+const VOTE: &str = "vote";
 
 /// A like or dislike to count.
 #[derive(Debug, Clone, Copy)]
@@ -70,5 +82,128 @@ impl Refusal for VoteError {
             Self::KeyUsed => Some(&["input", "idempotencyKey"]),
             Self::NotHere(_) | Self::TooOften { .. } | Self::Store(_) => None,
         }
+    }
+}
+
+/// What the store made of a vote.
+enum Cast {
+    New(CastOutcome),
+    Repeated(Voted),
+    KeyUsed,
+}
+
+impl Inner {
+    /// Counts a like or dislike.
+    pub(crate) async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
+        let now = self.clock.now();
+        locked(&self.people).check(viewer, now)?;
+        let song = self.library.get(input.song).ok_or(VoteError::UnknownSong)?.song;
+        if song.status == SongStatus::Withdrawn {
+            return Err(VoteError::WithdrawnSong);
+        }
+        if let Err(refused) = self.take_vote(viewer, now)? {
+            return self.voted_before(viewer, input.key).await?.ok_or_else(|| {
+                self.counters.votes_limited.up();
+                VoteError::TooOften { retry_s: refused.retry_s() }
+            });
+        }
+        let cast = self.cast(viewer, input, &song, now).await;
+        if !matches!(cast, Ok(Cast::New(_))) {
+            self.give_vote_back(viewer, now);
+        }
+        match cast? {
+            Cast::New(outcome) => Ok(self.count_vote(viewer, outcome)),
+            Cast::Repeated(first) => Ok(first),
+            Cast::KeyUsed => Err(VoteError::KeyUsed),
+        }
+    }
+
+    /// Counts a vote against the listener's allowance. By listener and not by session: checking in again on the same
+    /// phone brings no fresh one.
+    fn take_vote(&self, viewer: &Viewer, now: UnixMillis) -> Result<Result<(), TooOften>, NoViewer> {
+        let mut people = locked(&self.people);
+        let listener = people.listener_mut(viewer.listener).ok_or(NoViewer::Expired)?;
+        Ok(listener.minute.take(self.limits.votes_per_minute, now))
+    }
+
+    fn give_vote_back(&self, viewer: &Viewer, at: UnixMillis) {
+        if let Some(listener) = locked(&self.people).listener_mut(viewer.listener) {
+            listener.minute.give_back(at);
+        }
+    }
+
+    /// What a vote was answered with the first time.
+    async fn voted_before(&self, viewer: &Viewer, key: IdempotencyKey) -> Result<Option<Voted>, VoteError> {
+        let owner = viewer.listener.to_bytes();
+        match self.store.read(move |conn| idempotency::get::<Voted>(conn, owner, key, VOTE)).await? {
+            None => Ok(None),
+            Some(Ok(first)) => Ok(Some(first)),
+            Some(Err(_)) => Err(VoteError::KeyUsed),
+        }
+    }
+
+    async fn cast(
+        &self,
+        viewer: &Viewer,
+        input: VoteInput,
+        song: &Song,
+        now: UnixMillis,
+    ) -> Result<Cast, StoreError> {
+        let op: FactId = new_id(now);
+        let vote = Vote {
+            id: new_id(now),
+            listener: viewer.listener,
+            session: viewer.session,
+            song: song.id,
+            value: input.value,
+            hlc: Hlc(0),
+            cast_at: now,
+        };
+        let direction = song.facts.embedding.map(|embedding| Direction {
+            unit: fixed_unit(&embedding),
+            version: song.facts.embedding_version,
+        });
+        let (owner, key, prior) = (viewer.listener.to_bytes(), input.key, self.prior(viewer));
+        let work = move |tx: &Tx<'_>| {
+            match idempotency::get::<Voted>(tx, owner, key, VOTE)? {
+                Some(Ok(first)) => return Ok(Cast::Repeated(first)),
+                Some(Err(_)) => return Ok(Cast::KeyUsed),
+                None => {}
+            }
+            let outcome = votes::cast(tx, op, &Vote { hlc: tx.hlc(now), ..vote }, direction)?;
+            let voted = Voted { vote: outcome.effective, taste: taste(&outcome.state, prior) };
+            idempotency::put(tx, owner, key, VOTE, &voted, now)?;
+            Ok(Cast::New(outcome))
+        };
+        self.store.write(work).await
+    }
+
+    /// Brings a durable vote into memory. Votes of one listener may arrive here in another order than the store saw
+    /// them: the hybrid clock decides, as everywhere.
+    fn count_vote(&self, viewer: &Viewer, outcome: CastOutcome) -> Voted {
+        let CastOutcome { recorded, effective, state, .. } = outcome;
+        if recorded {
+            self.counters.votes.up();
+        }
+        if let Some(listener) = locked(&self.people).listener_mut(viewer.listener) {
+            if listener.newest < effective.hlc {
+                listener.newest = effective.hlc;
+                listener.state = state;
+            }
+            let known = listener.votes.entry(effective.song).or_insert(effective);
+            if known.hlc < effective.hlc {
+                *known = effective;
+            }
+        }
+        if let Some(room) = self.room(viewer.zone) {
+            self.stir(room);
+        }
+        Voted { vote: effective, taste: taste(&state, self.prior(viewer)) }
+    }
+
+    /// What the viewer's zone adds to every taste in it.
+    pub(crate) fn prior(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
+        let profile = self.room(viewer.zone)?.zone.settings.profile?;
+        Some(profile.map(f64::from))
     }
 }

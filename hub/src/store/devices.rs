@@ -40,6 +40,13 @@ pub fn by_cookie_hash(conn: &Connection, cookie_hash: &[u8; 32]) -> rusqlite::Re
         .optional()
 }
 
+/// Gives a device another cookie; the old one is nobody's from then on.
+pub fn renew_cookie(tx: &Tx<'_>, id: DeviceId, cookie_hash: &[u8; 32]) -> rusqlite::Result<()> {
+    tx.prepare_cached("update devices set cookie_hash = :cookie where id = :id")?
+        .execute(named_params! { ":id": id.to_bytes(), ":cookie": cookie_hash })?;
+    Ok(())
+}
+
 /// Notes that a device is in use, so that it is not forgotten.
 pub fn touch(tx: &Tx<'_>, id: DeviceId, at: UnixMillis) -> rusqlite::Result<()> {
     tx.prepare_cached("update devices set last_seen_at = max(last_seen_at, :at) where id = :id")?

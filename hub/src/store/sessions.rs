@@ -57,6 +57,20 @@ pub fn active(conn: &Connection) -> rusqlite::Result<Vec<(Session, [u8; 32])>> {
     .collect()
 }
 
+/// The hashes of tokens whose sessions ended since `since`: so that their holders are told so, also after a restart.
+pub fn ended_since(
+    conn: &Connection,
+    since: roomtone_schema::UnixMillis,
+    limit: u32,
+) -> rusqlite::Result<Vec<[u8; 32]>> {
+    conn.prepare_cached(
+        "select token_hash from sessions where status <> 'active' and last_seen_at >= :since
+         order by id desc limit :limit",
+    )?
+    .query_map(named_params! { ":since": since.0, ":limit": limit }, |row| row.get(0))?
+    .collect()
+}
+
 /// Gives a session another token; the old one opens nothing from then on.
 pub fn renew_token(tx: &Tx<'_>, id: SessionId, token_hash: &[u8; 32]) -> rusqlite::Result<()> {
     tx.prepare_cached("update sessions set token_hash = :token where id = :id")?

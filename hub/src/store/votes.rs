@@ -74,6 +74,24 @@ pub fn effective(conn: &Connection, listener: ListenerId) -> rusqlite::Result<Ve
     .collect()
 }
 
+/// When a listener cast votes since `since`, oldest first: what a limit by the minute needs after a restart.
+pub fn cast_since(
+    conn: &Connection,
+    listener: ListenerId,
+    since: roomtone_schema::UnixMillis,
+) -> rusqlite::Result<Vec<roomtone_schema::UnixMillis>> {
+    // By id, which begins with the time: the newest votes are at the end of the table.
+    let from = roomtone_schema::VoteId::mint(since, [0; 10]);
+    conn.prepare_cached(
+        "select cast_at from votes where id >= :from and listener = :listener and cast_at > :since order by id",
+    )?
+    .query_map(
+        named_params! { ":from": from.to_bytes(), ":listener": listener.to_bytes(), ":since": since.0 },
+        |row| row::time(row, 0),
+    )?
+    .collect()
+}
+
 /// How many votes were ever logged (and not yet purged).
 pub fn count(conn: &Connection) -> rusqlite::Result<u64> {
     conn.query_row("select count(*) from votes", [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)

@@ -1,0 +1,164 @@
+//! What the hub does by itself, whoever asks for what: each second, whenever something stirs, and now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roomtone_schema::UnixMillis;
+use tokio::time::MissedTickBehavior;
+
+use crate::hub::Inner;
+use crate::locks::locked;
+use crate::store::{Retention, StoreError, devices, hub_state, sessions};
+use crate::view::{SyncState, SyncStatusView};
+
+/// After so long the room is looked at again though nothing happened: presence fades.
+const VIBE_FADES_EVERY: Duration = Duration::from_secs(15);
+
+/// Last signs of life and the time are written down so often.
+const WRITTEN_DOWN_EVERY: Duration = Duration::from_secs(30);
+
+/// Votes that come within this time change the plan once: it is the longest that anybody waits for it to begin.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// So often backups are made and media files are looked for.
+const HOUSE_IS_KEPT_EVERY: Duration = Duration::from_hours(1);
+
+/// When chores were done last.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    faded: Option<UnixMillis>,
+    written_down: Option<UnixMillis>,
+}
+
+impl Inner {
+    /// Ticks each second and brings up to date what was stirred.
+    pub(crate) async fn conduct(self: &Arc<Self>) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = second.tick() => {
+                    if let Err(error) = self.tick().await {
+                        tracing::warn!("the room's bookkeeping has to wait: {error}");
+                    }
+                }
+                () = self.stirred.notified() => {
+                    self.settle().await;
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
+    }
+
+    /// What is due by the clock.
+    pub(crate) async fn tick(self: &Arc<Self>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let silent_for = Duration::from_secs(u64::from(self.limits.player_offline_s));
+        if locked(&self.players).miss(silent_for, now) {
+            self.show_players();
+        }
+        for room in &self.rooms {
+            self.show_now_playing(room);
+        }
+        self.show_sync_status();
+        if is_due(&mut locked(&self.chores).faded, VIBE_FADES_EVERY, now) {
+            self.rooms.iter().for_each(|room| self.stir(room));
+        }
+        self.sweep_sessions(now).await?;
+        if is_due(&mut locked(&self.chores).written_down, WRITTEN_DOWN_EVERY, now) {
+            self.write_down(WRITTEN_DOWN_EVERY).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings up to date what was stirred.
+    pub(crate) async fn settle(self: &Arc<Self>) {
+        if self.library_is_stale() {
+            self.rebuild().await;
+        }
+        for room in &self.rooms {
+            if room.take_stirred() {
+                self.refresh(room).await;
+            }
+        }
+        self.show_sync_status();
+    }
+
+    /// Writes the time down, and signs of life that are `older` than what the store knows.
+    pub(crate) async fn write_down(&self, older: Duration) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let signs = locked(&self.people).unsaved(older);
+        let written = signs.clone();
+        let work = move |tx: &crate::store::Tx<'_>| {
+            for (session, at) in &written {
+                sessions::touch(tx, *session, *at)?;
+                if let Some(session) = sessions::by_id(tx, *session)? {
+                    devices::touch(tx, session.device, *at)?;
+                }
+            }
+            hub_state::keep_time(tx, now)
+        };
+        self.store.write(work).await?;
+        locked(&self.people).saved(&signs);
+        Ok(())
+    }
+
+    /// Backups, retention, files.
+    pub(crate) async fn keep_house(self: &Arc<Self>) {
+        let mut hour = tokio::time::interval(HOUSE_IS_KEPT_EVERY);
+        hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once: the hub has just started and looked at everything.
+        hour.tick().await;
+        loop {
+            hour.tick().await;
+            let inner = Arc::clone(self);
+            let kept = tokio::task::spawn_blocking(move || inner.keep_house_now()).await;
+            if let Err(error) = kept.unwrap_or(Err(StoreError::Panicked)) {
+                tracing::warn!("backup or clean-up has to wait for the next hour: {error}");
+            }
+        }
+    }
+
+    fn keep_house_now(&self) -> Result<(), StoreError> {
+        if self.library.look_for_all() {
+            self.mark_library_stale();
+        }
+        if self.store.back_up()?.is_none() {
+            tracing::warn!(
+                "there is too little room on the disk for a backup; free some, or attach a larger one"
+            );
+        }
+        self.store.purge(&Retention::default(), self.clock.now())?;
+        Ok(())
+    }
+
+    fn show_sync_status(&self) {
+        let census = self.library.census();
+        let pending = self.store.stats().outbox_pending;
+        self.sync_status.send_if_modified(|shown| {
+            let status = SyncStatusView {
+                state: SyncState::Offline,
+                pending,
+                oldest_pending_at: shown.oldest_pending_at,
+                cached_songs: census.cached,
+                total_songs: census.total,
+                cached_bytes: census.cached_bytes,
+                last_error: None,
+            };
+            let changed = **shown != status;
+            if changed {
+                *shown = Arc::new(status);
+            }
+            changed
+        });
+    }
+}
+
+/// Whether `every` has passed since it was done last; counts it as done.
+fn is_due(done: &mut Option<UnixMillis>, every: Duration, now: UnixMillis) -> bool {
+    let due = done.is_none_or(|at| now.since(at) >= every);
+    if due {
+        *done = Some(now);
+    }
+    due
+}

@@ -1,0 +1,371 @@
+//! Opening the hub: everything that the room is, rebuilt from what is stored.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use roomtone_schema::explanation::{Onlookers, explain};
+use roomtone_schema::id::Id;
+use roomtone_schema::pick::{Pick, Terms};
+use roomtone_schema::play::{Play, PlayEnd, Tier};
+use roomtone_schema::player::{Player, PlayerStatus};
+use roomtone_schema::seed::Seeded;
+use roomtone_schema::session::Session;
+use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
+use roomtone_schema::vibe::VibeSource;
+use roomtone_schema::{Clock, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
+use rusqlite::Connection;
+use tokio::sync::{Notify, watch};
+
+use crate::check_in::known;
+use crate::clock::SteadyClock;
+use crate::counters::Counters;
+use crate::hub::{HubOptions, Inner, MANAGER, POSTER, derived};
+use crate::library::Library;
+use crate::locks::locked;
+use crate::players::Players;
+use crate::presence::{Listener, People, REMEMBERED};
+use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, vibe_view};
+use crate::room::{Current, Stage, ZoneRoom};
+use crate::room_code::CodeMaker;
+use crate::secrets::{Hash, new_id, random};
+use crate::store::picks::{self, PickRecord};
+use crate::store::{
+    OpenError, Store, StoreError, Tx, hub_state, players, plays, sessions, skip_votes, songs, zone_plays,
+    zones,
+};
+use crate::view::{SyncState, SyncStatusView};
+
+/// The zone that every venue has.
+const MAIN: &str = "main";
+
+/// So many picks are read back, for players that ask again.
+const PICKS_READ: u32 = 16;
+
+/// What the hub knows about itself.
+struct Identity {
+    hub: HubId,
+    venue: VenueId,
+    secret: [u8; 32],
+    poster_serial: u64,
+    manager: Option<Hash>,
+}
+
+/// Everything that was read of one zone.
+struct ZoneRecord {
+    plays: Vec<(u32, UnixMillis)>,
+    picks: Vec<PickRecord>,
+    /// Plays of the newest pick.
+    newest: Vec<Play>,
+    skip_votes: HashSet<ListenerId>,
+    counter: u64,
+}
+
+/// Opens the store and rebuilds everything. Blocks for as long as that takes: nothing is served yet.
+pub(crate) async fn open(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenError> {
+    let opening = tokio::task::spawn_blocking(move || open_now(options, clock));
+    opening.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenError> {
+    std::fs::create_dir_all(&options.data)
+        .map_err(|why| OpenError::NotWritable { path: options.data.clone(), why })?;
+    let (store, opened) = Store::open(&options.data, Arc::clone(&clock))?;
+    tell(&opened);
+    let last = read(&store, hub_state::last_time)?;
+    let clock = SteadyClock::start(clock, (last.0 > 0).then_some(last));
+    let now = clock.now();
+    let identity = write(&store, move |tx| identify(tx, now))?;
+    let zones = write_zones(&store, &options.zones, now)?;
+    let library = read_library(&store, &options.data)?;
+    let shelf = library.shelf();
+    let index = Arc::new(index_of(&shelf));
+    let by_row = library.by_row();
+    let mut rooms = Vec::new();
+    for zone in zones.iter() {
+        let id = zone.id;
+        let record = read(&store, move |conn| read_zone(conn, id))?;
+        let seed =
+            Seeded::new(u64::from_le_bytes(first_eight(&derived(&identity.secret, &zone.id.to_string()))));
+        let plays: HashMap<SongId, UnixMillis> =
+            record.plays.iter().filter_map(|(row, at)| Some((*by_row.get(row)?, *at))).collect();
+        let order = order_of(room_window(&zone.settings, &shelf), &index, plays.clone(), now);
+        let empty = vibe_view(&roomtone_schema::room::Room::default(), 0, now);
+        let room = ZoneRoom::new(zone.clone(), seed.clone().next_u64(), Stage::default(), order, empty);
+        *locked(&room.stage) = stage(&room, &library, record, plays, now);
+        rooms.push(Arc::new(room));
+    }
+    let people = read_people(&store, &options, now)?;
+    let players = read_players(&store, &zones)?;
+    let inner = Inner {
+        codes: RwLock::new(CodeMaker::new(derived(&identity.secret, "room codes"), identity.poster_serial)),
+        address_secret: derived(&identity.secret, "addresses"),
+        id: identity.hub,
+        venue: Venue { id: identity.venue, name: options.venue_name, time_zone: options.time_zone },
+        manager: Mutex::new(identity.manager),
+        secret: identity.secret,
+        store,
+        clock,
+        data: options.data,
+        zones,
+        rooms,
+        people: Mutex::new(people),
+        players: Mutex::new(players),
+        players_shown: watch::Sender::new(Arc::from([])),
+        sync_status: watch::Sender::new(Arc::new(nothing_synced())),
+        library,
+        library_stale: AtomicBool::new(false),
+        limits: options.limits,
+        counters: Counters::default(),
+        stirred: Notify::new(),
+        chores: Mutex::default(),
+    };
+    inner.hear_again();
+    Ok(inner)
+}
+
+impl Inner {
+    /// Lets everybody who is here hear again what was played since they came: fairness goes on where it was, as far
+    /// as today's tastes tell.
+    fn hear_again(&self) {
+        let now = self.clock.now();
+        for room in &self.rooms {
+            let earliest = locked(&self.people).earliest(room.zone.id);
+            let Some(earliest) = earliest else { continue };
+            let mut heard: Vec<(UnixMillis, SongId)> = locked(&room.stage)
+                .played
+                .iter()
+                .filter(|(_, at)| **at >= earliest)
+                .map(|(song, at)| (*at, *song))
+                .collect();
+            heard.sort_unstable();
+            for song in heard.into_iter().filter_map(|(_, song)| self.library.get(song)) {
+                self.hear(room, &song.song, now);
+            }
+        }
+    }
+}
+
+/// Says what was found, where a person should know.
+fn tell(opened: &crate::store::Opened) {
+    if opened.created {
+        tracing::info!("this is a new hub; its data folder was empty");
+    }
+    if opened.unclean {
+        tracing::info!(
+            "the hub was not stopped in order the last time; its database was checked and is sound"
+        );
+    }
+    if let Some(restored) = &opened.restored {
+        tracing::error!(
+            "the database was damaged. What stands in its place: {}; {} later facts were saved from the damaged \
+             file, {} are known to be lost. The damaged files are kept at {}",
+            restored.from_backup.as_ref().map_or("a new one".to_owned(), |path| path.display().to_string()),
+            restored.salvaged,
+            restored.lost,
+            restored.kept_at.as_ref().map_or("(nowhere)".to_owned(), |path| path.display().to_string()),
+        );
+    }
+}
+
+/// Who this hub is; made at the first start.
+fn identify(tx: &Tx<'_>, now: UnixMillis) -> rusqlite::Result<Identity> {
+    let hub = id_of(tx, hub_state::HUB_ID, now)?;
+    let venue = id_of(tx, hub_state::VENUE_ID, now)?;
+    let secret = match hub_state::get::<[u8; 32]>(tx, hub_state::SECRET)? {
+        Some(secret) => secret,
+        None => {
+            let secret = random::<32>();
+            hub_state::put(tx, hub_state::SECRET, secret)?;
+            secret
+        }
+    };
+    hub_state::keep_time(tx, now)?;
+    let poster_serial = hub_state::get::<i64>(tx, POSTER)?.unwrap_or(0).cast_unsigned();
+    Ok(Identity { hub, venue, secret, poster_serial, manager: hub_state::get(tx, MANAGER)? })
+}
+
+fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> rusqlite::Result<I> {
+    if let Some(bytes) = hub_state::get::<[u8; 16]>(tx, key)? {
+        return Ok(I::from_bytes(bytes));
+    }
+    let id: I = new_id(now);
+    hub_state::put(tx, key, id.to_bytes())?;
+    Ok(id)
+}
+
+/// The configured zones with their lasting ids, `main` first.
+fn write_zones(
+    store: &Store,
+    configured: &[(String, ZoneSettings)],
+    now: UnixMillis,
+) -> Result<Arc<[Zone]>, OpenError> {
+    let mut wanted: Vec<(String, ZoneSettings)> = configured.to_vec();
+    if !wanted.iter().any(|(name, _)| name == MAIN) {
+        wanted.push((MAIN.to_owned(), ZoneSettings::default()));
+    }
+    wanted.sort_by_key(|(name, _)| name != MAIN);
+    let names: Vec<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
+    let ids = write(store, move |tx| {
+        for name in &names {
+            zones::insert(tx, new_id(now), name)?;
+        }
+        zones::all(tx)
+    })?;
+    let ids: HashMap<String, _> = ids.into_iter().map(|(id, name)| (name, id)).collect();
+    let zone = |(name, settings): (String, ZoneSettings)| Some(Zone { id: *ids.get(&name)?, name, settings });
+    Ok(wanted.into_iter().filter_map(zone).collect())
+}
+
+fn read_library(store: &Store, data: &Path) -> Result<Library, OpenError> {
+    const PAGE: u32 = 5_000;
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        // In pages, each within a reader's deadline also on a slow disk.
+        let page = read(store, move |conn| songs::page(conn, after, PAGE))?;
+        let full = page.len() == PAGE as usize;
+        after = page.last().map(|last| last.song.id);
+        all.extend(page.into_iter().map(|one| (one.row, one.song)));
+        if !full {
+            return Ok(Library::new(data.join("media"), all));
+        }
+    }
+}
+
+fn read_zone(conn: &Connection, zone: roomtone_schema::ZoneId) -> rusqlite::Result<ZoneRecord> {
+    let picks = picks::recent(conn, zone, PICKS_READ)?;
+    let newest = match picks.first() {
+        Some(pick) => plays::recent(conn, zone, pick.decided_at, 64)?
+            .into_iter()
+            .filter(|play| play.pick == Some(pick.id))
+            .collect(),
+        None => Vec::new(),
+    };
+    let skip_votes = match picks.first() {
+        Some(pick) => skip_votes::of_pick(conn, pick.id)?.into_iter().collect(),
+        None => HashSet::new(),
+    };
+    let counter = hub_state::get::<i64>(conn, &counter_key(zone))?.unwrap_or(0).cast_unsigned();
+    Ok(ZoneRecord { plays: zone_plays::of_zone(conn, zone)?, picks, newest, skip_votes, counter })
+}
+
+/// What plays in a zone, and what it has heard.
+fn stage(
+    room: &ZoneRoom,
+    library: &Library,
+    record: ZoneRecord,
+    played: HashMap<SongId, UnixMillis>,
+    now: UnixMillis,
+) -> Stage {
+    let mut stage = Stage { counter: record.counter, ..Stage::default() };
+    let separation = Duration::from_mins(u64::from(room.zone.settings.artist_separation_min));
+    for (song, at) in &played {
+        if now.since(*at) < separation
+            && let Some(kept) = library.get(*song)
+        {
+            stage.artists.hear(&kept.song, *at);
+        }
+    }
+    stage.played = played;
+    for pick in &record.picks {
+        if let Some(view) = view_of(room, library, pick) {
+            stage.remember(Arc::new(view));
+        }
+    }
+    if let Some(newest) = record.picks.first() {
+        stage.current = stage.pick(newest.id).map(|pick| {
+            let given_to: BTreeSet<PlayerId> = record.newest.iter().map(|play| play.player).collect();
+            let leaders = record.newest.iter().min_by_key(|play| (play.started_at, play.id));
+            let player = leaders.map_or(PlayerId(uuid::Uuid::nil()), |play| play.player);
+            let mut current = Current::begin(pick, player, newest.decided_at);
+            current.given_to = given_to;
+            current.over = record.newest.iter().any(was_ended);
+            current.tier = leaders.map_or(Tier::Hub, |play| play.tier);
+            current.skip_votes = record.skip_votes;
+            current
+        });
+    }
+    stage
+}
+
+fn was_ended(play: &Play) -> bool {
+    play.ended.is_some_and(|end| end != PlayEnd::Stopped)
+}
+
+fn view_of(room: &ZoneRoom, library: &Library, record: &PickRecord) -> Option<crate::view::PickView> {
+    let song = library.get(record.song)?.song;
+    let terms: Terms = serde_json::from_value(record.terms.clone()).ok()?;
+    let pick = Pick { song: record.song, seed: record.seed, terms };
+    let nobody = Onlookers { source: VibeSource::Listeners, present: 0, likes: 0, unheard: None, song: None };
+    let explanation = explain(&pick, record.decided_at, &nobody);
+    Some(pick_view(room, record.id, song, explanation))
+}
+
+fn read_people(store: &Store, options: &HubOptions, now: UnixMillis) -> Result<People, OpenError> {
+    let idle = Duration::from_mins(u64::from(options.limits.idle_minutes));
+    let since = now - Duration::from_hours(24);
+    let mut people = People::new(idle);
+    for token in read(store, move |conn| sessions::ended_since(conn, since, REMEMBERED as u32))? {
+        people.remember_gone(token);
+    }
+    let active: Vec<(Session, Hash)> = read(store, sessions::active)?;
+    for (session, token) in active {
+        let listener = session.listener;
+        let ((state, effective), recent) = read(store, move |conn| known(conn, listener, now))?;
+        let mut listener = Listener::new(state, effective);
+        recent.into_iter().for_each(|at| listener.minute.remember(at));
+        people.enter(session, token, listener);
+    }
+    Ok(people)
+}
+
+fn read_players(store: &Store, zones: &[Zone]) -> Result<Players, OpenError> {
+    let mut found = Players::default();
+    let mut open: HashMap<PlayerId, Play> =
+        read(store, |conn| plays::open(conn, None))?.into_iter().map(|play| (play.player, play)).collect();
+    for (player, token) in read(store, players::all)? {
+        // A zone that was taken out of the configuration: its players play in the main one.
+        let known = zones.iter().any(|zone| zone.id == player.zone);
+        let zone = if known { player.zone } else { zones[0].id };
+        let play = open.remove(&player.id);
+        found.put(Player { status: PlayerStatus::Offline, zone, ..player }, token, play);
+    }
+    Ok(found)
+}
+
+fn nothing_synced() -> SyncStatusView {
+    SyncStatusView {
+        state: SyncState::Offline,
+        pending: 0,
+        oldest_pending_at: None,
+        cached_songs: 0,
+        total_songs: 0,
+        cached_bytes: 0,
+        last_error: None,
+    }
+}
+
+fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {
+    std::array::from_fn(|index| bytes[index])
+}
+
+fn read<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, OpenError> {
+    store.read_blocking(work).map_err(while_opening)
+}
+
+fn write<T: Send + 'static>(
+    store: &Store,
+    work: impl Fn(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, OpenError> {
+    store.write_blocking(work).map_err(while_opening)
+}
+
+fn while_opening(error: StoreError) -> OpenError {
+    OpenError::Io(std::io::Error::other(error))
+}

@@ -1,0 +1,455 @@
+//! The programme of a zone: one current pick, and the plan of what follows it.
+//!
+//! Every decision is `Outlook` of the rules, over what is in memory. The plan is that rule run forward; it is made
+//! anew, off the async threads, whenever something stirs the room. Its head is what the next advance plays, so that
+//! "up next" is a promise and not a guess, unless the room changes its mind in between.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use roomtone_schema::explanation::{Explanation, Onlookers, explain};
+use roomtone_schema::look_ahead::{Outlook, Planned};
+use roomtone_schema::pick::{Pick, PickRules, Relaxation, Terms};
+use roomtone_schema::rank::{Ranked, Standing};
+use roomtone_schema::rest::{is_resting, rests_until, window};
+use roomtone_schema::room::Room;
+use roomtone_schema::song::Song;
+use roomtone_schema::vector::Axes;
+use roomtone_schema::vibe::VibeSource;
+use roomtone_schema::{FactId, PickId, PlayerId, SongId, UnixMillis, ZoneId};
+
+use crate::hub::Inner;
+use crate::index::{Index, ZoneOrder};
+use crate::library::Shelf;
+use crate::locks::{locked, reading, writing};
+use crate::playing::ClaimError;
+use crate::presence::RoomSettings;
+use crate::room::{Current, Upcoming, ZoneRoom};
+use crate::secrets::new_id;
+use crate::store::picks::{self, PickRecord};
+use crate::store::{StoreError, hub_state, zone_plays};
+use crate::view::{PickView, Recommendation, VibeView};
+
+/// So many songs ahead are shown.
+const SHOWN_AHEAD: usize = 50;
+
+/// A vibe that moved by less than this on every axis is the same vibe.
+const SAME_VIBE: f64 = 1e-4;
+
+/// True peaks stay below this, in dBTP.
+const PEAK_CEILING: f32 = -1.0;
+
+/// So often a pick is tried whose file turns out to be missing, before the plan is made anew.
+const TRIES: usize = 8;
+
+/// A zone at one moment, with all that a decision about it depends on.
+struct Moment {
+    outlook: Outlook,
+    source: VibeSource,
+    present: usize,
+    unheard: Option<Axes>,
+    shelf: Arc<Shelf>,
+    away: HashSet<SongId>,
+}
+
+impl Moment {
+    fn song(&self, id: SongId) -> Option<&Song> {
+        self.shelf.songs.get(&id).filter(|_| !self.away.contains(&id)).map(|song| &**song)
+    }
+
+    fn onlookers<'a>(&'a self, likes: usize, song: Option<&'a Axes>) -> Onlookers<'a> {
+        Onlookers { source: self.source, present: self.present, likes, unheard: self.unheard.as_ref(), song }
+    }
+}
+
+impl Inner {
+    /// Brings what the zone shows up to date: the vibe first, for it is quick, then the plan.
+    pub(crate) async fn refresh(self: &Arc<Self>, room: &Arc<ZoneRoom>) {
+        self.show_vibe(room);
+        self.show_now_playing(room);
+        let (inner, planned) = (Arc::clone(self), Arc::clone(room));
+        let plan = tokio::task::spawn_blocking(move || inner.plan(&planned, None));
+        if let Err(panicked) = plan.await {
+            tracing::error!(zone.name = room.zone.name, "the plan could not be made: {panicked}");
+        }
+    }
+
+    /// Shows what the people in a zone want, where that has changed.
+    pub(crate) fn show_vibe(&self, room: &ZoneRoom) {
+        let now = self.clock.now();
+        let (wanted, present) = {
+            let people = locked(&self.people);
+            let present = people.count(Some(room.zone.id), now);
+            (people.room(room.zone.id, &self.room_settings(room), now), present)
+        };
+        let view = vibe_view(&wanted, present, now);
+        self.note_fairness(room, &wanted);
+        room.vibe.send_if_modified(|shown| {
+            let changed = !is_same(shown, &view);
+            if changed {
+                *shown = Arc::new(view);
+            }
+            changed
+        });
+    }
+
+    /// Makes the plan anew and shows it. `at`: when its first song would begin, if not after the current one.
+    pub(crate) fn plan(&self, room: &ZoneRoom, at: Option<UnixMillis>) {
+        let moment = self.moment(room, at);
+        let counter = moment.outlook.counter;
+        let planned = {
+            let mut order = writing(&room.order);
+            order.expire(self.clock.now());
+            drop(order);
+            let order = reading(&room.order);
+            let Ok(planned) = moment.outlook.clone().plan(&*order, &|id| moment.song(id));
+            planned
+        };
+        let plan = self.shown(room, &moment, planned);
+        let mut stage = locked(&room.stage);
+        if stage.counter == counter {
+            stage.plan = plan.into();
+            drop(stage);
+            self.show_up_next(room);
+        } else {
+            drop(stage);
+            self.stir(room);
+        }
+    }
+
+    /// Shows the head of the plan, where the venue's licence lets it.
+    pub(crate) fn show_up_next(&self, room: &ZoneRoom) {
+        let hidden = !room.zone.settings.show_up_next;
+        let stage = locked(&room.stage);
+        let ahead = stage.plan.iter().take(if hidden { 0 } else { SHOWN_AHEAD });
+        let shown: Arc<[Recommendation]> = ahead
+            .zip(1..)
+            .map(|(upcoming, rank)| Recommendation {
+                rank,
+                song: Arc::clone(&upcoming.view.song),
+                explanation: upcoming.view.explanation.clone(),
+            })
+            .collect();
+        drop(stage);
+        room.up_next.send_if_modified(|before| {
+            let same = before.len() == shown.len()
+                && before
+                    .iter()
+                    .zip(shown.iter())
+                    .all(|(a, b)| a.song.id == b.song.id && a.explanation.reasons == b.explanation.reasons);
+            *before = shown;
+            !same
+        });
+    }
+
+    /// Moves the zone on to its next song, for `player`. The caller holds `advancing`.
+    pub(crate) async fn advance(
+        self: &Arc<Self>,
+        room: &Arc<ZoneRoom>,
+        player: PlayerId,
+    ) -> Result<Arc<PickView>, ClaimError> {
+        let upcoming = self.choose(room).await?.ok_or(ClaimError::NoMusic)?;
+        let now = self.clock.now();
+        self.write_pick(room, &upcoming, now).await?;
+        let pick = Arc::clone(&upcoming.view);
+        self.hear(room, &pick.song, now);
+        writing(&room.order).mark_played(pick.song.id, now);
+        locked(&room.stage).play(Current::begin(Arc::clone(&pick), player, now));
+        self.count_pick(&upcoming.planned.pick);
+        self.show_now_playing(room);
+        self.show_up_next(room);
+        self.stir(room);
+        Ok(pick)
+    }
+
+    /// The head of the plan where it is still good, else that of a new one; `None` where nothing is playable.
+    async fn choose(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<Option<Upcoming>, StoreError> {
+        for _ in 0..TRIES {
+            if self.library_is_stale() {
+                self.rebuild().await;
+            }
+            if room.is_stirred() || !self.head_is_good(room) {
+                room.take_stirred();
+                let (inner, planned) = (Arc::clone(self), Arc::clone(room));
+                let begin = self.clock.now();
+                let plan = tokio::task::spawn_blocking(move || inner.plan(&planned, Some(begin)));
+                if plan.await.is_err() {
+                    return Err(StoreError::Panicked);
+                }
+            }
+            let Some(head) = locked(&room.stage).plan.front().cloned() else { return Ok(None) };
+            self.library.look(head.view.song.id);
+            if !self.library.is_away(head.view.song.id) {
+                return Ok(Some(head));
+            }
+            self.counters.missing_files.up();
+            tracing::warn!(
+                song.id = %head.view.song.id,
+                "the file of \"{}\" is missing, so another song is played; import it again to hear it",
+                head.view.song.facts.title,
+            );
+            room.stir();
+        }
+        Ok(None)
+    }
+
+    /// Whether the plan's head may be played at this moment as it was meant to be.
+    fn head_is_good(&self, room: &ZoneRoom) -> bool {
+        let now = self.clock.now();
+        let rest = reading(&room.order).rest_window();
+        let stage = locked(&room.stage);
+        stage.plan.front().is_some_and(|head| {
+            let song = head.view.song.id;
+            let rests = is_resting(now, stage.played.get(&song).copied(), rest);
+            let meant_to = head.planned.pick.terms.standing == Standing::Resting;
+            !self.library.is_away(song) && rests == meant_to
+        })
+    }
+
+    async fn write_pick(
+        &self,
+        room: &ZoneRoom,
+        upcoming: &Upcoming,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let Planned { pick, .. } = &upcoming.planned;
+        let record = PickRecord {
+            id: upcoming.view.id,
+            zone: room.zone.id,
+            song: pick.song,
+            seed: pick.seed,
+            terms: serde_json::to_value(&pick.terms).unwrap_or_default(),
+            decided_at: now,
+        };
+        let op: FactId = new_id(now);
+        let counter = (counter_key(room.zone.id), (locked(&room.stage).counter + 1).cast_signed());
+        let work = move |tx: &crate::store::Tx<'_>| {
+            picks::insert(tx, op, &record)?;
+            zone_plays::mark(tx, record.zone, record.song, now)?;
+            hub_state::put(tx, &counter.0, counter.1)
+        };
+        self.store.write(work).await
+    }
+
+    /// Lets everybody in the zone have heard a song.
+    pub(crate) fn hear(&self, room: &ZoneRoom, song: &Song, now: UnixMillis) {
+        let settings = self.room_settings(room);
+        let mut people = locked(&self.people);
+        let mut wanted = people.room(room.zone.id, &settings, now);
+        wanted.hear(song.facts.embedding.map(|embedding| embedding.unit()).as_ref());
+        people.keep_debts(room.zone.id, &wanted, now);
+    }
+
+    fn count_pick(&self, pick: &Pick) {
+        self.counters.picks.up();
+        for relaxed in &pick.terms.relaxed {
+            match relaxed {
+                Relaxation::ArtistSeparation => self.counters.relaxed_artist.up(),
+                Relaxation::Rest => self.counters.relaxed_rest.up(),
+                Relaxation::Explicit => self.counters.relaxed_explicit.up(),
+            }
+        }
+        if pick.terms.similarity.abs() < f64::EPSILON {
+            self.counters.undirected_picks.up();
+        }
+    }
+
+    fn note_fairness(&self, room: &ZoneRoom, wanted: &Room) {
+        if room.zone.id != self.zones[0].id {
+            return;
+        }
+        let fares = wanted.fairness_so_far();
+        self.counters.mean_satisfaction.set(fares.map_or(0.0, |fares| fares.mean));
+        self.counters.worst_listener.set(fares.map_or(0.0, |fares| fares.worst));
+        self.counters.longest_drought.set(fares.map_or(0.0, |fares| f64::from(fares.longest_drought)));
+    }
+
+    /// What stands in for the people of a zone.
+    pub(crate) fn room_settings(&self, room: &ZoneRoom) -> RoomSettings {
+        RoomSettings {
+            fairness: room.zone.settings.fairness,
+            profile: room.zone.settings.profile.map(|profile| profile.map(f64::from)),
+            catalogue: self.library.shelf().middle,
+        }
+    }
+
+    fn moment(&self, room: &ZoneRoom, at: Option<UnixMillis>) -> Moment {
+        let now = self.clock.now();
+        let settings = &room.zone.settings;
+        let (wanted, present) = {
+            let people = locked(&self.people);
+            let wanted = people.room(room.zone.id, &self.room_settings(room), now);
+            (wanted, people.count(Some(room.zone.id), now))
+        };
+        let stage = locked(&room.stage);
+        let begins = stage.current.as_ref().map_or(now, |current| current.next_begins(room.crossfade(), now));
+        let outlook = Outlook {
+            now: at.unwrap_or(begins),
+            rules: PickRules::from(settings),
+            artists: stage.artists.clone(),
+            current: stage.current.as_ref().map(|current| current.pick.song.id),
+            crossfade: room.crossfade(),
+            zone_seed: room.seed,
+            counter: stage.counter,
+            room: wanted,
+        };
+        drop(stage);
+        let source = outlook.room.target().source;
+        let unheard = unheard(&outlook.room);
+        Moment { outlook, source, present, unheard, shelf: self.library.shelf(), away: self.library.away() }
+    }
+
+    /// The plan with everything that players and people see of it.
+    fn shown(&self, room: &ZoneRoom, moment: &Moment, planned: Vec<Planned>) -> Vec<Upcoming> {
+        let songs: HashSet<SongId> = planned.iter().map(|one| one.pick.song).collect();
+        let likes = locked(&self.people).likes(room.zone.id, &songs, self.clock.now());
+        let upcoming = |planned: Planned| {
+            let song = Arc::clone(moment.shelf.songs.get(&planned.pick.song)?);
+            let liked = likes.get(&song.id).copied().unwrap_or(0);
+            let direction = song.facts.embedding.map(|embedding| embedding.unit());
+            let onlookers = moment.onlookers(liked, direction.as_ref());
+            let explanation = explain(&planned.pick, planned.starts_at, &onlookers);
+            let view = pick_view(room, new_id(self.clock.now()), song, explanation);
+            Some(Upcoming { planned, view: Arc::new(view) })
+        };
+        planned.into_iter().filter_map(upcoming).collect()
+    }
+
+    /// The catalogue ranked for the zone's vibe, without draw or look-ahead.
+    pub(crate) fn recommend(&self, room: &ZoneRoom, first: usize) -> Vec<Recommendation> {
+        let moment = self.moment(room, Some(self.clock.now()));
+        let order = reading(&room.order);
+        let vibe = moment.outlook.room.target().axes;
+        // So many more that enough are left when those that may not be played are taken out.
+        let ranked = order.rank(&vibe, first + moment.away.len(), moment.outlook.now);
+        let rest = order.rest_window();
+        drop(order);
+        let songs: HashSet<SongId> = ranked.iter().map(|one| one.song).collect();
+        let likes = locked(&self.people).likes(room.zone.id, &songs, self.clock.now());
+        let allowed = |song: &Song| {
+            room.zone.settings.allow_explicit
+                || song.facts.explicit != roomtone_schema::song::Explicit::Explicit
+        };
+        let playable = ranked.iter().filter(|one| moment.song(one.song).is_some_and(allowed));
+        let recommended = |(ranked, rank): (&Ranked, u32)| {
+            let song = Arc::clone(moment.shelf.songs.get(&ranked.song)?);
+            let liked = likes.get(&song.id).copied().unwrap_or(0);
+            let direction = song.facts.embedding.map(|embedding| embedding.unit());
+            let pick = as_pick(ranked, vibe, rests_until(moment.outlook.now, ranked.last_played_at, rest));
+            let onlookers = moment.onlookers(liked, direction.as_ref());
+            let explanation = explain(&pick, moment.outlook.now, &onlookers);
+            Some(Recommendation { rank, song, explanation })
+        };
+        playable.take(first).zip(1..).filter_map(recommended).collect()
+    }
+
+    /// Builds shelf, index and every zone's order anew, behind the music.
+    pub(crate) async fn rebuild(self: &Arc<Self>) {
+        let inner = Arc::clone(self);
+        let rebuilt = tokio::task::spawn_blocking(move || inner.rebuild_now());
+        if let Err(panicked) = rebuilt.await {
+            tracing::error!("the index could not be rebuilt: {panicked}");
+        }
+    }
+
+    fn rebuild_now(&self) {
+        self.mark_library_fresh();
+        let shelf = self.library.rebuild();
+        let index = Arc::new(index_of(&shelf));
+        for room in &self.rooms {
+            let plays: HashMap<SongId, UnixMillis> = locked(&room.stage).played.clone();
+            let order = order_of(room_window(&room.zone.settings, &shelf), &index, plays, self.clock.now());
+            *writing(&room.order) = order;
+            self.stir(room);
+        }
+    }
+}
+
+/// The exact index over a shelf.
+pub(crate) fn index_of(shelf: &Shelf) -> Index {
+    Index::build(shelf.songs.values().map(|song| (song.id, song.facts.embedding)))
+}
+
+/// How long songs rest in a zone.
+pub(crate) fn room_window(
+    settings: &roomtone_schema::venue::ZoneSettings,
+    shelf: &Shelf,
+) -> std::time::Duration {
+    window(settings.penalty(), shelf.length)
+}
+
+/// A zone's order over an index.
+pub(crate) fn order_of(
+    rest: std::time::Duration,
+    index: &Arc<Index>,
+    plays: impl IntoIterator<Item = (SongId, UnixMillis)>,
+    now: UnixMillis,
+) -> ZoneOrder {
+    ZoneOrder::new(Arc::clone(index), plays, rest, now)
+}
+
+/// Where a zone's number of picks is kept.
+pub(crate) fn counter_key(zone: ZoneId) -> String {
+    format!("picks of {zone}")
+}
+
+/// A pick as players and people see it.
+pub(crate) fn pick_view(room: &ZoneRoom, id: PickId, song: Arc<Song>, explanation: Explanation) -> PickView {
+    let settings = &room.zone.settings;
+    let gain_db = gain(&song, settings.loudness_lufs);
+    PickView { id, song, crossfade_ms: settings.crossfade_ms, gain_db, explanation }
+}
+
+/// What brings a song to `target` LUFS without its true peak rising above the ceiling; nothing where it is unknown.
+pub(crate) fn gain(song: &Song, target: f32) -> f32 {
+    let Some(loudness) = song.facts.loudness_lufs else { return 0.0 };
+    let room = song.facts.true_peak_dbtp.map_or(f32::INFINITY, |peak| PEAK_CEILING - peak);
+    (target - loudness).min(room)
+}
+
+/// What a zone shows of what its people want.
+pub(crate) fn vibe_view(wanted: &Room, present: usize, now: UnixMillis) -> VibeView {
+    let target = wanted.target();
+    let vibe = wanted.vibe();
+    VibeView {
+        axes: vibe.map_or(target.axes, |vibe| vibe.axes),
+        consensus: vibe.map_or(0.0, |vibe| vibe.consensus),
+        active_listeners: present as u32,
+        source: target.source,
+        updated_at: now,
+    }
+}
+
+fn is_same(a: &VibeView, b: &VibeView) -> bool {
+    let near = a.axes.iter().zip(&b.axes).all(|(a, b)| (a - b).abs() < SAME_VIBE);
+    near && a.active_listeners == b.active_listeners
+        && a.source == b.source
+        && (a.consensus - b.consensus).abs() < SAME_VIBE
+}
+
+/// The taste of whoever has had least, where fairness has raised their weight.
+fn unheard(room: &Room) -> Option<Axes> {
+    let raised = room.listeners.iter().filter(|one| one.taste.is_some() && one.weight > 0.0);
+    let least =
+        raised.max_by(|a, b| a.debt.factor(room.fairness).total_cmp(&b.debt.factor(room.fairness)))?;
+    least.taste.filter(|_| least.debt.factor(room.fairness) > 1.0)
+}
+
+/// A ranking's place as a pick that nobody drew, to be explained like one.
+fn as_pick(ranked: &Ranked, vibe: Axes, rests_until: Option<UnixMillis>) -> Pick {
+    let terms = Terms {
+        vibe,
+        standing: ranked.standing,
+        similarity: ranked.similarity,
+        penalty: ranked.penalty,
+        misery: 0.0,
+        jump: 0.0,
+        score: ranked.score,
+        last_played_at: ranked.last_played_at,
+        rests_until,
+        relaxed: Vec::new(),
+        place: 1,
+        drawn_from: Vec::new(),
+    };
+    Pick { song: ranked.song, seed: 0, terms }
+}

@@ -1,0 +1,309 @@
+//! What players say of themselves: heartbeats, what they play, how it ended, and how long they were silent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roomtone_schema::id::Id as _;
+use roomtone_schema::play::{Play, PlayEnd};
+use roomtone_schema::player::PlayerStatus;
+use roomtone_schema::song::Song;
+use roomtone_schema::{FactId, IdempotencyKey, PickId, PlayId, PlayerId, SongId, UnixMillis};
+
+use crate::hub::Inner;
+use crate::locks::{locked, writing};
+use crate::programme::pick_view;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::room::{Current, ZoneRoom};
+use crate::secrets::new_id;
+use crate::store::{StoreError, Tx, idempotency, players, plays};
+use crate::view::{Explanation, PickView, PlaybackReport, PlayerView};
+
+/// A heartbeat that changes nothing is written down so often at most: the disk of a small box wears.
+const HEARTBEAT_WRITTEN_EVERY: Duration = Duration::from_mins(1);
+
+/// What a repeated report is known by.
+const REPORT: &str = "report_playback";
+
+/// Why a report was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Not one of ours (any more).
+    #[error("this player is not known here; add it with `roomtone-hub player add NAME`")]
+    UnknownPlayer,
+    /// Never heard of it.
+    #[error("this song or pick is not of this venue")]
+    UnknownSong,
+    /// The key belongs to something else.
+    #[error("this idempotencyKey was used for something else; take a new one")]
+    KeyUsed,
+    /// Ours.
+    #[error("the report could not be saved: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Refusal for ReportError {
+    fn code(&self) -> Option<RefusalCode> {
+        match self {
+            Self::UnknownPlayer => Some(RefusalCode::Forbidden),
+            Self::UnknownSong => Some(RefusalCode::NotFound),
+            Self::KeyUsed => Some(RefusalCode::Conflict),
+            Self::Store(_) => None,
+        }
+    }
+}
+
+impl Inner {
+    /// Takes a player's heartbeat and what it plays.
+    pub(crate) async fn report(
+        self: &Arc<Self>,
+        player: PlayerId,
+        key: Option<IdempotencyKey>,
+        report: PlaybackReport,
+    ) -> Result<PlayerView, ReportError> {
+        let room = self.room_of_player(player).ok_or(ReportError::UnknownPlayer)?;
+        let _turn = room.advancing.lock().await;
+        let about = self.about(&room, &report)?;
+        let counts = report.ended.is_some() || report.silence_ms.unwrap_or(0) > 0;
+        let key = key.filter(|_| counts);
+        if !self.reported_before(player, key).await? {
+            self.take_report(&room, player, key, &report, about).await?;
+        }
+        self.show_now_playing(&room);
+        self.show_players();
+        self.player_view(player).ok_or(ReportError::UnknownPlayer)
+    }
+
+    async fn reported_before(
+        &self,
+        player: PlayerId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<bool, ReportError> {
+        let Some(key) = key else { return Ok(false) };
+        let owner = player.to_bytes();
+        match self.store.read(move |conn| idempotency::get::<()>(conn, owner, key, REPORT)).await? {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(_)) => Err(ReportError::KeyUsed),
+        }
+    }
+
+    /// Which song, of which pick, a report speaks of.
+    fn about(&self, room: &ZoneRoom, report: &PlaybackReport) -> Result<Option<About>, ReportError> {
+        let pick = report.pick.and_then(|pick| locked(&room.stage).pick(pick));
+        if let Some(pick) = pick {
+            return Ok(Some(About { song: Arc::clone(&pick.song), pick: Some(pick.id) }));
+        }
+        let Some(song) = report.song else {
+            return if report.pick.is_some() { Err(ReportError::UnknownSong) } else { Ok(None) };
+        };
+        let song = self.library.get(song).ok_or(ReportError::UnknownSong)?.song;
+        let current = room.current().filter(|current| current.pick.song.id == song.id);
+        let pick = report.pick.or(current.map(|current| current.pick.id));
+        Ok(Some(About { song, pick }))
+    }
+
+    async fn take_report(
+        &self,
+        room: &Arc<ZoneRoom>,
+        player: PlayerId,
+        key: Option<IdempotencyKey>,
+        report: &PlaybackReport,
+        about: Option<About>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let news = self.news(room, player, report, about.as_ref(), now);
+        if key.is_some() || news.is_worth_writing() {
+            self.write_report(player, key, report, &news, now).await?;
+        }
+        self.apply_report(room, player, report, about, news, now);
+        Ok(())
+    }
+
+    /// What a report changes, before anything is changed.
+    fn news(
+        &self,
+        room: &ZoneRoom,
+        player: PlayerId,
+        report: &PlaybackReport,
+        about: Option<&About>,
+        now: UnixMillis,
+    ) -> News {
+        let silence_ms = u64::from(report.silence_ms.unwrap_or(0));
+        let players = locked(&self.players);
+        let Some(known) = players.get(player) else { return News::default() };
+        let (open, status) = (known.play.clone(), known.player.status);
+        let saved_at = known.saved_at;
+        let silence_total_ms = known.player.silence_ms + silence_ms;
+        let open_song = known.player.current_song;
+        drop(players);
+        let is_open = about.zip(open.as_ref()).is_some_and(|(about, open)| about.is(open));
+        let plays = report.status == PlayerStatus::Active && report.ended.is_none();
+        let started = about.filter(|_| plays && !is_open).map(|about| {
+            let position = Duration::from_millis(u64::from(report.position_ms.unwrap_or(0)));
+            let tier = report.tier.unwrap_or_default();
+            self.new_play(room, player, about.song.id, about.pick, tier, now - position)
+        });
+        let ended = match (&started, report.ended) {
+            (Some(_), _) => self.ending(player, now),
+            (None, Some(end)) => open.filter(|_| is_open || about.is_none()).map(|open| (open.id, end)),
+            (None, None) => None,
+        };
+        let kept = open_song.filter(|_| ended.is_none());
+        let current_song = started.as_ref().map(|play| play.song).or(kept);
+        let is_due = saved_at.is_none_or(|at| now.since(at) >= HEARTBEAT_WRITTEN_EVERY);
+        let changed = status != report.status || silence_ms > 0 || is_due;
+        News { started, ended, current_song, silence_ms, silence_total_ms, changed }
+    }
+
+    async fn write_report(
+        &self,
+        player: PlayerId,
+        key: Option<IdempotencyKey>,
+        report: &PlaybackReport,
+        news: &News,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let (op_ended, op_started): (FactId, FactId) = (new_id(now), new_id(now));
+        let (started, ended) = (news.started.clone(), news.ended);
+        let (status, heard_ms, silence) = (report.status, report.heard_ms, news.silence_total_ms);
+        let song = news.current_song;
+        let work = move |tx: &Tx<'_>| {
+            if let Some((play, end)) = ended {
+                plays::end(tx, op_ended, play, end, heard_ms, now)?;
+            }
+            if let Some(play) = &started {
+                plays::start(tx, op_started, play)?;
+            }
+            players::heartbeat(tx, player, status, song, silence, now)?;
+            match key {
+                Some(key) => idempotency::put(tx, player.to_bytes(), key, REPORT, &(), now),
+                None => Ok(()),
+            }
+        };
+        self.store.write(work).await
+    }
+
+    fn apply_report(
+        &self,
+        room: &Arc<ZoneRoom>,
+        player: PlayerId,
+        report: &PlaybackReport,
+        about: Option<About>,
+        news: News,
+        now: UnixMillis,
+    ) {
+        self.counters.silence_ms.add(news.silence_ms);
+        if report.ended == Some(PlayEnd::Failed) {
+            self.counters.failed_plays.up();
+        }
+        if let Some(known) = locked(&self.players).get_mut(player) {
+            known.player.status = report.status;
+            known.player.last_seen_at = Some(now);
+            known.player.silence_ms = news.silence_total_ms;
+            if news.is_worth_writing() {
+                known.saved_at = Some(now);
+            }
+            known.player.current_song = news.current_song;
+            if news.ended.is_some() {
+                known.play = None;
+            }
+        }
+        if let Some(about) = about {
+            self.follow(room, player, report, &about, now);
+        }
+        if let Some(play) = news.started {
+            self.begin_play(room, play, now);
+        }
+    }
+
+    /// What a report about a song means for what the zone hears.
+    fn follow(
+        &self,
+        room: &Arc<ZoneRoom>,
+        player: PlayerId,
+        report: &PlaybackReport,
+        about: &About,
+        now: UnixMillis,
+    ) {
+        let mut stage = locked(&room.stage);
+        let speaks_of_current = |current: &Current| Some(current.pick.id) == about.pick;
+        if let Some(current) = stage.current.as_mut().filter(|current| speaks_of_current(current)) {
+            current.over |= report.ended.is_some_and(|end| end != PlayEnd::Stopped);
+            // One player sets the pace; another takes its place only where that one is out of reach.
+            if current.player == player || !self.is_online(current.player) {
+                current.player = player;
+                if let Some(position) = report.position_ms {
+                    (current.position_ms, current.as_of) = (position, now);
+                }
+                current.tier = report.tier.unwrap_or(current.tier);
+            }
+            if report.ended.is_some() {
+                room.stir();
+            }
+            return;
+        }
+        let silent = stage.current.as_ref().is_none_or(|current| current.is_over(now));
+        if silent && report.status == PlayerStatus::Active && report.ended.is_none() {
+            // It played on from its plan while the hub was gone: that is what the zone hears.
+            let pick = about.pick.and_then(|pick| stage.pick(pick));
+            let pick = pick.unwrap_or_else(|| Arc::new(unexplained(room, about, now)));
+            let position_ms = report.position_ms.unwrap_or(0);
+            let started_at = now - Duration::from_millis(u64::from(position_ms));
+            let mut current = Current::begin(pick, player, started_at);
+            (current.position_ms, current.as_of) = (position_ms, now);
+            current.tier = report.tier.unwrap_or_default();
+            let song = current.pick.song.id;
+            stage.play(current);
+            drop(stage);
+            writing(&room.order).mark_played(song, started_at);
+            self.stir(room);
+        }
+    }
+
+    fn is_online(&self, player: PlayerId) -> bool {
+        locked(&self.players).get(player).is_some_and(|known| known.player.status != PlayerStatus::Offline)
+    }
+}
+
+/// A song, and the pick that it was played by where that is known.
+struct About {
+    song: Arc<Song>,
+    pick: Option<PickId>,
+}
+
+impl About {
+    fn is(&self, play: &Play) -> bool {
+        self.song.id == play.song && (self.pick.is_none() || play.pick.is_none() || self.pick == play.pick)
+    }
+}
+
+/// What a report changes.
+#[derive(Debug, Default)]
+struct News {
+    started: Option<Play>,
+    ended: Option<(PlayId, PlayEnd)>,
+    current_song: Option<SongId>,
+    silence_ms: u64,
+    silence_total_ms: u64,
+    changed: bool,
+}
+
+impl News {
+    fn is_worth_writing(&self) -> bool {
+        self.changed || self.started.is_some() || self.ended.is_some()
+    }
+}
+
+/// A song that a player took from its cache: nobody here decided on it.
+fn unexplained(room: &ZoneRoom, about: &About, now: UnixMillis) -> PickView {
+    let explanation = Explanation {
+        similarity: 0.0,
+        penalty: 0.0,
+        score: 0.0,
+        last_played_at: None,
+        rests_until: None,
+        reasons: Vec::new(),
+    };
+    let id = about.pick.unwrap_or_else(|| new_id(now));
+    pick_view(room, id, Arc::clone(&about.song), explanation)
+}
