@@ -10,8 +10,8 @@ const SURROUNDINGS: usize = 17;
 const QUIET: f32 = 0.4;
 /// How far above its surroundings a peak begins to count, and where it counts in full. In between it counts in
 /// part, so that the same song in another encoding has almost the same rate.
-const FAINT: f32 = 0.5;
-const CLEAR: f32 = 1.2;
+const FAINT: f32 = 0.25;
+const CLEAR: f32 = 0.6;
 
 /// Onsets per second.
 pub(crate) fn onset_rate(flux: &[f32]) -> f64 {

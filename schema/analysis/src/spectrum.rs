@@ -27,7 +27,7 @@ pub(crate) struct Spectrum {
 /// What the short frames of a whole song say.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SpectralFacts {
-    /// Energy-weighted mean frequency in Hz; 0 for silence.
+    /// Energy-weighted mean of the frames' centroids (of magnitude, as is the custom) in Hz; 0 for silence.
     pub(crate) centroid: f64,
     /// Energy-weighted mean flatness: 0 for a tone, 1 for white noise.
     pub(crate) flatness: f64,
@@ -39,7 +39,7 @@ struct Frames {
     bands: Vec<Band>,
     levels: [f32; BANDS],
     energy: f64,
-    moment: f64,
+    centroid: f64,
     flatness: f64,
     flux: Vec<f32>,
 }
@@ -56,7 +56,7 @@ impl Spectrum {
             bands: bands(),
             levels: [0.0; BANDS],
             energy: 0.0,
-            moment: 0.0,
+            centroid: 0.0,
             flatness: 0.0,
             flux: Vec::new(),
         };
@@ -69,21 +69,24 @@ impl Spectrum {
 
     pub(crate) fn finish(mut self) -> SpectralFacts {
         self.stft.finish(|power| self.frames.add(power));
-        let Frames { energy, moment, flatness, flux, .. } = self.frames;
+        let Frames { energy, centroid, flatness, flux, .. } = self.frames;
         let mean = |sum: f64| if energy > 0.0 { sum / energy } else { 0.0 };
-        SpectralFacts { centroid: mean(moment), flatness: mean(flatness), flux }
+        SpectralFacts { centroid: mean(centroid), flatness: mean(flatness), flux }
     }
 }
 
 impl Frames {
     fn add(&mut self, power: &[f32]) {
-        let (mut energy, mut moment) = (0.0_f32, 0.0_f32);
+        let (mut energy, mut sum, mut moment) = (0.0_f32, 0.0_f32, 0.0_f32);
         for (bin, power) in power.iter().enumerate() {
+            let magnitude = power.sqrt();
             energy += power;
-            moment += power * bin as f32;
+            sum += magnitude;
+            moment += magnitude * bin as f32;
         }
+        let centroid = f64::from(moment / sum.max(f32::MIN_POSITIVE)) * f64::from(RATE) / SIZE as f64;
         self.energy += f64::from(energy);
-        self.moment += f64::from(moment) * f64::from(RATE) / SIZE as f64;
+        self.centroid += f64::from(energy) * centroid;
         self.flatness += f64::from(energy) * flatness(power);
         self.flux_of(power);
     }

@@ -7,8 +7,10 @@ const SLOWEST: f64 = 40.0;
 const FASTEST: f64 = 240.0;
 /// Listeners prefer to tap near this tempo: between an octave's candidates, the nearer one wins.
 const PREFERRED: f64 = 110.0;
-/// Where every half beat is nearly as strong as the beat, the half beat is the beat.
+/// Where every half beat is nearly as strong as the beat, the half beat is the beat, up to a tempo at which people
+/// would rather tap every other one.
 const AS_STRONG: f64 = 0.85;
+const FASTEST_DOUBLED: f64 = 185.0;
 /// Half of the window over which the mean is taken away, in frames: 0.75 s.
 const TREND: usize = 32;
 /// Fluctuations smaller than this are the arithmetic's, not the music's.
@@ -34,14 +36,15 @@ pub(crate) fn tempo(flux: &[f32]) -> Option<Tempo> {
     let best = (shortest..=longest)
         .filter(|&lag| is_peak(&correlation, lag))
         .max_by(|&a, &b| weighted(&correlation, a).total_cmp(&weighted(&correlation, b)))?;
-    let best = faster(&correlation, best).filter(|&lag| lag >= shortest).unwrap_or(best);
+    let best = faster(&correlation, best).unwrap_or(best);
     let clarity = summit(&correlation, best).1.clamp(0.0, 1.0);
     Some(Tempo { bpm: FRAME_RATE * 60.0 / refine(&correlation, best), clarity })
 }
 
 /// The lag of the half beat, where it is as good.
 fn faster(correlation: &[f64], best: usize) -> Option<usize> {
-    let half = highest_near(correlation, best as f64 / 2.0)?;
+    let half =
+        highest_near(correlation, best as f64 / 2.0).filter(|&half| half as f64 > lag(FASTEST_DOUBLED))?;
     (summit(correlation, half).1 >= AS_STRONG * summit(correlation, best).1).then_some(half)
 }
 
