@@ -32,6 +32,7 @@ pub mod skip_votes;
 pub mod songs;
 mod stats;
 mod tx;
+pub mod vec;
 pub mod votes;
 mod writer;
 pub mod zone_plays;

@@ -43,8 +43,8 @@ create table songs (
     created_at integer not null
 ) strict;
 
--- The second exact engine. The truth is songs.embedding; this is filled behind it. last_played is in seconds, by any
--- zone, 0 = never: it serves venues of one zone, others exclude by `song_id in (subquery on zone_plays)`.
+-- The second exact engine. The truth is songs.embedding; this is filled behind it. last_played: the latest play in any
+-- zone, 0 = never. It serves venues of one zone; others search by `song_id in (subquery on zone_plays)`.
 create virtual table song_vec using vec0(
     song_id integer primary key,
     embedding float[5] distance_metric=cosine,

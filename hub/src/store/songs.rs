@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{self, FactKind};
-use super::row;
 use super::tx::Tx;
+use super::{row, vec};
 
 /// A song and its dense number, which the index and `song_vec` know it by.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +105,9 @@ pub(super) fn withdraw_row(tx: &Tx<'_>, song: SongId) -> rusqlite::Result<bool> 
     let changed = tx
         .prepare_cached("update songs set status = 'withdrawn' where id = :id and status <> 'withdrawn'")?
         .execute(named_params! { ":id": song.to_bytes() })?;
+    if changed == 1 {
+        vec::refresh(tx, song)?;
+    }
     Ok(changed == 1)
 }
 
@@ -116,6 +119,7 @@ pub fn bring_back(tx: &Tx<'_>, op: FactId, song: &Song, at: UnixMillis) -> rusql
     if changed == 1 {
         let back = Song { status: SongStatus::Ready, ..song.clone() };
         outbox::push(tx, FactKind::SongAdded, op, at, &back)?;
+        vec::refresh(tx, song.id)?;
     }
     Ok(changed == 1)
 }

@@ -4,8 +4,8 @@ use roomtone_schema::id::Id;
 use roomtone_schema::{SongId, UnixMillis, ZoneId};
 use rusqlite::{Connection, named_params};
 
-use super::row;
 use super::tx::Tx;
+use super::{row, vec};
 
 /// Notes that a zone hears a song. A later time wins; an earlier one changes nothing.
 pub fn mark(tx: &Tx<'_>, zone: ZoneId, song: SongId, at: UnixMillis) -> rusqlite::Result<()> {
@@ -16,7 +16,7 @@ pub fn mark(tx: &Tx<'_>, zone: ZoneId, song: SongId, at: UnixMillis) -> rusqlite
          set last_played_at = max(last_played_at, excluded.last_played_at)",
     )?
     .execute(named_params! { ":zone": zone.to_bytes(), ":song": song.to_bytes(), ":at": at.0 })?;
-    Ok(())
+    vec::mark_played(tx, song, at)
 }
 
 /// When a zone last heard each song it has heard, by the song's number.
