@@ -72,7 +72,7 @@ function draw(values, { auras, body, grooves }) {
 }
 
 function showWords(song, values, atOnce) {
-  $("title").textContent = song.title;
+  showTitle(song.title);
   $("artist").textContent = song.artist ?? "\u00a0";
   $("length").textContent = minutes(song.durationMs);
   const by = song.artist ? ` by ${song.artist}` : "";
@@ -84,9 +84,16 @@ function showWords(song, values, atOnce) {
   }
 }
 
+function showTitle(text) {
+  const title = $("title");
+  title.classList.remove("long");
+  title.textContent = text;
+  title.classList.toggle("long", title.scrollWidth > title.clientWidth);
+}
+
 function showNothing(shape) {
   shape.leanTo(FLAT);
-  $("title").textContent = SAYS.empty;
+  showTitle(SAYS.empty);
   $("artist").textContent = SAYS.emptyHow;
   $("elapsed").textContent = $("length").textContent = "\u00a0";
   $("spoken").textContent = SAYS.empty;

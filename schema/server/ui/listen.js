@@ -6,9 +6,9 @@
 import { position } from "./clock.js";
 import { SAYS } from "./words.js";
 
-const DRIFT_MS = 1500;
+const DRIFT_S = 1;
 const FADE_STEP_MS = 50;
-const LOOK_MS = 5000;
+const LOOK_MS = 2000;
 const GAIN_DB = { least: -9, most: 3 };
 // Below 1, so that a quiet song has somewhere to go: an element's volume cannot exceed 1.
 const LEVEL = 0.7;
@@ -55,10 +55,11 @@ export function createListen({ say }) {
     deck.dataset.song = playing.song.id;
     if (deck.getAttribute("src") !== url) deck.src = url;
     deck.volume = 0;
-    // Asked twice: some browsers forget a place that was set before the length was known.
     const place = () => { deck.currentTime = position(playing) / 1000; };
     if (deck.readyState >= 1) place();
     else deck.addEventListener("loadedmetadata", place, { once: true });
+    // Starting took its time too.
+    deck.addEventListener("playing", keepPlace, { once: true });
     deck.play().then(() => fade(deck, level(playing.gainDb), fadeMs), unable);
   }
 
@@ -72,8 +73,8 @@ export function createListen({ say }) {
   function keepPlace() {
     const deck = decks[front];
     if (!now || deck.dataset.song !== now.song.id || deck.paused || deck.seeking) return;
-    const should = position(now);
-    if (should < now.song.durationMs && Math.abs(deck.currentTime * 1000 - should) > DRIFT_MS) deck.currentTime = should / 1000;
+    const should = position(now) / 1000;
+    if (should < deck.duration && Math.abs(deck.currentTime - should) > DRIFT_S) deck.currentTime = should;
   }
 
   button.addEventListener("click", () => (on ? stop() : start()));

@@ -1,0 +1,76 @@
+// The hub under test: `roomtone-hub demo` on a folder of its own.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+// A debug build synthesises and imports its songs in this time on a busy machine.
+const READY_WITHIN_MS = 180_000;
+
+export class Hub {
+  static async demo(...args) {
+    const hub = new Hub();
+    hub.folder = await mkdtemp(join(tmpdir(), "roomtone-browser-"));
+    hub.args = args;
+    hub.port = 0;
+    await hub.start();
+    return hub;
+  }
+
+  // The first time on a free port, ever after on the same.
+  async start() {
+    const args = ["--data", join(this.folder, "data"), "demo", "--no-mdns", "--listen", `127.0.0.1:${this.port}`, ...this.args];
+    this.process = spawn(process.env.HUB_UNDER_TEST, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.said = "";
+    const address = new Promise((found, failed) => {
+      const read = (chunk) => {
+        this.said += chunk;
+        const seen = /http:\/\/\S+?:(\d+)\/\S*#code=([^\s&]+)/.exec(this.said);
+        if (seen) found(seen);
+      };
+      this.process.stdout.on("data", read);
+      this.process.stderr.on("data", read);
+      this.process.once("exit", (code) => failed(new Error(`the hub ended with ${code}:\n${this.said}`)));
+      setTimeout(() => failed(new Error(`the hub printed no address:\n${this.said}`)), READY_WITHIN_MS).unref();
+    });
+    const [, port, code] = await address;
+    this.port = Number(port);
+    this.code = decodeURIComponent(code);
+  }
+
+  url(path = "/", host = "127.0.0.1") {
+    return `http://${host}:${this.port}${path}`;
+  }
+
+  // What the QR code says.
+  get door() {
+    return this.url(`/#code=${encodeURIComponent(this.code)}`);
+  }
+
+  async ask(query, variables = {}, token = undefined) {
+    const headers = { "content-type": "application/json" };
+    if (token) headers.authorization = `Bearer ${token}`;
+    const answer = await fetch(this.url("/graphql"), { method: "POST", headers, body: JSON.stringify({ query, variables }) });
+    const { data, errors } = await answer.json();
+    if (errors) throw new Error(JSON.stringify(errors));
+    return data;
+  }
+
+  async stop(signal) {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const gone = once(this.process, "exit");
+    this.process.kill(signal);
+    await gone;
+  }
+
+  powerCut() {
+    return this.stop("SIGKILL");
+  }
+
+  async close() {
+    await this.stop("SIGTERM");
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,77 @@
+// When things are gone, and where the network gives no secure context.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Hub } from "./hub.js";
+import { Phone, openBrowser } from "./phone.js";
+
+let hub;
+
+before(async () => {
+  hub = await Hub.demo();
+});
+
+after(() => hub?.close());
+
+test("the hub is killed and comes back: the page says so, mends itself and is right", async () => {
+  const browser = await openBrowser();
+  try {
+    const phone = await Phone.open(browser, hub.door);
+    await phone.checkIn();
+    await phone.button("Like").click();
+    await phone.page.locator("#taste", { hasText: "You:" }).waitFor();
+    const liked = await phone.text("title");
+    await hub.powerCut();
+    await phone.notice("The hub is out of reach.").waitFor();
+    await phone.button("Not for me").click();
+    await phone.notice("was not counted").waitFor();
+    await phone.pressed("like");
+    await hub.start();
+    await phone.notice("The hub is out of reach.").waitFor({ state: "detached" });
+    const { nowPlaying } = await hub.ask("{ nowPlaying { song { title } } }");
+    await phone.page.waitForFunction((title) => !title || document.getElementById("title").textContent === title, nowPlaying?.song.title);
+    // Still checked in, with the same taste; and where the song is the same one, with the same vote.
+    await phone.page.locator("#votes").waitFor();
+    await phone.page.locator("#taste", { hasText: "You:" }).waitFor();
+    if (nowPlaying?.song.title === liked) await phone.pressed("like");
+    const before = await phone.vibe();
+    await phone.button("Not for me").click();
+    await phone.pressed("dislike");
+    await phone.vibeOtherThan(before);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("by name over plain HTTP, which is no secure context, everything works", async () => {
+  const browser = await openBrowser("--host-resolver-rules=MAP roomtone.local 127.0.0.1");
+  try {
+    const phone = await Phone.open(browser, hub.url(`/#code=${encodeURIComponent(hub.code)}`, "roomtone.local"));
+    assert.equal(await phone.page.evaluate(() => isSecureContext), false);
+    await phone.checkIn();
+    await phone.button("Like").click();
+    await phone.page.locator("#taste", { hasText: "You:" }).waitFor();
+    await phone.button("Listen here").click();
+    await phone.page.waitForFunction(() => [...document.querySelectorAll("audio")].some((audio) => !audio.paused && audio.currentTime > 0));
+    assert.deepEqual(phone.troubles, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a browser that keeps nothing still lets its guest in", async () => {
+  const browser = await openBrowser();
+  try {
+    const context = await browser.newContext();
+    await context.addInitScript(() => Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } }));
+    const page = await context.newPage();
+    await page.goto(hub.door);
+    await page.getByRole("button", { name: "Check in" }).click();
+    await page.getByRole("button", { name: "Like" }).click();
+    await page.locator("#like[aria-pressed=true]").waitFor();
+    await page.locator("#taste", { hasText: "You:" }).waitFor();
+  } finally {
+    await browser.close();
+  }
+});
