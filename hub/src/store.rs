@@ -50,7 +50,7 @@ pub use error::{OpenError, StoreError};
 pub use opening::{Opened, Restored};
 pub use outbox::{Fact, FactKind};
 pub use retention::{Purged, Retention};
-pub use stats::{Health, StoreStats};
+pub use stats::{COMMIT_BOUNDS_MS, Health, StoreStats};
 pub use tx::{Stamp, Tx};
 
 /// The name of the database within the data folder.

@@ -1,3 +1,16 @@
 //! How Roomtone's GraphQL is served, and the listener's types and page that hub and cloud share.
+//!
+//! async-graphql executes; the transports are ours, because what a room full of strangers' phones may send must be
+//! bounded before it reaches an executor: see [`guard`] for sizes, [`doors`] for names and origins, [`front`] for HTTP,
+//! [`socket`] for WebSockets and [`serve`] for connections and their timeouts.
 
+pub mod body;
+pub mod caller;
+pub mod doors;
+pub mod front;
+pub mod guard;
+pub mod listener;
+pub mod operation;
+pub mod serve;
+pub mod socket;
 pub mod ui;

@@ -1,0 +1,88 @@
+//! The hub's GraphQL API: the listeners' part, which it shares with the cloud, and what players and managers need.
+
+use std::sync::Arc;
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscription, Room};
+
+use crate::hub::Hub;
+
+mod gate;
+mod mutation;
+mod player;
+mod query;
+mod room;
+mod subscription;
+mod sync_status;
+
+/// Reading; nothing here changes anything.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(ListenerQuery, query::HubQuery);
+
+/// Changing. Every input carries an idempotencyKey (UUID): a retry returns the first result.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(ListenerMutation, mutation::PlayerMutation);
+
+/// State: the current value first, then the latest on change (slow readers skip, never lag).
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(ListenerSubscription, subscription::HubSubscription);
+
+/// The hub's schema.
+pub type HubSchema = Schema<Query, Mutation, Subscription>;
+
+/// Fields a query may cost with lists counted at their length: a page of 100 songs with all their fields, twice.
+const COMPLEXITY: usize = 5_000;
+/// Selections inside one another: what the page needs is 6.
+const DEPTH: usize = 10;
+/// Selections inside one another with fragments, before anything else is looked at.
+const RECURSION: usize = 32;
+/// Directives on one field.
+const DIRECTIVES: usize = 5;
+
+/// The schema over a hub. Suggestions are off: a typing error is told, the schema is not.
+pub fn schema(hub: Hub) -> HubSchema {
+    let room: Arc<dyn Room> = Arc::new(hub.clone());
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .data(room)
+        .data(hub)
+        .limit_complexity(COMPLEXITY)
+        .limit_depth(DEPTH)
+        .limit_recursive_depth(RECURSION)
+        .limit_directives(DIRECTIVES)
+        .disable_suggestions()
+        .finish()
+}
+
+/// The schema as text, as it stands in `schema/hub.graphql`.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident();
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .finish()
+        .sdl_with_options(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// `UPDATE_SDL=1 cargo test -p roomtone-hub sdl` writes the file instead.
+    #[test]
+    fn the_sdl_is_the_one_in_the_repository() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/hub.graphql");
+        let sdl = super::sdl();
+        if std::env::var_os("UPDATE_SDL").is_some() {
+            std::fs::write(&path, &sdl).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == sdl,
+            "schema/hub.graphql is stale: run UPDATE_SDL=1 cargo test -p roomtone-hub sdl"
+        );
+    }
+}

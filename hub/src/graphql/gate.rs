@@ -1,0 +1,32 @@
+//! Who may come in.
+
+use roomtone_server::caller::{Caller, Gate};
+
+use crate::check_in::NoViewer;
+use crate::hub::Hub;
+
+impl Gate for Hub {
+    async fn admit(&self, token: Option<&str>) -> Caller {
+        let Some(token) = token else { return Caller::Anonymous };
+        if let Some(player) = self.player_by_token(token) {
+            return Caller::Player(player);
+        }
+        if self.is_manager_token(token) {
+            return Caller::Manager;
+        }
+        match self.viewer(token) {
+            Ok(viewer) => Caller::Listener(viewer),
+            Err(NoViewer::Expired) => Caller::Expired,
+            Err(NoViewer::NotCheckedIn) => Caller::Unknown,
+        }
+    }
+
+    async fn stands(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Listener(viewer) => self.is_active(viewer.session),
+            Caller::Player(player) => self.players().borrow().iter().any(|view| view.player.id == *player),
+            Caller::Anonymous | Caller::Manager => true,
+            Caller::Expired | Caller::Unknown => false,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The hub as the room that the listeners' API asks.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use roomtone_schema::session::Session;
+use roomtone_schema::song::Song;
+use roomtone_schema::venue::{Venue, Zone};
+use roomtone_schema::vote::Vote;
+use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
+use roomtone_server::listener::{Arrival, CheckedIn, Opinion, Room, Unmet, UserError, UserErrorCode, Voted};
+use tokio::sync::watch;
+
+use crate::check_in::CheckInInput;
+use crate::hub::Hub;
+use crate::media;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::view::{NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
+use crate::voting::VoteInput;
+
+/// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
+/// our fault is logged here and told to nobody.
+pub(super) fn unmet<E: Refusal>(error: E) -> Unmet {
+    let Some(code) = error.code() else {
+        tracing::error!("a request failed: {error}");
+        return Unmet::Ours;
+    };
+    let told = UserError::new(api_code(code), error.to_string());
+    Unmet::Refused(match error.field() {
+        Some(path) => told.at(path.iter().copied()),
+        None => told,
+    })
+}
+
+fn api_code(code: RefusalCode) -> UserErrorCode {
+    match code {
+        RefusalCode::Conflict => UserErrorCode::Conflict,
+        RefusalCode::Expired => UserErrorCode::Expired,
+        RefusalCode::Forbidden => UserErrorCode::Forbidden,
+        RefusalCode::Invalid => UserErrorCode::Invalid,
+        RefusalCode::NotCheckedIn => UserErrorCode::NotCheckedIn,
+        RefusalCode::NotFound => UserErrorCode::NotFound,
+        RefusalCode::RateLimited => UserErrorCode::RateLimited,
+    }
+}
+
+impl Room for Hub {
+    fn now(&self) -> UnixMillis {
+        Self::now(self)
+    }
+
+    fn venue(&self) -> &Venue {
+        Self::venue(self)
+    }
+
+    fn zones(&self) -> Arc<[Zone]> {
+        Self::zones(self)
+    }
+
+    fn main_zone(&self) -> ZoneId {
+        Self::main_zone(self)
+    }
+
+    fn now_playing(&self, zone: ZoneId) -> Option<watch::Receiver<Option<Arc<NowPlayingView>>>> {
+        Self::now_playing(self, zone).ok()
+    }
+
+    fn vibe(&self, zone: ZoneId) -> Option<watch::Receiver<Arc<VibeView>>> {
+        Self::vibe(self, zone).ok()
+    }
+
+    fn up_next(&self, zone: ZoneId) -> Option<watch::Receiver<Arc<[Recommendation]>>> {
+        Self::up_next(self, zone).ok()
+    }
+
+    fn players(&self) -> watch::Receiver<Arc<[PlayerView]>> {
+        Self::players(self)
+    }
+
+    fn recommendations(
+        &self,
+        zone: ZoneId,
+        first: usize,
+    ) -> BoxFuture<'_, Result<Vec<Recommendation>, Unmet>> {
+        async move {
+            Self::recommendations(self, zone, first)
+                .await
+                .map_err(|unknown| UserError::new(UserErrorCode::NotFound, unknown.to_string()).into())
+        }
+        .boxed()
+    }
+
+    fn song(&self, song: SongId) -> Option<Arc<Song>> {
+        Self::song(self, song)
+    }
+
+    fn songs(&self) -> Arc<[Arc<Song>]> {
+        Self::songs(self)
+    }
+
+    fn is_cached(&self, song: SongId) -> bool {
+        Self::is_cached(self, song)
+    }
+
+    fn media_url(&self, song: &Song) -> Option<String> {
+        Self::is_cached(self, song.id).then(|| media::url(self, &song.facts.sha256))
+    }
+
+    fn check_in(&self, arrival: Arrival) -> BoxFuture<'_, Result<CheckedIn, Unmet>> {
+        let input = CheckInInput {
+            key: arrival.key,
+            code: arrival.code,
+            zone: arrival.zone,
+            display_name: arrival.display_name,
+            device_cookie: arrival.device_cookie,
+            address: arrival.address,
+        };
+        async move {
+            let done = Self::check_in(self, input).await.map_err(unmet)?;
+            let crate::check_in::CheckedIn { session, token, new_device_cookie, vibe } = done;
+            Ok(CheckedIn { session, token, new_device_cookie, vibe })
+        }
+        .boxed()
+    }
+
+    fn check_out(&self, viewer: Viewer, key: IdempotencyKey) -> BoxFuture<'_, Result<Session, Unmet>> {
+        async move { Self::check_out(self, &viewer, key).await.map_err(unmet) }.boxed()
+    }
+
+    fn vote(
+        &self,
+        viewer: Viewer,
+        key: IdempotencyKey,
+        opinion: Opinion,
+    ) -> BoxFuture<'_, Result<Voted, Unmet>> {
+        let input = VoteInput { key, song: opinion.song, value: opinion.value };
+        async move {
+            let voted = Self::vote(self, &viewer, input).await.map_err(unmet)?;
+            Ok(Voted { vote: voted.vote, taste: voted.taste })
+        }
+        .boxed()
+    }
+
+    fn vote_to_skip(
+        &self,
+        viewer: Viewer,
+        key: IdempotencyKey,
+    ) -> BoxFuture<'_, Result<Option<Arc<NowPlayingView>>, Unmet>> {
+        async move { Self::vote_to_skip(self, &viewer, key).await.map_err(unmet) }.boxed()
+    }
+
+    fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {
+        Self::viewer_vote(self, viewer, song)
+    }
+
+    fn viewer_votes(&self, viewer: &Viewer) -> Vec<Vote> {
+        Self::viewer_votes(self, viewer)
+    }
+
+    fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
+        Self::taste(self, viewer)
+    }
+
+    fn session(&self, viewer: &Viewer) -> Option<Session> {
+        Self::session(self, viewer)
+    }
+}

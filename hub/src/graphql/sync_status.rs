@@ -1,0 +1,60 @@
+//! How the hub stands with the cloud.
+
+use async_graphql::{Enum, SimpleObject};
+use chrono::{DateTime, Utc};
+use roomtone_schema::UnixMillis;
+use roomtone_server::listener::shared;
+
+use crate::view::{self, SyncStatusView};
+
+/// How the hub stands with the cloud.
+#[derive(Debug, SimpleObject)]
+#[graphql(directive = shared::apply())]
+pub(super) struct SyncStatus {
+    /// Offline until the hub is enrolled and its cloud answers.
+    state: SyncState,
+    /// Facts that the cloud has not acknowledged. Float: Int is 32-bit.
+    pending_operations: f64,
+    /// The oldest of them.
+    oldest_pending_at: Option<DateTime<Utc>>,
+    /// Songs whose file is here.
+    cached_songs: u64,
+    /// Songs of the catalogue.
+    total_songs: u64,
+    /// Bytes of the files that are here. Float: Int is 32-bit.
+    cached_bytes: f64,
+    /// What went wrong last.
+    last_error: Option<String>,
+}
+
+/// How the hub stands with the cloud, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "view::SyncState")]
+pub(super) enum SyncState {
+    /// The cloud refuses this hub.
+    Blocked,
+    /// The cloud is out of reach, or the hub was never enrolled.
+    Offline,
+    /// Everything is in the cloud.
+    Synced,
+    /// On its way.
+    Syncing,
+}
+
+impl From<&SyncStatusView> for SyncStatus {
+    fn from(view: &SyncStatusView) -> Self {
+        Self {
+            state: view.state.into(),
+            pending_operations: view.pending as f64,
+            oldest_pending_at: view.oldest_pending_at.and_then(date),
+            cached_songs: view.cached_songs,
+            total_songs: view.total_songs,
+            cached_bytes: view.cached_bytes as f64,
+            last_error: view.last_error.clone(),
+        }
+    }
+}
+
+fn date(at: UnixMillis) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(at.0)
+}

@@ -1,0 +1,81 @@
+//! `/health`: whether the hub does its work, for people and watchdogs.
+
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use roomtone_schema::UnixMillis;
+use serde_json::{Value, json};
+
+use crate::hub::Hub;
+
+/// Below this the disk counts as nearly full: the store, its backups and its log need some of it to go on.
+const SCARCE_BYTES: u64 = 256 * 1024 * 1024;
+
+#[derive(Clone)]
+struct Watched {
+    hub: Hub,
+    since: UnixMillis,
+}
+
+/// The routes.
+pub(crate) fn router(hub: Hub, since: UnixMillis) -> Router {
+    Router::new().route("/health", get(answer)).with_state(Watched { hub, since })
+}
+
+async fn answer(State(watched): State<Watched>) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(report(&watched.hub, watched.since))).into_response()
+}
+
+/// What `/health` says. `status` is `ok`, or `degraded` with the `problems` as sentences.
+pub fn report(hub: &Hub, since: UnixMillis) -> Value {
+    let health = hub.health();
+    let disk = disk(hub);
+    let problems = problems(&health, disk.as_ref());
+    json!({
+        "status": if problems.is_empty() { "ok" } else { "degraded" },
+        "problems": problems,
+        "version": env!("CARGO_PKG_VERSION"),
+        "hub": hub.id().to_string(),
+        "venue": hub.venue().name,
+        "songs": { "playable": health.playable_songs, "total": health.total_songs },
+        "listeners": health.active_listeners,
+        "players": { "online": health.players_online, "total": health.players, "silence_s": silence_s(hub) },
+        "outbox": health.outbox,
+        "index_ready": health.index_ready,
+        "read_only": health.read_only,
+        "clock_trusted": health.clock_trusted,
+        "disk": disk.map(|disk| json!({ "free_bytes": disk.free, "total_bytes": disk.total })),
+        "uptime_s": health.now.since(since).as_secs(),
+    })
+}
+
+/// Unplanned silence of all players since they were added.
+fn silence_s(hub: &Hub) -> f64 {
+    hub.players().borrow().iter().map(|view| view.player.silence_ms as f64 / 1_000.0).sum()
+}
+
+pub(crate) struct Disk {
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+}
+
+/// The disk that holds the music; `None` where the system does not say.
+pub(crate) fn disk(hub: &Hub) -> Option<Disk> {
+    let about = rustix::fs::statvfs(&hub.media_dir()).ok()?;
+    Some(Disk { free: about.f_bavail * about.f_frsize, total: about.f_blocks * about.f_frsize })
+}
+
+fn problems(health: &crate::hub::Health, disk: Option<&Disk>) -> Vec<&'static str> {
+    let scarce = disk.is_some_and(|disk| disk.free < SCARCE_BYTES);
+    [
+        (health.read_only, "nothing can be saved: the disk is full or failing"),
+        (scarce, "the disk is nearly full"),
+        (health.playable_songs == 0, "no music yet: run `roomtone-hub import DIR`"),
+        (!health.clock_trusted, "the system clock jumped; times are the hub's own until it agrees again"),
+    ]
+    .into_iter()
+    .filter_map(|(so, why)| so.then_some(why))
+    .collect()
+}

@@ -1,0 +1,155 @@
+//! Media files over HTTP: `/media/<sha256>`, whole or in part.
+//!
+//! A file's name is its content's digest, so an answer never goes stale and its tag is its name. Who may have a file
+//! shows it by a signature in the address, because a dumb terminal sends no header; or by a token.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use roomtone_schema::song::Sha256;
+use roomtone_server::caller::{Caller, Gate as _};
+use roomtone_server::front;
+use roomtone_sync::file_cache::path_in;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
+use tokio_util::io::ReaderStream;
+
+use crate::hub::Hub;
+
+mod range;
+mod signature;
+
+pub use signature::url;
+
+use range::Wanted;
+use signature::Signature;
+
+/// What is read from the disk at once: large enough for few turns, small enough for many phones.
+const PIECE: usize = 64 * 1024;
+
+/// The file of a digest; for ever, since another content would have another name.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// Why a file is not handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum No {
+    #[error("there is no such file here")]
+    NotHere,
+    #[error("this address is not signed, or not any more; ask the hub for the song again")]
+    NotSigned,
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::NotHere => StatusCode::NOT_FOUND,
+            Self::NotSigned => StatusCode::FORBIDDEN,
+        };
+        (status, [(CACHE_CONTROL, "no-store")], format!("{self}\n")).into_response()
+    }
+}
+
+/// The routes.
+pub(crate) fn router(hub: Hub) -> Router {
+    Router::new().route("/media/{sha256}", get(hand_out)).with_state(hub)
+}
+
+async fn hand_out(
+    State(hub): State<Hub>,
+    Path(name): Path<String>,
+    Query(signature): Query<Signature>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, No> {
+    let sha256: Sha256 = name.parse().map_err(|_not_a_digest| No::NotHere)?;
+    if !signature.holds(&hub, &sha256) && !is_known(&hub, &headers).await {
+        return Err(No::NotSigned);
+    }
+    let etag = etag(&sha256);
+    if headers.get(IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, FOR_EVER)]).into_response());
+    }
+    let (file, length) = open(path_in(&hub.media_dir(), sha256)).await?;
+    let wanted = Wanted::read(asked_range(&headers, &etag), length);
+    let described = described(&hub, &sha256, etag);
+    match wanted {
+        Wanted::Beyond => {
+            let whole = [(CONTENT_RANGE, format!("bytes */{length}"))];
+            Ok((StatusCode::RANGE_NOT_SATISFIABLE, whole, "that part lies beyond the end of the file\n")
+                .into_response())
+        }
+        Wanted::Whole => {
+            let body = piece(&method, file, 0, length).await?;
+            Ok((described, [(CONTENT_LENGTH, length)], body).into_response())
+        }
+        Wanted::Part { first, last } => {
+            let size = last - first + 1;
+            let body = piece(&method, file, first, size).await?;
+            let part = [(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))];
+            Ok((StatusCode::PARTIAL_CONTENT, described, part, [(CONTENT_LENGTH, size)], body).into_response())
+        }
+    }
+}
+
+/// Whether the request shows a token that is good here.
+async fn is_known(hub: &Hub, headers: &HeaderMap) -> bool {
+    let caller = hub.admit(front::token(headers).as_deref()).await;
+    matches!(caller, Caller::Listener(_) | Caller::Player(_) | Caller::Manager)
+}
+
+fn etag(sha256: &Sha256) -> HeaderValue {
+    let tag = HeaderValue::from_str(&format!("\"{sha256}\""));
+    tag.unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether a list of tags names this one; a weak tag of ours is still ours.
+fn names(tags: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(tags), Ok(etag)) = (tags.to_str(), etag.to_str()) else { return false };
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+/// The part that is asked for; none where it was meant for another version of the file.
+fn asked_range<'a>(headers: &'a HeaderMap, etag: &HeaderValue) -> Option<&'a str> {
+    let same = headers.get(IF_RANGE).is_none_or(|tag| tag == etag);
+    headers.get(RANGE).filter(|_| same).and_then(|range| range.to_str().ok())
+}
+
+async fn open(path: PathBuf) -> Result<(File, u64), No> {
+    let file = File::open(path).await.map_err(|_gone| No::NotHere)?;
+    let about = file.metadata().await.map_err(|_gone| No::NotHere)?;
+    Ok((file, about.len()))
+}
+
+async fn piece(method: &Method, mut file: File, first: u64, size: u64) -> Result<Body, No> {
+    if method == Method::HEAD {
+        return Ok(Body::empty());
+    }
+    file.seek(SeekFrom::Start(first)).await.map_err(|_unreadable| No::NotHere)?;
+    Ok(Body::from_stream(ReaderStream::with_capacity(file.take(size), PIECE)))
+}
+
+fn described(hub: &Hub, sha256: &Sha256, etag: HeaderValue) -> [(HeaderName, HeaderValue); 4] {
+    [
+        (CONTENT_TYPE, content_type(hub, sha256)),
+        (ETAG, etag),
+        (CACHE_CONTROL, FOR_EVER),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+    ]
+}
+
+/// By the analysis, never by a file's name; a withdrawn song's file is bytes.
+fn content_type(hub: &Hub, sha256: &Sha256) -> HeaderValue {
+    let songs = hub.songs();
+    let song = songs.iter().find(|song| song.facts.sha256 == *sha256);
+    song.and_then(|song| HeaderValue::from_str(&song.facts.content_type).ok())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}

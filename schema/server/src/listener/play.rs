@@ -1,0 +1,208 @@
+//! What a room hears, what it wants, what it hears next and why.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use roomtone_schema::view;
+
+use super::scalar::{Axis, Tier, axes};
+use super::song::Song;
+use super::venue::{Player, Zone};
+use super::{date, room, shared};
+
+/// The weighted mean of the tastes in the room; the zone's profile when nobody is there.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(directive = shared::apply())]
+pub struct Vibe {
+    /// The five axes.
+    axes: Vec<Axis>,
+    /// 0 = the room is split, 1 = all want the same.
+    consensus: f64,
+    /// People checked in.
+    active_listeners: u32,
+    /// What the axes come from.
+    source: VibeSource,
+    /// When they last changed.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<&view::VibeView> for Vibe {
+    fn from(vibe: &view::VibeView) -> Self {
+        Self {
+            axes: axes(vibe.axes),
+            consensus: vibe.consensus,
+            active_listeners: vibe.active_listeners,
+            source: vibe.source.into(),
+            updated_at: date(vibe.updated_at),
+        }
+    }
+}
+
+/// What a zone's vibe comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "view::VibeSource")]
+pub enum VibeSource {
+    /// Nobody is there and no profile is set: the middle of the catalogue.
+    Catalogue,
+    /// The people in the room.
+    Listeners,
+    /// Nothing to go by.
+    None,
+    /// Nobody is there: the zone's profile.
+    Profile,
+}
+
+/// What a zone hears.
+#[derive(Debug, Clone)]
+pub struct NowPlaying(pub Arc<view::NowPlayingView>);
+
+/// What a zone hears.
+#[Object(directive = shared::apply())]
+impl NowPlaying {
+    /// What plays.
+    async fn song(&self) -> Song {
+        Song(Arc::clone(&self.0.pick.song))
+    }
+
+    /// Where.
+    async fn zone(&self, ctx: &Context<'_>) -> Option<Zone> {
+        room(ctx).zones().iter().find(|zone| zone.id == self.0.zone).cloned().map(Zone)
+    }
+
+    /// The player that advanced to it; null when it has been removed since.
+    async fn player(&self, ctx: &Context<'_>) -> Option<Player> {
+        let players = room(ctx).players();
+        let players = players.borrow();
+        players.iter().find(|view| view.player.id == self.0.player).cloned().map(Player)
+    }
+
+    /// When its first player began.
+    async fn started_at(&self) -> DateTime<Utc> {
+        date(self.0.started_at)
+    }
+
+    /// Position at asOf.
+    async fn position_ms(&self, ctx: &Context<'_>) -> u32 {
+        let since = room(ctx).now().since(self.0.as_of).as_millis();
+        let reached = u128::from(self.0.position_ms) + since;
+        u32::try_from(reached).unwrap_or(u32::MAX).min(self.0.pick.song.facts.duration_ms)
+    }
+
+    /// When positionMs was true: the server's time of this answer. Reckon from here, never from your own clock.
+    async fn as_of(&self, ctx: &Context<'_>) -> DateTime<Utc> {
+        date(room(ctx).now())
+    }
+
+    /// What brings the song to the zone's loudness, in dB.
+    async fn gain_db(&self) -> f32 {
+        self.0.pick.gain_db
+    }
+
+    /// Why this song.
+    async fn explanation(&self) -> Explanation {
+        (&self.0.pick.explanation).into()
+    }
+
+    /// How many people want to skip it.
+    async fn skip_votes(&self) -> u32 {
+        self.0.skip_votes
+    }
+
+    /// How many it takes.
+    async fn skip_votes_needed(&self) -> u32 {
+        self.0.skip_votes_needed
+    }
+
+    /// From which tier the music comes.
+    async fn tier(&self) -> Tier {
+        self.0.tier.into()
+    }
+}
+
+/// A place in a list of songs.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(directive = shared::apply())]
+pub struct Recommendation {
+    /// From 1.
+    rank: u32,
+    /// What.
+    song: Song,
+    /// Why.
+    explanation: Explanation,
+}
+
+impl From<&view::Recommendation> for Recommendation {
+    fn from(entry: &view::Recommendation) -> Self {
+        Self {
+            rank: entry.rank,
+            song: Song(Arc::clone(&entry.song)),
+            explanation: (&entry.explanation).into(),
+        }
+    }
+}
+
+/// Why a song stands where it stands.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(directive = shared::apply())]
+pub struct Explanation {
+    /// Dot of vibe and song, -1 to 1.
+    similarity: f64,
+    /// What its last play costs it, 0 to 1.
+    penalty: f64,
+    /// Similarity less penalty and the other terms.
+    score: f64,
+    /// When the zone last heard it.
+    last_played_at: Option<DateTime<Utc>>,
+    /// Until when it rests, where it does.
+    rests_until: Option<DateTime<Utc>>,
+    /// The reasons worth telling, strongest first. No group reasons below 3 listeners.
+    reasons: Vec<Reason>,
+}
+
+impl From<&view::Explanation> for Explanation {
+    fn from(why: &view::Explanation) -> Self {
+        Self {
+            similarity: why.similarity,
+            penalty: why.penalty,
+            score: why.score,
+            last_played_at: why.last_played_at.map(date),
+            rests_until: why.rests_until.map(date),
+            reasons: why.reasons.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A reason as a code with its value; pages word them.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+#[graphql(directive = shared::apply())]
+pub struct Reason {
+    /// Which.
+    code: ReasonCode,
+    /// How much of it; its meaning is the code's.
+    value: Option<f64>,
+}
+
+impl From<&view::Reason> for Reason {
+    fn from(reason: &view::Reason) -> Self {
+        Self { code: reason.code.into(), value: reason.value }
+    }
+}
+
+/// Why, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "view::ReasonCode")]
+pub enum ReasonCode {
+    /// Not the nearest: drawn so that the library is explored.
+    Exploring,
+    /// The share of the people here who like it (0 to 1).
+    LikedHere,
+    /// Hours since the zone last heard it; no value: never.
+    LongUnheard,
+    /// Near the zone's profile (similarity).
+    Profile,
+    /// Chosen for whoever has had least (their similarity).
+    TurnOfTheUnheard,
+    /// Like what the room wants (similarity).
+    Vibe,
+}

@@ -1,0 +1,235 @@
+//! One GraphQL request, from the client's JSON to something that may be run.
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
+};
+use async_graphql::{Positioned, Request, Variables};
+use serde_json::{Map, Value};
+
+use crate::guard::{Bounds, TooMuch};
+
+/// Why a message is no GraphQL request. These are the caller's mistakes, told before anything is parsed or run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Not JSON at all.
+    #[error("the request is not valid JSON")]
+    NotJson,
+    /// A list of requests.
+    #[error("send one operation per request: lists of operations are not accepted")]
+    Batch,
+    /// JSON, but no object.
+    #[error("a GraphQL request is a JSON object")]
+    NotAnObject,
+    /// `query` is missing or no text.
+    #[error("\"query\" must hold the GraphQL document as text")]
+    Query,
+    /// `operationName` is neither text nor null.
+    #[error("\"operationName\" must be text where it is given")]
+    OperationName,
+    /// `variables` is neither an object nor null.
+    #[error("\"variables\" must be an object where it is given")]
+    Variables,
+    /// `extensions` is neither an object nor null.
+    #[error("\"extensions\" must be an object where it is given")]
+    Extensions,
+}
+
+/// Why a well-formed request is not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Beyond a bound.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+    /// The document is not GraphQL.
+    #[error("{0}")]
+    Syntax(String),
+    /// Which of the operations is meant?
+    #[error("name the operation to run: the document holds several, or none of that name")]
+    WhichOperation,
+    /// The protocol has one event stream per operation.
+    #[error("a subscription asks for exactly one field")]
+    OneRootField,
+    /// Subscriptions need a connection that stays open.
+    #[error("subscriptions need a WebSocket with the subprotocol graphql-transport-ws")]
+    NeedsSocket,
+}
+
+/// What a client asks for, its types checked and nothing more.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Params {
+    /// The document.
+    pub query: String,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// By name.
+    pub variables: Map<String, Value>,
+}
+
+impl Params {
+    /// Reads the body of a POST.
+    ///
+    /// # Errors
+    /// [`Malformed`], for the first thing that is wrong.
+    pub fn from_bytes(body: &[u8]) -> Result<Self, Malformed> {
+        Self::from_json(serde_json::from_slice(body).map_err(|_syntax| Malformed::NotJson)?)
+    }
+
+    /// Reads a request that has been JSON already, as in a WebSocket message.
+    ///
+    /// # Errors
+    /// [`Malformed`], for the first thing that is wrong.
+    pub fn from_json(value: Value) -> Result<Self, Malformed> {
+        let mut object = match value {
+            Value::Object(object) => object,
+            Value::Array(_) => return Err(Malformed::Batch),
+            _ => return Err(Malformed::NotAnObject),
+        };
+        let Some(Value::String(query)) = object.remove("query") else { return Err(Malformed::Query) };
+        let operation_name = match object.remove("operationName") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => Some(name),
+            Some(_) => return Err(Malformed::OperationName),
+        };
+        let variables = optional_object(&mut object, "variables").ok_or(Malformed::Variables)?;
+        optional_object(&mut object, "extensions").ok_or(Malformed::Extensions)?;
+        Ok(Self { query, operation_name, variables })
+    }
+}
+
+fn optional_object(from: &mut Map<String, Value>, key: &str) -> Option<Map<String, Value>> {
+    match from.remove(key) {
+        None | Some(Value::Null) => Some(Map::new()),
+        Some(Value::Object(object)) => Some(object),
+        Some(_) => None,
+    }
+}
+
+/// A request that was guarded and parsed.
+#[derive(Debug)]
+pub struct Operation {
+    /// For the executor; holds the parsed document.
+    pub request: Request,
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+}
+
+impl Operation {
+    /// Guards and parses a request.
+    ///
+    /// # Errors
+    /// [`Refused`], before anything was validated or run.
+    pub fn prepare(params: Params, bounds: &Bounds) -> Result<Self, Refused> {
+        bounds.check_text(&params.query)?;
+        let mut document = parse_query(&params.query).map_err(|error| Refused::Syntax(error.to_string()))?;
+        bounds.check_document(&document)?;
+        let kind = kind_of(&document, params.operation_name.as_deref())?;
+        if kind == OperationType::Subscription {
+            settle_root(&mut document, params.operation_name.as_deref())?;
+        }
+        let mut request =
+            Request::new(params.query).variables(Variables::from_json(Value::Object(params.variables)));
+        request.operation_name = params.operation_name;
+        request.set_parsed_query(document);
+        Ok(Self { request, kind })
+    }
+}
+
+fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<OperationType, Refused> {
+    let mut operations = document.operations.iter();
+    match name {
+        Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
+        None if operations.len() == 1 => operations.next(),
+        None => None,
+    }
+    .map(|(_, operation)| operation.node.ty)
+    .ok_or(Refused::WhichOperation)
+}
+
+/// Puts the fragments at a subscription's root in their place and insists on one field.
+///
+/// The engine looks only at plain fields there: behind a fragment it would end the stream without a word, and of
+/// several fields it would run them all.
+fn settle_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Refused> {
+    let fragments = document.fragments.clone();
+    let operation = match &mut document.operations {
+        DocumentOperations::Single(operation) => operation,
+        DocumentOperations::Multiple(operations) => match name {
+            Some(name) => operations.get_mut(name),
+            None => operations.values_mut().next(),
+        }
+        .ok_or(Refused::WhichOperation)?,
+    };
+    let mut fields = Vec::new();
+    root_fields(&operation.node.selection_set.node, &fragments, &mut fields);
+    if fields.len() != 1 {
+        return Err(Refused::OneRootField);
+    }
+    operation.node.selection_set.node.items = fields;
+    Ok(())
+}
+
+type Fragments = std::collections::HashMap<
+    async_graphql::Name,
+    Positioned<async_graphql::parser::types::FragmentDefinition>,
+>;
+
+/// The guard has seen this document: no cycles, bounded size.
+fn root_fields(set: &SelectionSet, fragments: &Fragments, into: &mut Vec<Positioned<Selection>>) {
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(_) => into.push(item.clone()),
+            Selection::InlineFragment(inline) => {
+                root_fields(&inline.node.selection_set.node, fragments, into)
+            }
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
+                    root_fields(&fragment.node.selection_set.node, fragments, into);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::not_json("{", Malformed::NotJson)]
+    #[case::a_batch("[]", Malformed::Batch)]
+    #[case::a_number("7", Malformed::NotAnObject)]
+    #[case::no_query("{}", Malformed::Query)]
+    #[case::query_is_a_number(r#"{"query":7}"#, Malformed::Query)]
+    #[case::name_is_a_list(r#"{"query":"{a}","operationName":[]}"#, Malformed::OperationName)]
+    #[case::variables_are_text(r#"{"query":"{a}","variables":"x"}"#, Malformed::Variables)]
+    #[case::extensions_are_text(r#"{"query":"{a}","extensions":"x"}"#, Malformed::Extensions)]
+    fn a_malformed_request_is_told_what_is_wrong(#[case] body: &str, #[case] expected: Malformed) {
+        assert_eq!(Params::from_bytes(body.as_bytes()), Err(expected));
+    }
+
+    fn prepare(query: &str) -> Result<Operation, Refused> {
+        Operation::prepare(Params { query: query.to_owned(), ..Params::default() }, &Bounds::default())
+    }
+
+    #[test]
+    fn a_subscription_behind_fragments_keeps_its_field() {
+        let operation =
+            prepare("subscription { ...F } fragment F on Subscription { ... { vibe { consensus } } }");
+        assert_eq!(operation.unwrap().kind, OperationType::Subscription);
+    }
+
+    #[test]
+    fn a_subscription_of_two_fields_is_refused() {
+        let refused =
+            prepare("subscription { vibe { consensus } ...F } fragment F on Subscription { players { id } }");
+        assert_eq!(refused.unwrap_err(), Refused::OneRootField);
+    }
+
+    #[test]
+    fn two_operations_without_a_name_are_refused() {
+        assert_eq!(prepare("query A { a } query B { b }").unwrap_err(), Refused::WhichOperation);
+    }
+}

@@ -1,0 +1,119 @@
+//! Connections: taken in, given their timeouts, and let go in order.
+//!
+//! `axum::serve` knows no timeouts, so a client that sends half a header would hold its connection for ever. hyper has
+//! them where it is given a timer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// How connections are held.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeSettings {
+    /// Connections at once; more wait in the system's queue until one closes.
+    pub connections: usize,
+    /// For how long a request's head may take to arrive, also on a connection that is kept for the next one.
+    pub head_time: Duration,
+    /// For how long answers that have begun may go on after the server was told to stop.
+    pub farewell: Duration,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self { connections: 4_000, head_time: Duration::from_secs(10), farewell: Duration::from_secs(3) }
+    }
+}
+
+/// Answers connections with `router` until `stop`, then lets the answers that have begun finish.
+///
+/// # Errors
+/// None today: an accept that fails (too many open files) is tried again, the music must not stop for it.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let room = Arc::new(Semaphore::new(settings.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, permit)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(async move {
+                    converse(stream, peer, router, settings, stop).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("could not take in a connection, trying again: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let rest = async { while connections.join_next().await.is_some() {} };
+    let _in_time = tokio::time::timeout(settings.farewell, rest).await;
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    settings: ServeSettings,
+    stop: CancellationToken,
+) {
+    // Frames are small and each is wanted now. Where the system refuses, they come a little later.
+    let _ = stream.set_nodelay(true);
+    let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        request.map(axum::body::Body::new)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_time)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer = %peer, "connection ended: {error}");
+    }
+}
