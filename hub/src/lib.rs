@@ -9,6 +9,7 @@ pub mod graphql;
 pub mod health;
 pub mod http;
 pub mod hub;
+pub mod import;
 pub mod index;
 pub mod library;
 pub mod limits;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +18,9 @@ use crate::limits::Limits;
 
 /// The most a child may say: facts are some 2 KB, tags are clipped, and the rest is signs of life.
 const MAX_ANSWER: usize = 64 << 10;
+
+/// What `ps` shows, instead of a path below `/proc`.
+const NAME: &str = "roomtone-analysis";
 
 /// Analyses files, each in a child process of its own.
 #[derive(Debug, Clone)]
@@ -37,10 +40,10 @@ impl Worker {
     /// # Errors
     /// Where the operating system cannot say which program is running.
     pub fn of_this_program() -> std::io::Result<Self> {
-        // This name still works after an upgrade has replaced the file under a running hub.
+        // Linux resolves this name in the child, to the very file that is running: also after an upgrade has
+        // replaced it under a running hub.
         let myself = PathBuf::from("/proc/self/exe");
-        let program = if myself.exists() { std::fs::read_link(&myself)? } else { std::env::current_exe()? };
-        let program = if program.exists() { program } else { std::env::current_exe()? };
+        let program = if myself.exists() { myself } else { std::env::current_exe()? };
         Ok(Self::new(program, Limits::default()))
     }
 
@@ -68,6 +71,7 @@ impl Worker {
 
     fn start(&self, file: &Path) -> std::io::Result<Child> {
         Command::new(&self.program)
+            .arg0(NAME)
             .arg(CHILD_COMMAND)
             .arg(serde_json::to_string(&self.limits)?)
             .arg(std::path::absolute(file)?)
