@@ -14,8 +14,11 @@ use crate::view::{SyncState, SyncStatusView};
 /// After so long the room is looked at again though nothing happened: presence fades.
 const VIBE_FADES_EVERY: Duration = Duration::from_secs(15);
 
-/// Last signs of life and the time are written down so often.
+/// Last signs of life are written down so often, where there are any.
 const WRITTEN_DOWN_EVERY: Duration = Duration::from_secs(30);
+
+/// The time is written down so often though nothing happens: facts carry it too, and flash wears.
+const TIME_IS_KEPT_EVERY: Duration = Duration::from_mins(5);
 
 /// Votes that come within this time change the plan once: it is the longest that anybody waits for it to begin.
 const BREATH: Duration = Duration::from_millis(100);
@@ -28,6 +31,7 @@ const HOUSE_IS_KEPT_EVERY: Duration = Duration::from_hours(1);
 pub(crate) struct Done {
     faded: Option<UnixMillis>,
     written_down: Option<UnixMillis>,
+    time_kept: Option<UnixMillis>,
 }
 
 impl Inner {
@@ -65,7 +69,10 @@ impl Inner {
             self.rooms.iter().for_each(|room| self.stir(room));
         }
         self.sweep_sessions(now).await?;
-        if is_due(&mut locked(&self.chores).written_down, WRITTEN_DOWN_EVERY, now) {
+        let is_time = is_due(&mut locked(&self.chores).time_kept, TIME_IS_KEPT_EVERY, now);
+        let are_signs = is_due(&mut locked(&self.chores).written_down, WRITTEN_DOWN_EVERY, now)
+            && !locked(&self.people).unsaved(WRITTEN_DOWN_EVERY).is_empty();
+        if is_time || are_signs {
             self.write_down(WRITTEN_DOWN_EVERY).await?;
         }
         Ok(())

@@ -523,3 +523,6 @@ impl Hub {
 pub(crate) fn derived(secret: &[u8; 32], purpose: &str) -> [u8; 32] {
     blake3::derive_key(&format!("roomtone hub 2026 {purpose}"), secret)
 }
+
+#[cfg(test)]
+mod tests;

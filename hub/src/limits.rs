@@ -56,6 +56,29 @@ impl Default for LimitSettings {
 }
 
 impl LimitSettings {
+    /// Refuses numbers that would lock everybody out or nobody, with a sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        let ranges = [
+            ("votes_per_minute", self.votes_per_minute, 1..=1_000),
+            ("new_devices_burst", self.new_devices_burst, 1..=10_000),
+            ("new_device_every_s", self.new_device_every_s, 0..=3_600),
+            ("code_guesses_burst", self.code_guesses_burst, 1..=1_000),
+            ("code_guess_every_s", self.code_guess_every_s, 1..=3_600),
+            ("device_check_ins_burst", self.device_check_ins_burst, 1..=10_000),
+            ("device_check_in_every_s", self.device_check_in_every_s, 0..=3_600),
+            ("sessions", self.sessions, 1..=100_000),
+            ("session_hours", self.session_hours, 1..=48),
+            ("idle_minutes", self.idle_minutes, 1..=2_880),
+            ("player_offline_s", self.player_offline_s, 5..=600),
+        ];
+        match ranges.iter().find(|(_, value, range)| !range.contains(value)) {
+            Some((name, value, range)) => {
+                Err(format!("{name} is {value}; it must lie between {} and {}", range.start(), range.end()))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// New phones from one address.
     pub(crate) fn new_devices(&self) -> Allowance {
         Allowance::new(self.new_devices_burst, self.new_device_every_s)

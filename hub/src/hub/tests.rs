@@ -1,0 +1,8 @@
+//! The room from the inside: a hub in a temporary folder, with a clock that moves when the test says so.
+
+mod code_and_limits;
+mod fairness;
+mod music;
+mod restart;
+mod room;
+mod venue;
