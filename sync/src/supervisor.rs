@@ -85,6 +85,10 @@ impl Supervisor {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let stop = CancellationToken::new();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place: the task is owned and ended here"
+        )]
         let done = tokio::spawn(keep(name, stop.clone(), task, pauses));
         let task = Task { name, stop, done: AbortOnDropHandle::new(done) };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);

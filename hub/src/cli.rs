@@ -1,0 +1,338 @@
+//! The command line: what an installer types, and what the program says back.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use roomtone_sync::supervisor::Supervisor;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config, Flags};
+use crate::demo;
+use crate::orders::Order;
+use crate::service::{Service, Setup};
+use crate::trouble::Trouble;
+
+mod ask;
+mod logging;
+mod show;
+mod signals;
+
+/// Parsing GraphQL goes as deep as the document does: enough room for the deepest that is allowed.
+const STACK: usize = 8 << 20;
+
+/// How long work that blocks may go on after the end: a copy of the store, a file being read.
+const LAST_WORK: Duration = Duration::from_secs(2);
+
+/// Music chosen by the people in the room, and never silent.
+///
+/// One hub serves one venue: phones open its page and vote, players ask it what to play. It needs no internet.
+#[derive(Debug, Parser)]
+#[command(name = "roomtone-hub", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Begin with `roomtone-hub demo`; for a real venue: `roomtone-hub import DIR`, `roomtone-hub player add NAME`, \
+`roomtone-hub serve`.
+
+Settings come from defaults, then the configuration file (hub.toml in the data folder), then variables such as \
+ROOMTONE_VENUE_NAME, then flags. hub.example.toml shows them all. ROOMTONE_LOG sets what is logged: error, warn, \
+info, debug.
+
+Exit codes: 0 done, 1 could not be done, 2 not understood, 3 no hub is running.";
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The folder with everything this hub keeps: its store, media, backups.
+    #[arg(long, global = true, value_name = "DIR", env = "ROOMTONE_DATA")]
+    data: Option<PathBuf>,
+    /// The configuration file; hub.toml in the data folder where none is named.
+    #[arg(long, global = true, value_name = "FILE", env = "ROOMTONE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Show the configuration that holds in the end, and stop.
+    #[arg(long, global = true)]
+    print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub until it is told to stop.
+    Serve(Network),
+    /// Try it out: a venue with music of its own making, a silent player and, if you like, guests.
+    Demo(Demo),
+    /// Take the music of files and folders into the catalogue. Can be stopped and run again.
+    Import {
+        /// Files and folders with music.
+        #[arg(required = true, value_name = "DIR")]
+        roots: Vec<PathBuf>,
+    },
+    /// Players: the boxes with a loudspeaker.
+    #[command(subcommand)]
+    Player(Player),
+    /// Managers.
+    #[command(subcommand)]
+    Manager(Manager),
+    /// Show the QR code that people scan to come in.
+    Qr {
+        /// Of this zone; the main one where none is named.
+        #[arg(long, value_name = "NAME")]
+        zone: Option<String>,
+        /// Also write it as a picture, for a poster.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Tell how the running hub is.
+    Status {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the store to a file, also while the hub runs. The music files are not in it.
+    Backup {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store; what stood there is kept beside it. The hub must not run.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Player {
+    /// Let a player in and show its token, this once.
+    Add {
+        /// What people call it.
+        name: String,
+        /// The id of an NFC tag on it: it tells which player this is, and opens nothing.
+        #[arg(long, value_name = "ID")]
+        tag: Option<String>,
+        /// Where it stands; the main zone where none is named.
+        #[arg(long, value_name = "NAME")]
+        zone: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Manager {
+    /// Make a token for the manager and show it, this once. The one before is void.
+    Token,
+}
+
+#[derive(Debug, Args)]
+struct Network {
+    /// Where to listen: an address with port, or a port alone. May be given more than once. [default: [::]:4700]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
+    listen: Vec<SocketAddr>,
+    /// What people call the venue.
+    #[arg(long, value_name = "NAME")]
+    venue: Option<String>,
+    /// Do not announce the hub on the local network.
+    #[arg(long)]
+    no_mdns: bool,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    #[command(flatten)]
+    network: Network,
+    /// How many simulated guests come, vote and go.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=500))]
+    guests: u16,
+    /// What the guests' chance begins with: the same seed, the same guests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// Does what the command line says.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _nobody_reads = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(trouble) => {
+            let _nobody_reads = writeln!(io::stderr(), "roomtone-hub: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Trouble> {
+    let Some(command) = cli.command else {
+        if cli.common.print_config {
+            return print_config(&setup(&cli.common, &Flags::default(), false)?);
+        }
+        let _nobody_reads = Cli::command().print_help();
+        return Ok(ExitCode::from(2));
+    };
+    let setup = setup(&cli.common, &flags_of(&command), matches!(command, Command::Demo(_)))?;
+    if cli.common.print_config {
+        return print_config(&setup);
+    }
+    logging::start(matches!(command, Command::Serve(_)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Trouble::new(
+            format!("The system gives this program no threads: {error}."),
+            "The hub did not start.",
+            "Look at the limits of this user or service.",
+        )
+    })?;
+    let done = runtime.block_on(obey(command, setup));
+    runtime.shutdown_timeout(LAST_WORK);
+    done
+}
+
+async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
+    let watch = Supervisor::new();
+    let stop = signals::stop(&watch)?;
+    match command {
+        Command::Serve(_) => serve(&setup, stop).await,
+        Command::Demo(options) => {
+            let may_move = options.network.listen.is_empty();
+            let options = demo::Options { guests: options.guests.into(), seed: options.seed, may_move };
+            demo::run(setup, options, stop).await.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Import { roots } => {
+            let roots = roots.iter().map(absolute).collect::<Result<_, _>>()?;
+            ask::and_show(&setup, Order::Import { roots }, stop).await
+        }
+        Command::Player(Player::Add { name, tag, zone }) => {
+            ask::and_show(&setup, Order::AddPlayer { name, tag, zone }, stop).await
+        }
+        Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
+        Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,
+        Command::Status { json } => ask::for_status(&setup, json).await,
+        Command::Backup { file } => {
+            let file = absolute(&file)?.into();
+            ask::and_show(&setup, Order::Backup { file }, stop).await
+        }
+        Command::Restore { file } => ask::restore(&setup, &file).await,
+    }
+}
+
+async fn serve(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Trouble> {
+    let service = Service::start(setup).await?;
+    show::page(&service);
+    stop.cancelled().await;
+    tracing::info!("stopping");
+    service.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn setup(common: &Common, flags: &Flags, demo: bool) -> Result<Setup, Trouble> {
+    let variable = |name: &str| std::env::var_os(name);
+    let default = if demo { config::demo_data_dir } else { config::default_data_dir };
+    let data = common.data.clone().unwrap_or_else(|| default(variable));
+    let data = std::path::absolute(&data).map_err(|error| Trouble::file("find", &data, &error))?;
+    // Variables that are no text cannot be settings.
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    let config = Config::load(&data, common.config.as_deref(), variables, flags)?;
+    Ok(Setup { data, config })
+}
+
+fn text(os: OsString) -> Option<String> {
+    os.into_string().ok()
+}
+
+fn flags_of(command: &Command) -> Flags {
+    match command {
+        Command::Serve(network) => network.flags(),
+        Command::Demo(demo) => {
+            let mut flags = demo.network.flags();
+            flags.venue.get_or_insert_with(|| demo::VENUE.to_owned());
+            flags
+        }
+        _ => Flags::default(),
+    }
+}
+
+impl Network {
+    fn flags(&self) -> Flags {
+        Flags { listen: self.listen.clone(), venue: self.venue.clone(), no_mdns: self.no_mdns }
+    }
+}
+
+fn print_config(setup: &Setup) -> Result<ExitCode, Trouble> {
+    let toml = setup.config.to_toml();
+    let toml = toml.map_err(|error| Trouble::harmless(error, "Please report this as a bug."))?;
+    say(format!("# The data folder is {}\n{toml}", setup.data.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An address with port, or a port alone, which means all addresses.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+    }
+    text.parse()
+        .map_err(|_not_one| format!("{text:?} is no address; write it as 192.168.1.5:4700 or [::]:4700"))
+}
+
+fn absolute(path: &PathBuf) -> Result<OsString, Trouble> {
+    let absolute = std::path::absolute(path);
+    absolute.map(PathBuf::into_os_string).map_err(|error| Trouble::file("find", path, &error))
+}
+
+/// Says a line to whoever reads the output; nobody reading is no failure.
+pub(crate) fn say(line: impl Display) {
+    let mut out = io::stdout().lock();
+    let _nobody_reads = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Whether the output is a terminal that wants colours.
+pub(crate) fn is_coloured() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case::before(&["roomtone-hub", "--data", "/d", "serve", "--listen", "127.0.0.1:0"])]
+    #[case::after(&["roomtone-hub", "serve", "--data", "/d", "--listen", "127.0.0.1:0"])]
+    fn the_data_folder_may_stand_on_either_side_of_the_command(#[case] words: &[&str]) {
+        let cli = Cli::try_parse_from(words).unwrap();
+        assert_eq!(cli.common.data, Some(PathBuf::from("/d")));
+    }
+
+    #[rstest]
+    #[case::port("4701", "[::]:4701")]
+    #[case::colon(":4701", "[::]:4701")]
+    #[case::ipv4("127.0.0.1:80", "127.0.0.1:80")]
+    fn a_port_alone_means_everywhere(#[case] text: &str, #[case] expected: SocketAddr) {
+        assert_eq!(listen_address(text), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_address_is_answered_with_one_that_is() {
+        let refusal =
+            Cli::try_parse_from(["roomtone-hub", "serve", "--listen", "here"]).unwrap_err().to_string();
+        assert!(refusal.contains("192.168.1.5:4700"), "{refusal}");
+    }
+}

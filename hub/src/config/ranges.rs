@@ -1,0 +1,93 @@
+//! What values make sense: checked once at the start, so that nothing behind it needs to ask again.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use roomtone_schema::venue::ZoneSettings;
+
+use super::{Config, ConfigError};
+
+/// As long as a name may be on a small screen.
+const LONGEST_NAME: usize = 60;
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    check_name("venue.name", &config.venue.name)?;
+    check_time_zone(&config.venue.time_zone)?;
+    if config.network.listen.0.is_empty() {
+        return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
+    }
+    within("upkeep.backup_minutes", config.upkeep.backup_minutes, 0..=10_080)?;
+    within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
+    check_limits(config)?;
+    config.zones.iter().try_for_each(|(name, zone)| check_zone(name, zone))
+}
+
+fn check_limits(config: &Config) -> Result<(), ConfigError> {
+    let limits = &config.limits;
+    let checks = [
+        ("votes_per_minute", limits.votes_per_minute, 1..=1_000),
+        ("new_devices_burst", limits.new_devices_burst, 1..=10_000),
+        ("new_device_every_s", limits.new_device_every_s, 1..=3_600),
+        ("code_guesses_burst", limits.code_guesses_burst, 1..=1_000),
+        ("code_guess_every_s", limits.code_guess_every_s, 1..=3_600),
+        ("sessions", limits.sessions, 1..=100_000),
+        ("session_hours", limits.session_hours, 1..=168),
+        ("idle_minutes", limits.idle_minutes, 1..=10_080),
+        ("player_offline_s", limits.player_offline_s, 5..=3_600),
+    ];
+    checks.into_iter().try_for_each(|(key, value, range)| within(&format!("limits.{key}"), value, range))
+}
+
+fn check_zone(name: &str, zone: &ZoneSettings) -> Result<(), ConfigError> {
+    check_name("the name of a zone", name)?;
+    let key = |setting: &str| format!("zones.{name}.{setting}");
+    within(&key("fairness"), zone.fairness, 0.0..=1.0)?;
+    within(&key("penalty_hours"), zone.penalty_hours, 1..=48)?;
+    within(&key("crossfade_ms"), zone.crossfade_ms, 0..=20_000)?;
+    within(&key("loudness_lufs"), zone.loudness_lufs, -40.0..=-5.0)?;
+    within(&key("artist_separation_min"), zone.artist_separation_min, 0..=240)?;
+    within(&key("skip_share"), zone.skip_share, 0.1..=1.0)?;
+    within(&key("skip_min"), zone.skip_min, 1..=1_000)?;
+    zone.profile.map_or(Ok(()), |profile| check_profile(&key("profile"), &profile))
+}
+
+fn check_profile(key: &str, profile: &[f32]) -> Result<(), ConfigError> {
+    profile.iter().try_for_each(|axis| within(key, *axis, -1.0..=1.0))?;
+    if profile.iter().all(|axis| *axis == 0.0) {
+        return Err(refused(key, "all zeros", "a direction: at least one number other than 0, or left out"));
+    }
+    Ok(())
+}
+
+/// NaN lies in no range, so it is refused like any other number outside.
+fn within<T: PartialOrd + Display + Copy>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(refused(key, &value.to_string(), &format!("from {} to {}", range.start(), range.end())))
+}
+
+fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control) && !name.trim().is_empty()
+    {
+        return Ok(());
+    }
+    Err(refused(key, &format!("{name:?}"), &format!("1 to {LONGEST_NAME} printable characters")))
+}
+
+fn check_time_zone(name: &str) -> Result<(), ConfigError> {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-');
+    if name.len() <= LONGEST_NAME && name.chars().all(known) && !name.starts_with('/') {
+        return Ok(());
+    }
+    Err(refused("venue.time_zone", &format!("{name:?}"), "an IANA name such as \"Europe/Berlin\", or empty"))
+}
+
+fn refused(key: &str, value: &str, allowed: &str) -> ConfigError {
+    ConfigError::OutOfRange { key: key.to_owned(), value: value.to_owned(), allowed: allowed.to_owned() }
+}

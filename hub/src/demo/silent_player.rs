@@ -1,0 +1,146 @@
+//! A player without a loudspeaker: it plays in real time, reports what it would have been heard to play, and obeys.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use crate::hub::Hub;
+use crate::trouble::Trouble;
+
+/// The player's token, in the data folder: a demo that is started again is the same player.
+const TOKEN: &str = "demo-player-token";
+
+/// Well below the time after which a player counts as offline.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How often it asks for music while there is none: the first song is heard soon after it is there.
+const NO_MUSIC_YET: Duration = Duration::from_millis(500);
+
+/// The token of the demo's player; where it is not known here, a new player is let in.
+pub(super) async fn token(hub: &Hub, data: &Path) -> Result<String, Trouble> {
+    let path = data.join(TOKEN);
+    let kept = std::fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+    if hub.player_by_token(&kept).is_some() {
+        return Ok(kept);
+    }
+    let added = hub.add_player("Silent player".to_owned(), None, None).await;
+    let added =
+        added.map_err(|error| Trouble::harmless(error, "Start the demo with another folder: --data DIR."))?;
+    keep(&path, &added.token).map_err(|error| Trouble::file("write", &path, &error))?;
+    Ok(added.token)
+}
+
+fn keep(path: &Path, token: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(token.as_bytes())
+}
+
+/// What is to be played.
+#[derive(Debug, Clone, PartialEq)]
+struct Pick {
+    id: Value,
+    song: Value,
+    length: Duration,
+}
+
+/// Plays one song after another until told to stop.
+pub(super) async fn play(address: SocketAddr, token: String, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut player = SilentPlayer { client: Client::with_token(address, token) };
+    match stop.run_until_cancelled(player.play_on()).await {
+        Some(failed) => failed,
+        None => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct SilentPlayer {
+    client: Client,
+}
+
+/// Why a song is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Finished,
+    Skipped,
+}
+
+impl SilentPlayer {
+    async fn play_on(&mut self) -> anyhow::Result<()> {
+        let orders = "subscription { playerCommands { kind pick { id } } }";
+        let mut orders = Box::pin(self.client.subscribe("playerCommands", orders).await?);
+        loop {
+            let Some(pick) = self.claim().await? else {
+                tokio::time::sleep(NO_MUSIC_YET).await;
+                continue;
+            };
+            let over = self.play_one(&pick, &mut orders).await?;
+            let ended = if over == Over::Finished { "FINISHED" } else { "SKIPPED" };
+            self.report(&pick, Some(ended), pick.length).await?;
+        }
+    }
+
+    /// The next song; `None` where there is no music yet.
+    async fn claim(&mut self) -> anyhow::Result<Option<Pick>> {
+        let select = "pick { id cueInMs cueOutMs song { id } }";
+        match self.client.mutate("claimNextSong", json!({}), select).await? {
+            Ok(payload) => Ok(Some(Pick::read(&payload["pick"]))),
+            Err(no) if no.code == "NOT_FOUND" => Ok(None),
+            Err(no) => anyhow::bail!("no song: {}", no.message),
+        }
+    }
+
+    async fn play_one(
+        &mut self,
+        pick: &Pick,
+        orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
+    ) -> anyhow::Result<Over> {
+        let mut heard = Duration::ZERO;
+        while heard < pick.length {
+            self.report(pick, None, heard).await?;
+            let next = HEARTBEAT.min(pick.length.saturating_sub(heard));
+            match tokio::time::timeout(next, left_early(pick, orders)).await {
+                Ok(over) => return over,
+                Err(_still_playing) => heard += next,
+            }
+        }
+        Ok(Over::Finished)
+    }
+
+    async fn report(&mut self, pick: &Pick, ended: Option<&str>, heard: Duration) -> anyhow::Result<()> {
+        let input = json!({
+            "status": "ACTIVE", "pickId": pick.id, "songId": pick.song, "tier": "HUB", "silenceMs": 0,
+            "positionMs": heard.as_millis() as u32, "heardMs": heard.as_millis() as u32, "ended": ended,
+        });
+        let reported = self.client.mutate("reportPlayback", input, "player { id }").await?;
+        reported.map(|_| ()).map_err(|no| anyhow::anyhow!("the report was refused: {}", no.message))
+    }
+}
+
+impl Pick {
+    fn read(pick: &Value) -> Self {
+        let ms = |key: &str| pick[key].as_u64().unwrap_or_default();
+        let length = Duration::from_millis(ms("cueOutMs").saturating_sub(ms("cueInMs")).max(1_000));
+        Self { id: pick["id"].clone(), song: pick["song"]["id"].clone(), length }
+    }
+}
+
+/// Waits for the order to leave this song. Orders about others are of no interest to a player without a volume.
+async fn left_early(
+    pick: &Pick,
+    orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
+) -> anyhow::Result<Over> {
+    loop {
+        let order =
+            orders.next().await.ok_or_else(|| anyhow::anyhow!("the hub ended the subscription"))??;
+        if order["kind"] == "SKIP" && order["pick"]["id"] != pick.id {
+            return Ok(Over::Skipped);
+        }
+    }
+}
