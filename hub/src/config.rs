@@ -67,8 +67,6 @@ pub struct NetworkSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UpkeepSection {
-    /// Minutes between backups of the store; 0 = none.
-    pub backup_minutes: u32,
     /// Seconds between two media files that are read again and compared with their sums; 0 = none.
     pub media_check_s: u32,
 }
@@ -153,7 +151,7 @@ impl Default for NetworkSection {
 
 impl Default for UpkeepSection {
     fn default() -> Self {
-        Self { backup_minutes: 60, media_check_s: 30 }
+        Self { media_check_s: 30 }
     }
 }
 

@@ -69,7 +69,8 @@ async fn begin(service: &Service, setup: &Setup, options: Options) -> Result<(),
         .keep_running("demo player", move |stop| silent_player::play(address, token.clone(), stop));
     if 0 < options.guests {
         let code = hub.room_code(hub.main_zone());
-        let code = code.map(|code| code.poster).map_err(|error| Trouble::harmless(error, ""))?;
+        let code =
+            code.map(|code| code.for_screens().to_owned()).map_err(|error| Trouble::harmless(error, ""))?;
         let party = guests::Party { address, code, guests: options.guests, seed: options.seed };
         service.supervisor.keep_running("demo guests", move |stop| guests::visit(party.clone(), stop));
     }
@@ -101,8 +102,8 @@ fn own_address(listening: &[SocketAddr]) -> SocketAddr {
 
 fn welcome(service: &Service) {
     let code = service.hub.room_code(service.hub.main_zone());
-    let code = code.map(|code| if code.rotating_required { code.rotating } else { code.poster });
-    let url = qr::page_url(service.place.to_print(), &code.unwrap_or_default());
+    let code = code.map(|code| code.for_screens().to_owned()).unwrap_or_default();
+    let url = qr::page_url(service.place.to_print(), &code);
     match qr::for_terminal(&url, is_coloured()) {
         Ok(drawn) => say(drawn.trim_end_matches('\n')),
         Err(error) => tracing::warn!("no QR code: {error}"),

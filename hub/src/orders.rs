@@ -201,7 +201,7 @@ fn poster(hub: &Hub, place: &Place, zone: Option<&str>) -> Result<Poster, Troubl
     let code = hub
         .room_code(zone_named(hub, zone)?)
         .map_err(|error| Trouble::harmless(error, "Name one of the venue's zones."))?;
-    let shown = if code.rotating_required { &code.rotating } else { &code.poster };
+    let shown = code.for_screens();
     let address = place.to_print();
     if let Err(error) = upkeep::note_printed(&place.data, &address.to_string()) {
         tracing::debug!("the printed address could not be noted: {error}");

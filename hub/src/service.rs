@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use roomtone_schema::{Clock, SystemClock};
 use roomtone_sync::supervisor::Supervisor;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::discovery::{self, Announcement};
@@ -112,19 +113,17 @@ impl Service {
         let hub = self.hub.clone();
         self.supervisor.keep_running("room", move |stop| {
             let hub = hub.clone();
-            async move {
-                stop.run_until_cancelled(hub.conduct()).await;
-                Ok(())
-            }
+            async move { until(stop, hub.conduct()).await }
         });
     }
 
     fn keep_in_shape(&self, setup: &Setup) {
+        let hub = self.hub.clone();
+        self.supervisor.keep_running("house", move |stop| {
+            let hub = hub.clone();
+            async move { until(stop, hub.keep_house()).await }
+        });
         let settings = setup.config.upkeep.clone();
-        if 0 < settings.backup_minutes {
-            let (hub, every) = (self.hub.clone(), Duration::from_mins(settings.backup_minutes.into()));
-            self.supervisor.keep_running("backup", move |stop| upkeep::back_up(hub.clone(), every, stop));
-        }
         if 0 < settings.media_check_s {
             let (hub, every) = (self.hub.clone(), Duration::from_secs(settings.media_check_s.into()));
             self.supervisor
@@ -165,6 +164,12 @@ impl Service {
             self.supervisor.keep_running("mDNS", move |stop| discovery::announce(announcement.clone(), stop));
         }
     }
+}
+
+/// Runs what has no end of its own until it is time to stop.
+async fn until(stop: CancellationToken, endless: impl Future<Output = ()>) -> anyhow::Result<()> {
+    stop.run_until_cancelled(endless).await;
+    Ok(())
 }
 
 fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Trouble> {

@@ -1,5 +1,5 @@
-//! What a hub does for its own health: backups, forgetting what is too old, reading its media again, and telling
-//! when the poster on the wall shows an address that it no longer has.
+//! What a hub looks after besides its store: its media files, read again so that rot is found before the room hears
+//! it, and the poster on the wall, which may show an address that the hub no longer has.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::Hub;
 use crate::service::Place;
-use crate::store::{Retention, StoreError, media_checks};
+use crate::store::{StoreError, media_checks};
 
 /// A file that was found sound is read again after this long: bits that rot do so over months.
 const MEDIA_REST: Duration = Duration::from_hours(7 * 24);
@@ -20,24 +20,6 @@ const ADDRESS_CHECK: Duration = Duration::from_mins(1);
 
 /// Where the address that was printed last is noted, in the data folder.
 const PRINTED: &str = "printed-address";
-
-/// Copies the store and forgets what is too old, again and again.
-pub async fn back_up(hub: Hub, every: Duration, stop: CancellationToken) -> anyhow::Result<()> {
-    while waited(every, &stop).await {
-        let (store, now) = (hub.store().clone(), hub.now());
-        let copied = tokio::task::spawn_blocking(move || {
-            store.purge(&Retention::default(), now)?;
-            store.back_up()
-        });
-        match copied.await? {
-            Ok(Some(path)) => tracing::info!("backed up to {}", path.display()),
-            // The store has told why already.
-            Ok(None) => {}
-            Err(error) => tracing::warn!("no backup this time: {error}"),
-        }
-    }
-    Ok(())
-}
 
 /// Reads one media file after another and compares it with its name.
 pub async fn check_media(hub: Hub, every: Duration, stop: CancellationToken) -> anyhow::Result<()> {
@@ -59,7 +41,8 @@ async fn check_one(hub: &Hub, sha256: Sha256) -> anyhow::Result<()> {
     if !sound {
         complain(hub, sha256, &path, found.is_ok());
         set_aside(path).await;
-        hub.songs_changed();
+        let hub = hub.clone();
+        tokio::task::spawn_blocking(move || hub.look_for_files()).await?;
     }
     note(hub, sha256, sound).await?;
     Ok(())

@@ -91,8 +91,8 @@ impl Shown {
 pub(super) fn page(service: &Service) {
     let address = service.place.to_print();
     let code = service.hub.room_code(service.hub.main_zone());
-    let shown = code.map(|code| if code.rotating_required { code.rotating } else { code.poster });
-    say(format!("Roomtone is at {}", qr::page_url(address, &shown.unwrap_or_default())));
+    let shown = code.map(|code| code.for_screens().to_owned()).unwrap_or_default();
+    say(format!("Roomtone is at {}", qr::page_url(address, &shown)));
 }
 
 /// The QR code with what to do with it.

@@ -16,7 +16,6 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.network.listen.0.is_empty() {
         return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
     }
-    within("upkeep.backup_minutes", config.upkeep.backup_minutes, 0..=10_080)?;
     within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
     check_limits(config)?;
     config.zones.iter().try_for_each(|(name, zone)| check_zone(name, zone))
@@ -31,9 +30,9 @@ fn check_limits(config: &Config) -> Result<(), ConfigError> {
         ("code_guesses_burst", limits.code_guesses_burst, 1..=1_000),
         ("code_guess_every_s", limits.code_guess_every_s, 1..=3_600),
         ("sessions", limits.sessions, 1..=100_000),
-        ("session_hours", limits.session_hours, 1..=168),
-        ("idle_minutes", limits.idle_minutes, 1..=10_080),
-        ("player_offline_s", limits.player_offline_s, 5..=3_600),
+        ("session_hours", limits.session_hours, 1..=48),
+        ("idle_minutes", limits.idle_minutes, 1..=2_880),
+        ("player_offline_s", limits.player_offline_s, 5..=600),
     ];
     checks.into_iter().try_for_each(|(key, value, range)| within(&format!("limits.{key}"), value, range))
 }
