@@ -80,12 +80,20 @@ impl Store {
     /// # Errors
     /// [`OpenError`], worded for whoever started the hub.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<(Self, Opened), OpenError> {
+        Self::open_with(dir, clock, writer::BATCH)
+    }
+
+    /// As [`Store::open`], with at most `batch` writes in a commit. One shows what group commit is worth.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(dir: &Path, clock: Arc<dyn Clock>, batch: usize) -> Result<(Self, Opened), OpenError> {
         register_vec();
         let (parts, opened) = opening::open(dir, &clock)?;
         let stats = Arc::new(stats::Counters::new(parts.last_seq, parts.acknowledged));
         let path = dir.join(FILE_NAME);
         let readers = reader::Readers::start(&path, &clock)?;
-        let writer = writer::Writer::start(parts, &path, &clock, &stats)?;
+        let writer = writer::Writer::start(parts, &path, &clock, &stats, batch)?;
         Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock }) }, opened))
     }
 

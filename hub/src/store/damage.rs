@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomtone_schema::Clock;
+use rusqlite::Connection;
 
 use super::error::OpenError;
 use super::lock::Lock;
 use super::opening::{Restored, open_writer};
 use super::stats::beside;
-use super::{FILE_NAME, backup, hub_state, salvage};
+use super::{FILE_NAME, backup, connection, hub_state, salvage};
 
 /// Between two looks at a file that seems damaged.
 pub(super) const SECOND_LOOK: Duration = Duration::from_secs(1);
@@ -22,14 +23,14 @@ const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 /// still tells.
 pub(super) fn mend(dir: &Path, clock: &Arc<dyn Clock>) -> Result<Restored, OpenError> {
     let path = dir.join(FILE_NAME);
-    let kept_at = put_aside(dir, clock)?;
+    let kept_at = put_aside(dir, "damaged", clock)?;
     let from_backup = backup::newest_sound(dir);
     if let Some(source) = &from_backup {
         backup::copy_file(source, &path)?;
     }
     let (mut conn, _) = open_writer(&path)?;
+    next_epoch(&conn, &kept_at.join(FILE_NAME))?;
     let saved = salvage::salvage(&mut conn, &kept_at.join(FILE_NAME))?;
-    hub_state::put(&conn, hub_state::EPOCH, hub_state::epoch(&conn)? + 1)?;
     Ok(Restored { kept_at: Some(kept_at), from_backup, salvaged: saved.salvaged, lost: saved.lost })
 }
 
@@ -40,16 +41,27 @@ pub(super) fn restore(source: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Resu
         return Err(OpenError::Foreign { path: source.to_owned() });
     }
     let path = dir.join(FILE_NAME);
-    let kept_at = if path.exists() { Some(put_aside(dir, clock)?) } else { None };
-    backup::copy_file(source, &path)?;
+    // Read before anything is moved: the backup may lie anywhere.
+    let incoming = beside(&path, ".incoming");
+    backup::copy_file(source, &incoming)?;
+    let kept_at = if path.exists() { Some(put_aside(dir, "replaced", clock)?) } else { None };
+    std::fs::rename(&incoming, &path)?;
     let (conn, _) = open_writer(&path)?;
-    hub_state::put(&conn, hub_state::EPOCH, hub_state::epoch(&conn)? + 1)?;
-    Ok(Restored { kept_at, from_backup: Some(source.to_owned()), salvaged: 0, lost: 0 })
+    next_epoch(&conn, &kept_at.as_deref().unwrap_or(dir).join(FILE_NAME))?;
+    hub_state::put(&conn, hub_state::CLEAN, 1)?;
+    Ok(Restored { kept_at, from_backup: Some(source.to_owned()), salvaged: 0, lost: None })
+}
+
+/// A new life of the database: its numbers are used again, so its epoch is one that was never used.
+fn next_epoch(conn: &Connection, before: &Path) -> Result<(), OpenError> {
+    let last = |conn: &Connection| hub_state::epoch(conn).unwrap_or(1);
+    let ended = connection::reader(before).map_or(1, |conn| last(&conn));
+    Ok(hub_state::put(conn, hub_state::EPOCH, ended.max(last(conn)) + 1)?)
 }
 
 /// Moves the database and its log into a folder of their own; gives the folder.
-pub(super) fn put_aside(dir: &Path, clock: &Arc<dyn Clock>) -> Result<PathBuf, OpenError> {
-    let kept_at = free_name(dir, clock.wall().0);
+fn put_aside(dir: &Path, why: &str, clock: &Arc<dyn Clock>) -> Result<PathBuf, OpenError> {
+    let kept_at = free_name(dir, why, clock.wall().0);
     let path = dir.join(FILE_NAME);
     let moved = std::fs::create_dir(&kept_at).and_then(|()| {
         ENDINGS.iter().try_for_each(|ending| {
@@ -65,9 +77,9 @@ pub(super) fn put_aside(dir: &Path, clock: &Arc<dyn Clock>) -> Result<PathBuf, O
     Ok(kept_at)
 }
 
-fn free_name(dir: &Path, stamp: i64) -> PathBuf {
+fn free_name(dir: &Path, why: &str, stamp: i64) -> PathBuf {
     (stamp..)
-        .map(|stamp| dir.join(format!("damaged-{stamp}")))
+        .map(|stamp| dir.join(format!("{why}-{stamp}")))
         .find(|path| !path.exists())
         .expect("there are more numbers than folders")
 }

@@ -128,6 +128,28 @@ pub fn after(conn: &Connection, seq: i64, limit: u32) -> rusqlite::Result<Vec<Fa
     .collect()
 }
 
+/// The fact with this number.
+pub fn by_seq(conn: &Connection, seq: i64) -> rusqlite::Result<Option<Fact>> {
+    conn.prepare_cached(
+        "select seq, epoch, op_id, kind, payload, hlc, boot_id, mono_ms, wall_ms, payload_hash, chain
+         from outbox where seq = :seq",
+    )?
+    .query_row(named_params! { ":seq": seq }, from_row)
+    .optional()
+}
+
+/// How many of the newest `limit` facts are not what was written: damage that SQLite itself cannot see.
+pub(super) fn unsound(conn: &Connection, limit: u32) -> rusqlite::Result<u64> {
+    let newest = last_seq(conn)?;
+    let facts = after(conn, newest - i64::from(limit), limit)?;
+    let broken_links = facts
+        .windows(2)
+        .filter(|pair| pair[1].seq == pair[0].seq + 1 && !pair[1].follows(&pair[0].chain))
+        .count();
+    let broken_payloads = facts.iter().filter(|fact| !fact.is_sound()).count();
+    Ok(broken_links.max(broken_payloads) as u64)
+}
+
 /// The number of the newest fact; 0 before the first.
 pub fn last_seq(conn: &Connection) -> rusqlite::Result<i64> {
     let newest = conn.prepare_cached("select max(seq) from outbox")?.query_row([], |row| row.get(0))?;
@@ -206,7 +228,7 @@ fn last_chain(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
     Ok(chain.unwrap_or([0; 32]))
 }
 
-pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Fact> {
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Fact> {
     Ok(Fact {
         seq: row.get(0)?,
         epoch: row.get(1)?,

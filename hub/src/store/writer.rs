@@ -26,8 +26,8 @@ use desk::Desk;
 /// How many writes may wait. Past this the hub is overloaded and says so instead of growing.
 const WAITING: usize = 1024;
 
-/// How many writes share a commit at most.
-const BATCH: usize = 1024;
+/// How many writes share a commit at most: all that can wait.
+pub(super) const BATCH: usize = WAITING;
 
 /// After this long without a write the writer looks after the file.
 const IDLE: Duration = Duration::from_secs(1);
@@ -81,11 +81,13 @@ impl Writer {
         path: &Path,
         clock: &Arc<dyn Clock>,
         stats: &Arc<Counters>,
+        batch: usize,
     ) -> Result<Self, OpenError> {
         let (queue, work) = sync_channel(WAITING);
         let desk = Desk::new(parts, path.to_owned(), Arc::clone(clock), Arc::clone(stats));
-        let thread =
-            std::thread::Builder::new().name("store-writer".into()).spawn(move || serve(desk, &work))?;
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || serve(desk, &work, batch))?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
@@ -129,12 +131,12 @@ impl fmt::Debug for Writer {
 }
 
 /// The thread: batches until it is told to stop.
-fn serve(mut desk: Desk, work: &Receiver<Message>) {
+fn serve(mut desk: Desk, work: &Receiver<Message>, batch: usize) {
     loop {
         match work.recv_timeout(IDLE) {
             Ok(Message::Work(first)) => {
-                let (batch, stop) = collect(first, work);
-                desk.write(batch);
+                let (jobs, stop) = collect(first, work, batch);
+                desk.write(jobs);
                 if stop {
                     break;
                 }
@@ -147,9 +149,9 @@ fn serve(mut desk: Desk, work: &Receiver<Message>) {
 }
 
 /// What is queued right now, and whether the end was among it.
-fn collect(first: Box<dyn Job>, work: &Receiver<Message>) -> (Vec<Box<dyn Job>>, bool) {
+fn collect(first: Box<dyn Job>, work: &Receiver<Message>, most: usize) -> (Vec<Box<dyn Job>>, bool) {
     let mut batch = vec![first];
-    while batch.len() < BATCH {
+    while batch.len() < most {
         match work.try_recv() {
             Ok(Message::Work(job)) => batch.push(job),
             Ok(Message::Close) => return (batch, true),

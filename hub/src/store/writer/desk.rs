@@ -102,7 +102,7 @@ impl Desk {
     }
 
     /// Leaves the file as one that needs no look at the next start.
-    pub(super) fn leave_clean(mut self) {
+    pub(super) fn leave_clean(self) {
         if self.stats.health() == Health::Damaged {
             return;
         }
