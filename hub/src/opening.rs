@@ -158,15 +158,14 @@ fn tell(opened: &crate::store::Opened) {
             "the hub was not stopped in order the last time; its database was checked and is sound"
         );
     }
-    if let Some(restored) = &opened.restored {
+    if 0 < opened.unsound_facts {
         tracing::error!(
-            "the database was damaged. What stands in its place: {}; {} later facts were saved from the damaged \
-             file, {} are known to be lost. The damaged files are kept at {}",
-            restored.from_backup.as_ref().map_or("a new one".to_owned(), |path| path.display().to_string()),
-            restored.salvaged,
-            restored.lost,
-            restored.kept_at.as_ref().map_or("(nowhere)".to_owned(), |path| path.display().to_string()),
+            "{} facts in the database are not what was written: its disk may be dying; make a backup elsewhere",
+            opened.unsound_facts
         );
+    }
+    if let Some(restored) = &opened.restored {
+        tracing::error!("{restored}");
     }
 }
 

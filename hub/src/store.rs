@@ -56,6 +56,12 @@ pub use tx::{Stamp, Tx};
 /// The name of the database within the data folder.
 pub const FILE_NAME: &str = "hub.db";
 
+/// What work on the store answers with: only this folder names the database's own types.
+pub type TxResult<T> = rusqlite::Result<T>;
+
+/// What a question to the store is asked of.
+pub type Snapshot = Connection;
+
 /// The store's handle; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -1,5 +1,6 @@
 //! Opening the database: whose it is, whether it is sound, and what happens where it is not.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +43,24 @@ pub struct Restored {
     pub salvaged: u64,
     /// Facts that are known to be missing; `None`: the damaged file does not tell any more.
     pub lost: Option<u64>,
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.from_backup {
+            Some(backup) => write!(f, "the database was replaced by the backup {}", backup.display())?,
+            None => f.write_str("the database was damaged and no backup is sound: the hub starts with a new one")?,
+        }
+        write!(f, "; {} later facts were saved", self.salvaged)?;
+        match self.lost {
+            Some(lost) => write!(f, ", {lost} are lost")?,
+            None => f.write_str(", how many are lost cannot be told")?,
+        }
+        match &self.kept_at {
+            Some(kept_at) => write!(f, ". What stood there is kept in {}", kept_at.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What the writer's thread takes over.
