@@ -49,7 +49,9 @@ impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.from_backup {
             Some(backup) => write!(f, "the database was replaced by the backup {}", backup.display())?,
-            None => f.write_str("the database was damaged and no backup is sound: the hub starts with a new one")?,
+            None => {
+                f.write_str("the database was damaged and no backup is sound: the hub starts with a new one")?
+            }
         }
         write!(f, "; {} later facts were saved", self.salvaged)?;
         match self.lost {
