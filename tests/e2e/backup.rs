@@ -32,7 +32,7 @@ fn restoring_over_a_running_hub_or_from_rubbish_is_refused() {
     let file = venue.library().join("evening.backup");
     let _report = venue.run("backup", [&file]).succeeded();
     let words = venue.run("restore", [&file]).refused();
-    assert!(words.contains("running"), "{words}");
+    assert!(words.contains("in use by another hub"), "{words}");
     venue.close();
 
     let rubbish = venue.library().join("rubbish");

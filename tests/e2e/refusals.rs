@@ -229,7 +229,7 @@ fn a_mistyped_setting_is_named() {
 #[tokio::test]
 async fn what_is_no_graphql_is_answered_not_dropped() {
     let mut venue = TestVenue::with_songs(2);
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     let post = |kind: &'static str, body: String| {
         client.post(venue.url("/graphql")).header("content-type", kind).body(body).send()
     };

@@ -53,7 +53,12 @@ impl Answer {
 
 impl Guest {
     pub(crate) fn new(url: String, ws_url: String) -> Self {
-        let http = reqwest::Client::builder().cookie_store(true).build().expect("a client");
+        // A connection for each request: one kept over a restart of the hub would break the next request.
+        let http = reqwest::Client::builder()
+            .cookie_store(true)
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("a client");
         Self { http, url, ws_url, token: None }
     }
 

@@ -14,7 +14,8 @@ pub struct TestTerminal {
 
 impl TestTerminal {
     pub(crate) fn new(url: String, token: String) -> Self {
-        Self { http: reqwest::Client::new(), url, token }
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+        Self { http, url, token }
     }
 
     /// `GET /api/player/next-song`: the status and the body.
