@@ -18,7 +18,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::room_code::Matched;
 use crate::secrets::{Hash, hash, new_id, new_token};
 use crate::store::devices::{self, Device};
-use crate::store::{StoreError, Tx, idempotency, limits, preferences, sessions, votes};
+use crate::store::{TxResult, Snapshot, StoreError, Tx, idempotency, limits, preferences, sessions, votes};
 use crate::view::{VibeView, Viewer};
 
 /// What a repeated check-in is known by.
@@ -183,7 +183,7 @@ struct Arrival {
 
 /// What the store made of an arrival.
 enum Arrived {
-    In { session: Session, new_cookie: bool, known: Box<(TasteState, Vec<Vote>)>, recent: Vec<UnixMillis> },
+    In { session: Session, new_cookie: bool, known: Box<Known> },
     Again { session: SessionId, new_cookie: bool },
     WrongCode,
     KeyUsed,
@@ -235,7 +235,7 @@ impl Inner {
         let (op, id, owner): (FactId, _, _) = (new_id(now), viewer.session, viewer.listener.to_bytes());
         let work = move |tx: &Tx<'_>| {
             if let Some(first) = idempotency::get::<Session>(tx, owner, key, CHECK_OUT)? {
-                return Ok(first.map_err(|_| CheckOutRefused::KeyUsed));
+                return Ok(first.or(Err(CheckOutRefused::KeyUsed)));
             }
             let Some(ended) = sessions::end(tx, op, id, SessionStatus::Ended, now)? else {
                 return Ok(Err(CheckOutRefused::NotHere));
@@ -337,10 +337,8 @@ impl Inner {
     fn let_in(&self, arrived: Arrived, token: Hash) -> Result<(Session, bool), CheckInError> {
         let mut people = locked(&self.people);
         match arrived {
-            Arrived::In { session, new_cookie, known, recent } => {
-                let mut listener = Listener::new(known.0, known.1);
-                recent.into_iter().for_each(|at| listener.minute.remember(at));
-                people.enter(session.clone(), token, listener);
+            Arrived::In { session, new_cookie, known } => {
+                people.enter(session.clone(), token, (*known).into());
                 self.counters.check_ins.up();
                 Ok((session, new_cookie))
             }
@@ -393,7 +391,7 @@ fn arrive(
     tx: &Tx<'_>,
     arrival: &Arrival,
     [new_devices, guesses, device_check_ins]: [Allowance; 3],
-) -> rusqlite::Result<Arrived> {
+) -> TxResult<Arrived> {
     if let Some(first) = idempotency::get::<SessionId>(tx, idempotency::NOBODY, arrival.key, CHECK_IN)? {
         return first.map_or(Ok(Arrived::KeyUsed), |session| arrive_again(tx, arrival, session));
     }
@@ -418,12 +416,7 @@ fn arrive(
 }
 
 /// Uses up one of an allowance, durably.
-fn take(
-    tx: &Tx<'_>,
-    key: &str,
-    allowance: Allowance,
-    now: UnixMillis,
-) -> rusqlite::Result<Result<(), TooOften>> {
+fn take(tx: &Tx<'_>, key: &str, allowance: Allowance, now: UnixMillis) -> TxResult<Result<(), TooOften>> {
     match allowance.take(limits::get(tx, key)?, now) {
         Ok(state) => limits::put(tx, key, state).map(Ok),
         Err(refused) => Ok(Err(refused)),
@@ -431,7 +424,7 @@ fn take(
 }
 
 /// The same session with a fresh token; the one before is void.
-fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> rusqlite::Result<Arrived> {
+fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> TxResult<Arrived> {
     let found = sessions::by_id(tx, session)?;
     let is_active =
         |session: &Session| session.status == SessionStatus::Active && session.expires_at > arrival.now;
@@ -445,19 +438,16 @@ fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> rusqlite:
     Ok(Arrived::Again { session, new_cookie })
 }
 
-fn enter(tx: &Tx<'_>, arrival: &Arrival, zone: ZoneId, device: Option<Device>) -> rusqlite::Result<Arrived> {
+fn enter(tx: &Tx<'_>, arrival: &Arrival, zone: ZoneId, device: Option<Device>) -> TxResult<Arrived> {
     let now = arrival.now;
     let new_cookie = device.is_none();
-    let device = match device {
-        Some(device) => {
-            devices::touch(tx, device.id, now)?;
-            device
-        }
-        None => {
-            let device = Device { id: new_id(now), listener: new_id(now), created_at: now };
-            devices::insert(tx, &device, &arrival.new_cookie)?;
-            device
-        }
+    let device = if let Some(device) = device {
+        devices::touch(tx, device.id, now)?;
+        device
+    } else {
+        let device = Device { id: new_id(now), listener: new_id(now), created_at: now };
+        devices::insert(tx, &device, &arrival.new_cookie)?;
+        device
     };
     let session = Session {
         id: new_id(now),
@@ -472,20 +462,31 @@ fn enter(tx: &Tx<'_>, arrival: &Arrival, zone: ZoneId, device: Option<Device>) -
     };
     sessions::insert(tx, arrival.op, &session, &arrival.token)?;
     idempotency::put(tx, idempotency::NOBODY, arrival.key, CHECK_IN, &session.id, now)?;
-    let (known, recent) = known(tx, device.listener, now)?;
-    Ok(Arrived::In { session, new_cookie, known: Box::new(known), recent })
+    let known = Box::new(known(tx, device.listener, now)?);
+    Ok(Arrived::In { session, new_cookie, known })
+}
+
+/// What the store has of a listener.
+pub(crate) struct Known {
+    state: TasteState,
+    effective: Vec<Vote>,
+    recent: Vec<UnixMillis>,
+}
+
+impl From<Known> for Listener {
+    fn from(known: Known) -> Self {
+        let mut listener = Self::new(known.state, known.effective);
+        listener.minute.remember(known.recent);
+        listener
+    }
 }
 
 /// What the store has of a listener: taste, votes that count, and when they voted in the last minute.
-pub(crate) fn known(
-    conn: &rusqlite::Connection,
-    listener: ListenerId,
-    now: UnixMillis,
-) -> rusqlite::Result<((TasteState, Vec<Vote>), Vec<UnixMillis>)> {
+pub(crate) fn known(conn: &Snapshot, listener: ListenerId, now: UnixMillis) -> TxResult<Known> {
     let state = preferences::get(conn, listener, EmbeddingVersion::DESC_V1)?;
     let effective = votes::effective(conn, listener)?;
     let recent = votes::cast_since(conn, listener, now - Duration::from_mins(1))?;
-    Ok(((state, effective), recent))
+    Ok(Known { state, effective, recent })
 }
 
 /// A name as it may be shown; blank is none.

@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::hub::Inner;
 use crate::locks::locked;
-use crate::store::{Retention, StoreError, devices, hub_state, sessions};
+use crate::store::{Retention, StoreError, devices, hub_state, outbox, sessions, vec};
 use crate::view::{SyncState, SyncStatusView};
 
 /// After so long the room is looked at again though nothing happened: presence fades.
@@ -26,12 +26,22 @@ const BREATH: Duration = Duration::from_millis(100);
 /// So often backups are made and media files are looked for.
 const HOUSE_IS_KEPT_EVERY: Duration = Duration::from_hours(1);
 
+/// So many songs go into the second engine in one transaction.
+const FILLED_AT_ONCE: u32 = 200;
+
+/// Between two bites everybody else's writes go first.
+const FILLING_YIELDS: Duration = Duration::from_millis(20);
+
+/// After a failure.
+const FILLING_RESTS: Duration = Duration::from_secs(30);
+
 /// When chores were done last.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     faded: Option<UnixMillis>,
     written_down: Option<UnixMillis>,
     time_kept: Option<UnixMillis>,
+    outbox_seen: Option<UnixMillis>,
 }
 
 impl Inner {
@@ -69,6 +79,7 @@ impl Inner {
             self.rooms.iter().for_each(|room| self.stir(room));
         }
         self.sweep_sessions(now).await?;
+        self.note_oldest_pending(now).await?;
         let is_time = is_due(&mut locked(&self.chores).time_kept, TIME_IS_KEPT_EVERY, now);
         let are_signs = is_due(&mut locked(&self.chores).written_down, WRITTEN_DOWN_EVERY, now)
             && !locked(&self.people).unsaved(WRITTEN_DOWN_EVERY).is_empty();
@@ -117,13 +128,31 @@ impl Inner {
         // The first tick is at once: the hub has just started and looked at everything.
         hour.tick().await;
         loop {
-            hour.tick().await;
-            let inner = Arc::clone(self);
-            let kept = tokio::task::spawn_blocking(move || inner.keep_house_now()).await;
-            if let Err(error) = kept.unwrap_or(Err(StoreError::Panicked)) {
-                tracing::warn!("backup or clean-up has to wait for the next hour: {error}");
+            tokio::select! {
+                _ = hour.tick() => {
+                    let inner = Arc::clone(self);
+                    let kept = tokio::task::spawn_blocking(move || inner.keep_house_now()).await;
+                    if let Err(error) = kept.unwrap_or(Err(StoreError::Panicked)) {
+                        tracing::warn!("backup or clean-up has to wait for the next hour: {error}");
+                    }
+                }
+                () = self.to_fill.notified() => {
+                    if let Err(error) = self.fill_second_engine().await {
+                        tracing::warn!("the second engine has to wait for its songs: {error}");
+                        tokio::time::sleep(FILLING_RESTS).await;
+                        self.to_fill.notify_one();
+                    }
+                }
             }
         }
+    }
+
+    /// Lets the second engine catch up with the catalogue, a bite at a time, so that no vote waits long for it.
+    pub(crate) async fn fill_second_engine(&self) -> Result<(), StoreError> {
+        while self.store.write(|tx| vec::fill(tx, FILLED_AT_ONCE)).await? == FILLED_AT_ONCE {
+            tokio::time::sleep(FILLING_YIELDS).await;
+        }
+        Ok(())
     }
 
     fn keep_house_now(&self) -> Result<(), StoreError> {
@@ -139,6 +168,23 @@ impl Inner {
         Ok(())
     }
 
+    /// Looks now and then how old the oldest fact is that the cloud does not have.
+    async fn note_oldest_pending(&self, now: UnixMillis) -> Result<(), StoreError> {
+        if !is_due(&mut locked(&self.chores).outbox_seen, VIBE_FADES_EVERY, now) {
+            return Ok(());
+        }
+        let oldest = self.store.read(outbox::oldest_pending).await?;
+        self.sync_status.send_if_modified(|shown| {
+            let changed = shown.oldest_pending_at != oldest;
+            if changed {
+                *shown =
+                    Arc::new(SyncStatusView { oldest_pending_at: oldest, ..SyncStatusView::clone(shown) });
+            }
+            changed
+        });
+        Ok(())
+    }
+
     fn show_sync_status(&self) {
         let census = self.library.census();
         let pending = self.store.stats().outbox_pending;
@@ -146,7 +192,7 @@ impl Inner {
             let status = SyncStatusView {
                 state: SyncState::Offline,
                 pending,
-                oldest_pending_at: shown.oldest_pending_at,
+                oldest_pending_at: shown.oldest_pending_at.filter(|_| pending > 0),
                 cached_songs: census.cached,
                 total_songs: census.total,
                 cached_bytes: census.cached_bytes,

@@ -14,7 +14,7 @@ use roomtone_schema::{Clock, UnixMillis};
 const EARLIEST: UnixMillis = UnixMillis(1_767_225_600_000);
 
 /// A clock that shows more than this after [`EARLIEST`] is wrong too: 20 years.
-const BELIEVABLE: Duration = Duration::from_secs(20 * 365 * 86_400);
+const BELIEVABLE: Duration = Duration::from_hours(20 * 365 * 24);
 
 /// So far the wall clock may be off before the hub says that it is: NTP slews, it does not count as a step.
 const AGREES_WITHIN: Duration = Duration::from_secs(2);

@@ -36,7 +36,7 @@ use crate::room::ZoneRoom;
 use crate::room_code::{CodeMaker, RoomCode};
 use crate::secrets::{Hash, hash, new_token};
 use crate::skipping::SkipError;
-use crate::store::{OpenError, Store, StoreError, devices, hub_state};
+use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
     NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView, Recommendation,
     SyncStatusView, VibeView, Viewer,
@@ -96,6 +96,12 @@ pub(crate) struct Inner {
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
     pub(crate) stirred: Notify,
+    /// Held while shelf and index are built anew.
+    pub(crate) rebuilding: tokio::sync::Mutex<()>,
+    /// The second engine lags behind.
+    pub(crate) to_fill: Notify,
+    /// What was found when the store was opened.
+    pub(crate) opened: Opened,
     pub(crate) chores: Mutex<crate::chores::Done>,
 }
 
@@ -208,6 +214,11 @@ impl Hub {
     /// The store, for what is not the room's business: backup, metrics.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What was found when the hub was opened: an unclean stop, a damaged database.
+    pub fn opened(&self) -> &Opened {
+        &self.0.opened
     }
 
     /// The steady time.

@@ -165,17 +165,21 @@ impl Library {
         reading(&self.away).clone()
     }
 
+    /// The songs that may be played at this very moment.
+    pub(crate) fn as_it_is(&self) -> Shelf {
+        Shelf::of(playable(&reading(&self.songs)))
+    }
+
     /// Builds the shelf anew.
     pub(crate) fn rebuild(&self) -> Arc<Shelf> {
-        let songs: HashMap<SongId, Arc<Song>> = {
+        let songs = {
             let kept = reading(&self.songs);
             writing(&self.away).clear();
-            let playable = kept.iter().filter(|(_, kept)| kept.is_playable());
-            playable.map(|(id, kept)| (*id, Arc::clone(&kept.song))).collect()
+            playable(&kept)
         };
-        let shelf = Arc::new(Shelf::of(songs));
-        *writing(&self.shelf) = Arc::clone(&shelf);
-        shelf
+        let built = Arc::new(Shelf::of(songs));
+        *writing(&self.shelf) = Arc::clone(&built);
+        built
     }
 
     /// How many songs there are.
@@ -196,6 +200,11 @@ impl Library {
     pub(crate) fn by_row(&self) -> HashMap<u32, SongId> {
         reading(&self.songs).iter().map(|(id, kept)| (kept.row, *id)).collect()
     }
+}
+
+fn playable(kept: &HashMap<SongId, Kept>) -> HashMap<SongId, Arc<Song>> {
+    let playable = kept.iter().filter(|(_, kept)| kept.is_playable());
+    playable.map(|(id, kept)| (*id, Arc::clone(&kept.song))).collect()
 }
 
 impl Shelf {

@@ -126,7 +126,11 @@ impl Allowance {
         let next = full_at + self.every;
         let ahead = next.since(now);
         let tolerated = self.every * self.burst;
-        if ahead <= tolerated { Ok(next) } else { Err(TooOften { retry_in: ahead - tolerated }) }
+        if ahead <= tolerated {
+            Ok(next)
+        } else {
+            Err(TooOften { retry_in: ahead.saturating_sub(tolerated) })
+        }
     }
 }
 
@@ -158,8 +162,8 @@ impl LastMinute {
     }
 
     /// Remembers what the store knows of, oldest first.
-    pub(crate) fn remember(&mut self, at: UnixMillis) {
-        self.0.push_back(at);
+    pub(crate) fn remember(&mut self, taken: impl IntoIterator<Item = UnixMillis>) {
+        self.0.extend(taken);
     }
 }
 

@@ -16,7 +16,6 @@ use roomtone_schema::session::Session;
 use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
 use roomtone_schema::vibe::VibeSource;
 use roomtone_schema::{Clock, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
-use rusqlite::Connection;
 use tokio::sync::{Notify, watch};
 
 use crate::check_in::known;
@@ -26,15 +25,15 @@ use crate::hub::{HubOptions, Inner, MANAGER, POSTER, derived};
 use crate::library::Library;
 use crate::locks::locked;
 use crate::players::Players;
-use crate::presence::{Listener, People, REMEMBERED};
+use crate::presence::{People, REMEMBERED};
 use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, vibe_view};
 use crate::room::{Current, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, new_id, random};
 use crate::store::picks::{self, PickRecord};
 use crate::store::{
-    OpenError, Store, StoreError, Tx, hub_state, players, plays, sessions, skip_votes, songs, zone_plays,
-    zones,
+    OpenError, TxResult, Snapshot, Store, StoreError, Tx, hub_state, players, plays, sessions, skip_votes,
+    songs, zone_plays, zones,
 };
 use crate::view::{SyncState, SyncStatusView};
 
@@ -120,9 +119,13 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         limits: options.limits,
         counters: Counters::default(),
         stirred: Notify::new(),
+        rebuilding: tokio::sync::Mutex::new(()),
+        to_fill: Notify::new(),
+        opened,
         chores: Mutex::default(),
     };
     inner.hear_again();
+    inner.to_fill.notify_one();
     Ok(inner)
 }
 
@@ -170,23 +173,22 @@ fn tell(opened: &crate::store::Opened) {
 }
 
 /// Who this hub is; made at the first start.
-fn identify(tx: &Tx<'_>, now: UnixMillis) -> rusqlite::Result<Identity> {
+fn identify(tx: &Tx<'_>, now: UnixMillis) -> TxResult<Identity> {
     let hub = id_of(tx, hub_state::HUB_ID, now)?;
     let venue = id_of(tx, hub_state::VENUE_ID, now)?;
-    let secret = match hub_state::get::<[u8; 32]>(tx, hub_state::SECRET)? {
-        Some(secret) => secret,
-        None => {
-            let secret = random::<32>();
-            hub_state::put(tx, hub_state::SECRET, secret)?;
-            secret
-        }
+    let secret = if let Some(secret) = hub_state::get::<[u8; 32]>(tx, hub_state::SECRET)? {
+        secret
+    } else {
+        let secret = random::<32>();
+        hub_state::put(tx, hub_state::SECRET, secret)?;
+        secret
     };
     hub_state::keep_time(tx, now)?;
     let poster_serial = hub_state::get::<i64>(tx, POSTER)?.unwrap_or(0).cast_unsigned();
     Ok(Identity { hub, venue, secret, poster_serial, manager: hub_state::get(tx, MANAGER)? })
 }
 
-fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> rusqlite::Result<I> {
+fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> TxResult<I> {
     if let Some(bytes) = hub_state::get::<[u8; 16]>(tx, key)? {
         return Ok(I::from_bytes(bytes));
     }
@@ -234,7 +236,7 @@ fn read_library(store: &Store, data: &Path) -> Result<Library, OpenError> {
     }
 }
 
-fn read_zone(conn: &Connection, zone: roomtone_schema::ZoneId) -> rusqlite::Result<ZoneRecord> {
+fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId) -> TxResult<ZoneRecord> {
     let picks = picks::recent(conn, zone, PICKS_READ)?;
     let newest = match picks.first() {
         Some(pick) => plays::recent(conn, zone, pick.decided_at, 64)?
@@ -277,12 +279,12 @@ fn stage(
     if let Some(newest) = record.picks.first() {
         stage.current = stage.pick(newest.id).map(|pick| {
             let given_to: BTreeSet<PlayerId> = record.newest.iter().map(|play| play.player).collect();
-            let leaders = record.newest.iter().min_by_key(|play| (play.started_at, play.id));
-            let player = leaders.map_or(PlayerId(uuid::Uuid::nil()), |play| play.player);
-            let mut current = Current::begin(pick, player, newest.decided_at);
+            let first = record.newest.iter().min_by_key(|play| (play.started_at, play.id));
+            let leader = first.map_or(PlayerId(uuid::Uuid::nil()), |play| play.player);
+            let mut current = Current::begin(pick, leader, newest.decided_at);
             current.given_to = given_to;
             current.over = record.newest.iter().any(was_ended);
-            current.tier = leaders.map_or(Tier::Hub, |play| play.tier);
+            current.tier = first.map_or(Tier::Hub, |play| play.tier);
             current.skip_votes = record.skip_votes;
             current
         });
@@ -313,10 +315,8 @@ fn read_people(store: &Store, options: &HubOptions, now: UnixMillis) -> Result<P
     let active: Vec<(Session, Hash)> = read(store, sessions::active)?;
     for (session, token) in active {
         let listener = session.listener;
-        let ((state, effective), recent) = read(store, move |conn| known(conn, listener, now))?;
-        let mut listener = Listener::new(state, effective);
-        recent.into_iter().for_each(|at| listener.minute.remember(at));
-        people.enter(session, token, listener);
+        let known = read(store, move |snapshot| known(snapshot, listener, now))?;
+        people.enter(session, token, known.into());
     }
     Ok(people)
 }
@@ -353,14 +353,14 @@ fn first_eight(bytes: &[u8; 32]) -> [u8; 8] {
 
 fn read<T: Send + 'static>(
     store: &Store,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    work: impl FnOnce(&Snapshot) -> TxResult<T> + Send + 'static,
 ) -> Result<T, OpenError> {
     store.read_blocking(work).map_err(while_opening)
 }
 
 fn write<T: Send + 'static>(
     store: &Store,
-    work: impl Fn(&Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+    work: impl Fn(&Tx<'_>) -> TxResult<T> + Send + 'static,
 ) -> Result<T, OpenError> {
     store.write_blocking(work).map_err(while_opening)
 }

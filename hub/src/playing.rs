@@ -71,19 +71,17 @@ impl Inner {
     ) -> Result<Claim, ClaimError> {
         let room = self.room_of_player(player).ok_or(ClaimError::UnknownPlayer)?;
         let _turn = room.advancing.lock().await;
-        let pick = match self.claimed_before(&room, player, key).await? {
-            Some(pick) => pick,
-            None => {
-                let now = self.clock.now();
-                let is_new_to =
-                    |current: &Current| !current.is_over(now) && !current.given_to.contains(&player);
-                let pick = match room.current().filter(is_new_to) {
-                    Some(current) => current.pick,
-                    None => self.advance(&room, player).await?,
-                };
-                self.give(&room, player, &pick, Some(key)).await?;
-                pick
-            }
+        let pick = if let Some(pick) = self.claimed_before(&room, player, key).await? {
+            pick
+        } else {
+            let now = self.clock.now();
+            let is_new_to = |current: &Current| !current.is_over(now) && !current.given_to.contains(&player);
+            let pick = match room.current().filter(is_new_to) {
+                Some(current) => current.pick,
+                None => self.advance(&room, player).await?,
+            };
+            self.give(&room, player, &pick, Some(key)).await?;
+            pick
         };
         let plan = locked(&room.stage).plan.iter().map(|upcoming| Arc::clone(&upcoming.view)).collect();
         Ok(Claim { pick, plan })

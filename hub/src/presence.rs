@@ -221,8 +221,8 @@ impl People {
     ) -> HashMap<SongId, usize> {
         let mut likes = HashMap::new();
         for listener in self.weights(zone, now).keys().filter_map(|listener| self.listeners.get(listener)) {
-            let liked = listener.votes.values().filter(|vote| vote.value == VoteValue::Like);
-            for vote in liked.filter(|vote| songs.contains(&vote.song)) {
+            let favourites = listener.votes.values().filter(|vote| vote.value == VoteValue::Like);
+            for vote in favourites.filter(|vote| songs.contains(&vote.song)) {
                 *likes.entry(vote.song).or_insert(0) += 1;
             }
         }

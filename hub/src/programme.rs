@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomtone_schema::explanation::{Explanation, Onlookers, explain};
 use roomtone_schema::look_ahead::{Outlook, Planned};
@@ -27,8 +28,9 @@ use crate::presence::RoomSettings;
 use crate::room::{Current, Upcoming, ZoneRoom};
 use crate::secrets::new_id;
 use crate::store::picks::{self, PickRecord};
-use crate::store::{StoreError, hub_state, zone_plays};
-use crate::view::{PickView, Recommendation, VibeView};
+use crate::store::vec::VecEngine;
+use crate::store::{TxResult, Snapshot, StoreError, hub_state, zone_plays};
+use crate::view::{PickView, PlayerCommandKind, Recommendation, VibeView};
 
 /// So many songs ahead are shown.
 const SHOWN_AHEAD: usize = 50;
@@ -38,6 +40,9 @@ const SAME_VIBE: f64 = 1e-4;
 
 /// True peaks stay below this, in dBTP.
 const PEAK_CEILING: f32 = -1.0;
+
+/// Players hear of a changed plan at most so often: they get a whole one with every song anyway.
+const PLAN_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// So often a pick is tried whose file turns out to be missing, before the plan is made anew.
 const TRIES: usize = 8;
@@ -110,7 +115,8 @@ impl Inner {
         if stage.counter == counter {
             stage.plan = plan.into();
             drop(stage);
-            self.show_up_next(room);
+            Self::show_up_next(room);
+            self.tell_plan_changed(room);
         } else {
             drop(stage);
             self.stir(room);
@@ -118,7 +124,7 @@ impl Inner {
     }
 
     /// Shows the head of the plan, where the venue's licence lets it.
-    pub(crate) fn show_up_next(&self, room: &ZoneRoom) {
+    pub(crate) fn show_up_next(room: &ZoneRoom) {
         let hidden = !room.zone.settings.show_up_next;
         let stage = locked(&room.stage);
         let ahead = stage.plan.iter().take(if hidden { 0 } else { SHOWN_AHEAD });
@@ -142,6 +148,26 @@ impl Inner {
         });
     }
 
+    /// Tells a zone's players that the plan they hold is out of date, once in a while.
+    pub(crate) fn tell_plan_changed(&self, room: &ZoneRoom) {
+        let now = self.clock.now();
+        let head = {
+            let mut stage = locked(&room.stage);
+            let head = stage.plan.front().map(|upcoming| upcoming.view.song.id);
+            let told_lately = stage.told.is_some_and(|(_, at)| now.since(at) < PLAN_TOLD_EVERY);
+            if told_lately || stage.told.map(|(song, _)| song) == head {
+                return;
+            }
+            stage.told = head.map(|head| (head, now));
+            head
+        };
+        if head.is_some() {
+            for known in locked(&self.players).of_zone(room.zone.id) {
+                known.order(PlayerCommandKind::PlanChanged, |_| {});
+            }
+        }
+    }
+
     /// Moves the zone on to its next song, for `player`. The caller holds `advancing`.
     pub(crate) async fn advance(
         self: &Arc<Self>,
@@ -154,10 +180,15 @@ impl Inner {
         let pick = Arc::clone(&upcoming.view);
         self.hear(room, &pick.song, now);
         writing(&room.order).mark_played(pick.song.id, now);
-        locked(&room.stage).play(Current::begin(Arc::clone(&pick), player, now));
+        {
+            let mut stage = locked(&room.stage);
+            stage.play(Current::begin(Arc::clone(&pick), player, now));
+            // Whoever claims is handed the plan as well.
+            stage.told = stage.plan.front().map(|next| (next.view.song.id, now));
+        }
         self.count_pick(&upcoming.planned.pick);
         self.show_now_playing(room);
-        self.show_up_next(room);
+        Self::show_up_next(room);
         self.stir(room);
         Ok(pick)
     }
@@ -165,8 +196,8 @@ impl Inner {
     /// The head of the plan where it is still good, else that of a new one; `None` where nothing is playable.
     async fn choose(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<Option<Upcoming>, StoreError> {
         for _ in 0..TRIES {
-            if self.library_is_stale() {
-                self.rebuild().await;
+            if let Some(head) = self.while_rebuilding(room).await? {
+                return Ok(Some(head));
             }
             if room.is_stirred() || !self.head_is_good(room) {
                 room.take_stirred();
@@ -191,6 +222,40 @@ impl Inner {
             room.stir();
         }
         Ok(None)
+    }
+
+    /// Makes sure that all songs are on the shelf. Where somebody else is at that already, the second engine picks
+    /// meanwhile; `None` where the plan may be used after all.
+    async fn while_rebuilding(
+        self: &Arc<Self>,
+        room: &Arc<ZoneRoom>,
+    ) -> Result<Option<Upcoming>, StoreError> {
+        if let Ok(turn) = self.rebuilding.try_lock() {
+            if self.library_is_stale() {
+                self.rebuild_in(turn).await;
+            }
+            return Ok(None);
+        }
+        let (inner, planned) = (Arc::clone(self), Arc::clone(room));
+        let picked = self.store.read(move |snapshot| inner.pick_by_second_engine(&planned, snapshot)).await?;
+        if picked.is_some() {
+            self.counters.picks_by_second_engine.up();
+        } else {
+            // It knows no song yet either: now it is worth waiting.
+            drop(self.rebuilding.lock().await);
+        }
+        Ok(picked)
+    }
+
+    /// The next song as the database ranks it.
+    fn pick_by_second_engine(&self, room: &ZoneRoom, snapshot: &Snapshot) -> TxResult<Option<Upcoming>> {
+        let songs = Arc::new(self.library.as_it_is());
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let now = self.clock.now();
+        let moment = Moment { shelf: songs, ..self.moment(room, Some(now)) };
+        let picked = moment.outlook.next(&engine, &|id| moment.song(id))?;
+        let planned = picked.map(|pick| Planned { pick, starts_at: now });
+        Ok(self.shown(room, &moment, planned.into_iter().collect()).pop())
     }
 
     /// Whether the plan's head may be played at this moment as it was meant to be.
@@ -305,9 +370,9 @@ impl Inner {
         let likes = locked(&self.people).likes(room.zone.id, &songs, self.clock.now());
         let upcoming = |planned: Planned| {
             let song = Arc::clone(moment.shelf.songs.get(&planned.pick.song)?);
-            let liked = likes.get(&song.id).copied().unwrap_or(0);
+            let by = likes.get(&song.id).copied().unwrap_or(0);
             let direction = song.facts.embedding.map(|embedding| embedding.unit());
-            let onlookers = moment.onlookers(liked, direction.as_ref());
+            let onlookers = moment.onlookers(by, direction.as_ref());
             let explanation = explain(&planned.pick, planned.starts_at, &onlookers);
             let view = pick_view(room, new_id(self.clock.now()), song, explanation);
             Some(Upcoming { planned, view: Arc::new(view) })
@@ -333,10 +398,10 @@ impl Inner {
         let playable = ranked.iter().filter(|one| moment.song(one.song).is_some_and(allowed));
         let recommended = |(ranked, rank): (&Ranked, u32)| {
             let song = Arc::clone(moment.shelf.songs.get(&ranked.song)?);
-            let liked = likes.get(&song.id).copied().unwrap_or(0);
+            let by = likes.get(&song.id).copied().unwrap_or(0);
             let direction = song.facts.embedding.map(|embedding| embedding.unit());
             let pick = as_pick(ranked, vibe, rests_until(moment.outlook.now, ranked.last_played_at, rest));
-            let onlookers = moment.onlookers(liked, direction.as_ref());
+            let onlookers = moment.onlookers(by, direction.as_ref());
             let explanation = explain(&pick, moment.outlook.now, &onlookers);
             Some(Recommendation { rank, song, explanation })
         };
@@ -345,6 +410,12 @@ impl Inner {
 
     /// Builds shelf, index and every zone's order anew, behind the music.
     pub(crate) async fn rebuild(self: &Arc<Self>) {
+        let turn = self.rebuilding.lock().await;
+        self.rebuild_in(turn).await;
+        self.to_fill.notify_one();
+    }
+
+    async fn rebuild_in(self: &Arc<Self>, _turn: tokio::sync::MutexGuard<'_, ()>) {
         let inner = Arc::clone(self);
         let rebuilt = tokio::task::spawn_blocking(move || inner.rebuild_now());
         if let Err(panicked) = rebuilt.await {
@@ -354,11 +425,11 @@ impl Inner {
 
     fn rebuild_now(&self) {
         self.mark_library_fresh();
-        let shelf = self.library.rebuild();
-        let index = Arc::new(index_of(&shelf));
+        let built = self.library.rebuild();
+        let index = Arc::new(index_of(&built));
         for room in &self.rooms {
             let plays: HashMap<SongId, UnixMillis> = locked(&room.stage).played.clone();
-            let order = order_of(room_window(&room.zone.settings, &shelf), &index, plays, self.clock.now());
+            let order = order_of(room_window(&room.zone.settings, &built), &index, plays, self.clock.now());
             *writing(&room.order) = order;
             self.stir(room);
         }
@@ -371,16 +442,13 @@ pub(crate) fn index_of(shelf: &Shelf) -> Index {
 }
 
 /// How long songs rest in a zone.
-pub(crate) fn room_window(
-    settings: &roomtone_schema::venue::ZoneSettings,
-    shelf: &Shelf,
-) -> std::time::Duration {
+pub(crate) fn room_window(settings: &roomtone_schema::venue::ZoneSettings, shelf: &Shelf) -> Duration {
     window(settings.penalty(), shelf.length)
 }
 
 /// A zone's order over an index.
 pub(crate) fn order_of(
-    rest: std::time::Duration,
+    rest: Duration,
     index: &Arc<Index>,
     plays: impl IntoIterator<Item = (SongId, UnixMillis)>,
     now: UnixMillis,

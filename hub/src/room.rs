@@ -48,6 +48,8 @@ pub(crate) struct Stage {
     pub(crate) counter: u64,
     pub(crate) played: HashMap<SongId, UnixMillis>,
     pub(crate) artists: ArtistLog,
+    /// The next song that players were told of, and when.
+    pub(crate) told: Option<(SongId, UnixMillis)>,
     pub(crate) recent: VecDeque<Arc<PickView>>,
 }
 

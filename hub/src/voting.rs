@@ -112,7 +112,7 @@ impl Inner {
             self.give_vote_back(viewer, now);
         }
         match cast? {
-            Cast::New(outcome) => Ok(self.count_vote(viewer, outcome)),
+            Cast::New(outcome) => Ok(self.count_vote(viewer, &outcome)),
             Cast::Repeated(first) => Ok(first),
             Cast::KeyUsed => Err(VoteError::KeyUsed),
         }
@@ -180,8 +180,8 @@ impl Inner {
 
     /// Brings a durable vote into memory. Votes of one listener may arrive here in another order than the store saw
     /// them: the hybrid clock decides, as everywhere.
-    fn count_vote(&self, viewer: &Viewer, outcome: CastOutcome) -> Voted {
-        let CastOutcome { recorded, effective, state, .. } = outcome;
+    fn count_vote(&self, viewer: &Viewer, outcome: &CastOutcome) -> Voted {
+        let CastOutcome { recorded, effective, state, .. } = *outcome;
         if recorded {
             self.counters.votes.up();
         }

@@ -7,6 +7,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use roomtone_schema::play::{PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::song::Explicit;
+use roomtone_schema::vote::VoteValue::Like;
 use roomtone_schema::{SongId, UnixMillis};
 
 use super::venue::{SONG, Venue, active, along, key};
@@ -257,6 +258,40 @@ async fn what_a_player_played_from_its_plan_while_the_hub_was_gone_is_what_the_z
 }
 
 #[tokio::test]
+async fn the_second_engine_picks_while_the_index_is_being_built() {
+    let mut venue = Venue::empty().await;
+    let bar = venue.player("bar").await.player.id;
+    let song = venue.add(Some(along(0, 1.0))).await;
+    venue.hub.0.fill_second_engine().await.unwrap();
+    let being_built = venue.hub.0.rebuilding.lock().await;
+    assert_eq!(venue.claim(bar).await.pick.song.id, song);
+    assert_eq!(venue.hub.counters().picks_by_second_engine.get(), 1);
+    drop(being_built);
+    venue.pass(SONG).await;
+    assert_eq!(venue.claim(bar).await.pick.song.id, song);
+    assert_eq!(venue.hub.counters().picks_by_second_engine.get(), 1);
+}
+
+#[tokio::test]
+async fn players_hear_of_a_changed_plan_but_not_with_every_vote() {
+    let venue = Venue::with_songs(40).await;
+    let bar = venue.player("bar").await.player.id;
+    let ana = venue.check_in("ana").await;
+    venue.claim(bar).await;
+    venue.pass(Duration::from_secs(20)).await;
+    let mut orders = venue.hub.player_commands(bar);
+    for song in &venue.songs[..5] {
+        venue.vote(&ana, *song, Like).await.unwrap();
+        venue.hub.settle().await;
+    }
+    let mut told = Vec::new();
+    while let Some(order) = orders.next().now_or_never().flatten() {
+        told.push(order.kind);
+    }
+    assert_eq!(told, [PlayerCommandKind::PlanChanged]);
+}
+
+#[tokio::test]
 async fn players_take_orders() {
     let venue = Venue::with_songs(5).await;
     let bar = venue.player("bar").await.player.id;
@@ -302,7 +337,7 @@ async fn the_plan_covers_four_hours_or_the_library() {
     venue.hub.settle().await;
     let plan = venue.claim(bar).await.plan;
     let covers = SONG * plan.len() as u32;
-    assert!(covers >= Duration::from_hours(4) - SONG, "{covers:?}");
+    assert!(covers >= Duration::from_hours(4).saturating_sub(SONG), "{covers:?}");
     assert_eq!(venue.up_next().len(), 50);
 }
 

@@ -25,7 +25,7 @@ async fn a_restart_keeps_people_votes_music_and_who_the_hub_is() {
     let playing = venue.claim(bar).await.pick;
     let code = venue.hub.room_code(zone).unwrap();
     venue.hub.vote_to_skip(&ana, key()).await.unwrap();
-    venue.pass(Duration::from_secs(60)).await;
+    venue.pass(Duration::from_mins(1)).await;
     let (vibe, ahead) = (venue.vibe(), venue.up_next());
 
     let venue = venue.restart().await;
@@ -41,10 +41,10 @@ async fn a_restart_keeps_people_votes_music_and_who_the_hub_is() {
     }
     let now = venue.now_playing().unwrap();
     assert_eq!((now.pick.id, now.position_ms, now.skip_votes), (playing.id, 60_000, 1));
-    assert_eq!(now.pick.explanation.similarity, playing.explanation.similarity);
+    assert!((now.pick.explanation.similarity - playing.explanation.similarity).abs() < 1e-9);
     let ids = |songs: &[crate::view::Recommendation]| songs.iter().map(|one| one.song.id).collect::<Vec<_>>();
     assert_eq!(ids(&venue.up_next())[0], ids(&ahead)[0], "the plan goes on as it was");
-    venue.pass(SONG - Duration::from_secs(60)).await;
+    venue.pass(SONG.saturating_sub(Duration::from_mins(1))).await;
     let next = venue.plays(bar, 5).await;
     assert!(next.iter().all(|song| !heard.contains(song)), "rest is remembered");
 }

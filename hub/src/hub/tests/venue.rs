@@ -33,7 +33,7 @@ pub(super) struct Venue {
     pub(super) clock: Arc<ManualClock>,
     pub(super) options: HubOptions,
     pub(super) songs: Vec<SongId>,
-    _folder: Arc<tempfile::TempDir>,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Venue {
@@ -54,7 +54,7 @@ impl Venue {
         change(&mut options);
         let clock = Arc::new(ManualClock::at(NOON));
         let hub = Hub::open(options.clone(), clock.clone()).await.unwrap();
-        Self { hub, clock, options, songs: Vec::new(), _folder: folder }
+        Self { hub, clock, options, songs: Vec::new(), folder }
     }
 
     pub(super) async fn with_songs(n: usize) -> Self {
@@ -119,11 +119,11 @@ impl Venue {
     /// Stops the hub and starts it again on the same data.
     pub(super) async fn restart(mut self) -> Self {
         self.hub.close().await.unwrap();
-        let Self { clock, options, songs, _folder, .. } = self;
+        let Self { clock, options, songs, folder, .. } = self;
         // A new process counts its monotonic time from another point.
         let clock = Arc::new(ManualClock::at(clock.wall()));
         self.hub = Hub::open(options.clone(), clock.clone()).await.unwrap();
-        Self { hub: self.hub, clock, options, songs, _folder }
+        Self { hub: self.hub, clock, options, songs, folder }
     }
 
     pub(super) fn arrival(&self) -> CheckInInput {
