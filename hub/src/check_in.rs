@@ -18,7 +18,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::room_code::Matched;
 use crate::secrets::{Hash, hash, new_id, new_token};
 use crate::store::devices::{self, Device};
-use crate::store::{TxResult, Snapshot, StoreError, Tx, idempotency, limits, preferences, sessions, votes};
+use crate::store::{Snapshot, StoreError, Tx, TxResult, idempotency, limits, preferences, sessions, votes};
 use crate::view::{VibeView, Viewer};
 
 /// What a repeated check-in is known by.

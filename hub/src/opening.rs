@@ -32,7 +32,7 @@ use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, new_id, random};
 use crate::store::picks::{self, PickRecord};
 use crate::store::{
-    OpenError, TxResult, Snapshot, Store, StoreError, Tx, hub_state, players, plays, sessions, skip_votes,
+    OpenError, Snapshot, Store, StoreError, Tx, TxResult, hub_state, players, plays, sessions, skip_votes,
     songs, zone_plays, zones,
 };
 use crate::view::{SyncState, SyncStatusView};

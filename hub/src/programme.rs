@@ -29,7 +29,7 @@ use crate::room::{Current, Upcoming, ZoneRoom};
 use crate::secrets::new_id;
 use crate::store::picks::{self, PickRecord};
 use crate::store::vec::VecEngine;
-use crate::store::{TxResult, Snapshot, StoreError, hub_state, zone_plays};
+use crate::store::{Snapshot, StoreError, TxResult, hub_state, zone_plays};
 use crate::view::{PickView, PlayerCommandKind, Recommendation, VibeView};
 
 /// So many songs ahead are shown.
