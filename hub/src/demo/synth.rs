@@ -1,75 +1,107 @@
-//! The demo's songs, made by ourselves.
+//! A small synthesiser, so that the demo has music of its own: no download, no licence, no two songs alike.
+//!
+//! Each song is a [`Sketch`](score::Sketch) of a few numbers, rendered to a stereo WAV file with tags. The same
+//! sketch always gives the same file. What is absent: playing in real time, and any claim to art.
 
-use std::f64::consts::TAU;
+use std::fs;
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The titles.
-pub const SONGS: [&str; 24] = [
-    "Dawn",
-    "Harbour",
-    "Slow Tide",
-    "Paper Boats",
-    "Glass",
-    "Copper",
-    "Night Tram",
-    "Lantern",
-    "Drift",
-    "Moss",
-    "Signal",
-    "Kite",
-    "Marble",
-    "Ember",
-    "Rooftops",
-    "Undertow",
-    "Juniper",
-    "Velvet",
-    "Static",
-    "Orbit",
-    "Fern",
-    "Neon",
-    "Hollow",
-    "Tempo",
-];
+mod air;
+mod drums;
+mod random;
+mod render;
+mod score;
+mod stereo;
+mod voices;
+mod wav;
 
-const RATE: u32 = 44_100;
+pub use score::{SONGS, Sketch};
 
-/// Writes one song into the folder, where it is not there yet.
+/// Samples a second: enough for cymbals, and a quarter less on the disk than a CD.
+const RATE: u32 = 32_000;
+
+/// Writes song `index` into `folder`, unless it is there already, and says where it is.
+///
+/// # Errors
+/// Where there is no such song, or the disk says no. What is there afterwards is whole.
 pub fn write(index: usize, folder: &Path) -> io::Result<PathBuf> {
-    let path = folder.join(format!("{:02} {}.wav", index + 1, SONGS[index]));
-    if path.exists() {
-        return Ok(path);
+    let sketch = SONGS.get(index).ok_or_else(|| io::Error::other(format!("there is no song {index}")))?;
+    let path = folder.join(sketch.file_name());
+    if !path.exists() {
+        let sound = render::render(sketch, index as u64);
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&wav::bytes(sketch, &sound))?;
+        file.as_file().sync_all()?;
+        file.persist(&path)?;
+        // Made private like any temporary file; a song is nobody's secret.
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     }
-    let seconds = 20 + (index as u32 * 7) % 20;
-    let samples: Vec<u8> = (0..seconds * RATE).flat_map(|n| sample(index, n).to_le_bytes()).collect();
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&header(samples.len() as u32))?;
-    file.write_all(&samples)?;
-    file.persist(&path).map_err(|error| error.error)?;
     Ok(path)
 }
 
-fn sample(index: usize, n: u32) -> i16 {
-    let t = f64::from(n) / f64::from(RATE);
-    let root = 110.0 * 2_f64.powf((index % 12) as f64 / 12.0);
-    let beat = (60 + 5 * index) as f64 / 60.0;
-    let pulse = (-6.0 * (t * beat).fract()).exp();
-    let bright = (index % 5) as f64 / 4.0;
-    let tone: f64 = (1..=6).map(|h| (TAU * root * f64::from(h) * t).sin() * bright.powi(h - 1)).sum();
-    (tone * (0.3 + 0.7 * pulse) * 6_000.0) as i16
+/// Writes all songs that are missing in `folder`, on all cores, telling after each how many there are.
+///
+/// # Errors
+/// The first that [`write`] met; songs that were finished stay.
+pub fn library(folder: &Path, progress: impl Fn(usize) + Sync) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let written = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= SONGS.len() {
+                return;
+            }
+            let path = write(index, folder);
+            written.lock().unwrap_or_else(PoisonError::into_inner).push((index, path));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 1..cores {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut written = written.into_inner().unwrap_or_else(PoisonError::into_inner);
+    written.sort_by_key(|(index, _)| *index);
+    written.into_iter().map(|(_, path)| path).collect()
 }
 
-fn header(bytes: u32) -> Vec<u8> {
-    let mut header = Vec::new();
-    header.extend(b"RIFF");
-    header.extend((36 + bytes).to_le_bytes());
-    header.extend(b"WAVEfmt ");
-    header.extend(16_u32.to_le_bytes());
-    header.extend([1, 0, 1, 0]);
-    header.extend(RATE.to_le_bytes());
-    header.extend((RATE * 2).to_le_bytes());
-    header.extend([2, 0, 16, 0]);
-    header.extend(b"data");
-    header.extend(bytes.to_le_bytes());
-    header
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_song_is_the_same_file_and_is_written_once() {
+        let [first, second] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        let one = write(3, first.path()).unwrap();
+        let other = write(3, second.path()).unwrap();
+        assert_eq!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
+        let written = fs::metadata(&one).unwrap().modified().unwrap();
+        assert_eq!(write(3, first.path()).unwrap(), one);
+        assert_eq!(fs::metadata(&one).unwrap().modified().unwrap(), written);
+    }
+
+    #[test]
+    fn there_are_enough_songs_and_each_has_a_name_of_its_own() {
+        let mut names: Vec<String> = SONGS.iter().map(Sketch::file_name).collect();
+        names.sort();
+        names.dedup();
+        assert!(names.len() >= 24);
+        assert_eq!(names.len(), SONGS.len());
+    }
+
+    #[test]
+    fn a_song_that_does_not_exist_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(SONGS.len(), folder.path()).is_err());
+    }
 }
