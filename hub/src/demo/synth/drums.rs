@@ -94,7 +94,10 @@ pub(super) fn sound(drum: Drum, bright: f32, random: &mut Random) -> Vec<f32> {
         Drum::HighTom => sweep(130.0, 60.0, 0.3, 0.09),
         Drum::Snare => {
             let mut snare = hiss(0.22, 0.06, 0.35 + 0.4 * bright, random);
-            snare.iter_mut().zip(sweep(180.0, 60.0, 0.2, 0.04)).for_each(|(noise, body)| *noise = 0.8 * *noise + 0.5 * body);
+            snare
+                .iter_mut()
+                .zip(sweep(180.0, 60.0, 0.2, 0.04))
+                .for_each(|(noise, body)| *noise = 0.8 * *noise + 0.5 * body);
             snare
         }
         Drum::Hat => hiss(0.08, 0.018 + 0.02 * bright, 0.9, random),

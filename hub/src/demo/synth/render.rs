@@ -120,7 +120,8 @@ impl<'s> Band<'s> {
             let beats = if self.random.chance(0.4) { 0.5 } else { 1.0 + self.random.unit().round() };
             self.step = (self.step + self.random.between(-2, 3)).clamp(5, 14);
             // The third and the fifth of the chord are safe ground on the strong beats.
-            let step = if at == 0.0 { self.degree(bar) + 7 + 2 * self.random.between(0, 3) } else { self.step };
+            let step =
+                if at == 0.0 { self.degree(bar) + 7 + 2 * self.random.between(0, 3) } else { self.step };
             let tone = voices::lead(self.sketch.midi(step), bright, beats * self.beat * 0.9);
             self.far.add(self.start(bar) + at * self.beat, &tone, lead, 0.15);
             at += beats;
