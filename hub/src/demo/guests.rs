@@ -51,13 +51,12 @@ pub(super) struct Party {
 pub(super) async fn visit(party: Party, stop: CancellationToken) -> anyhow::Result<()> {
     let mut guests = JoinSet::new();
     for number in 0..party.guests {
-        guests.spawn(Guest::new(&party, number).come_and_go());
+        guests.spawn(Guest::new(&party, number).come_and_go(stop.clone()));
     }
-    tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        Some(ended) = guests.join_next() => ended?,
-        else => Ok(()),
+    while let Some(ended) = guests.join_next().await {
+        ended??;
     }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -67,7 +66,8 @@ struct Guest {
     name: String,
     taste: [f64; AXES],
     chance: Seeded,
-    patience: Duration,
+    /// When the guest comes first.
+    arrival: Duration,
 }
 
 /// What a guest does about a song.
@@ -89,25 +89,26 @@ impl Guest {
             name: format!("Guest {}", number + 1),
             taste: direction(&mut chance),
             chance,
-            patience: ARRIVALS * u32::try_from(number).unwrap_or(u32::MAX),
+            arrival: ARRIVALS * u32::try_from(number).unwrap_or(u32::MAX),
         }
     }
 
-    async fn come_and_go(mut self) -> anyhow::Result<()> {
-        tokio::time::sleep(self.patience).await;
-        loop {
+    async fn come_and_go(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut away = self.arrival;
+        while stop.run_until_cancelled(tokio::time::sleep(away)).await.is_some() {
             if self.check_in().await? {
                 let stay = self.seconds(STAY_S);
                 // Leaving in the middle of a song is how people leave.
-                if let Ok(failed) = tokio::time::timeout(stay, self.listen()).await {
+                let listening = tokio::time::timeout(stay, self.listen());
+                if let Some(Ok(failed)) = stop.run_until_cancelled(listening).await {
                     failed?;
                 }
                 let _left_already = self.client.mutate("checkOut", json!({}), "session { id }").await?;
                 self.client.token = None;
             }
-            let away = self.seconds(AWAY_S);
-            tokio::time::sleep(away).await;
+            away = self.seconds(AWAY_S);
         }
+        Ok(())
     }
 
     /// Whether the hub let the guest in; else they try again later, as people do.
