@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::embedding::AXES;
 use crate::fairness::{self, Debt, Fairness};
 use crate::vector::{Axes, dot};
-use crate::vibe::{Presence, Target, Vibe, target, vibe};
+use crate::vibe::{Presence, Target, Vibe, mean, target};
 
 /// One person in the room; all sessions of one device are one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -34,12 +34,12 @@ pub struct Room {
 impl Room {
     /// The vibe with everybody's weight as it is: what the room is shown.
     pub fn vibe(&self) -> Option<Vibe> {
-        vibe(&self.presences(|_| 1.0))
+        mean(self.presences(|_| 1.0))
     }
 
     /// What the next song is measured against: the vibe with fair weights, or what stands in for it.
     pub fn target(&self) -> Target {
-        let fair = vibe(&self.presences(|listener| listener.debt.factor(self.fairness)));
+        let fair = mean(self.presences(|listener| listener.debt.factor(self.fairness)));
         target(fair.as_ref(), self.profile.as_ref(), self.catalogue.as_ref())
     }
 
@@ -69,8 +69,7 @@ impl Room {
         fairness::summary(&debts)
     }
 
-    fn presences(&self, factor: impl Fn(&Listener) -> f64) -> Vec<Presence> {
-        let presence = |one: &Listener| Presence { weight: one.weight * factor(one), taste: one.taste };
-        self.listeners.iter().map(presence).collect()
+    fn presences(&self, factor: impl Fn(&Listener) -> f64) -> impl Iterator<Item = Presence> {
+        self.listeners.iter().map(move |one| Presence { weight: one.weight * factor(one), taste: one.taste })
     }
 }

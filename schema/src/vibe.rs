@@ -34,17 +34,23 @@ pub struct Vibe {
 /// People without a taste count in the room, so that a single voter among n weighs 1/n and not everything.
 /// What an empty or silent room hears is [`target`]'s decision, not a hidden default here.
 pub fn vibe(room: &[Presence]) -> Option<Vibe> {
-    let present = || room.iter().filter(|listener| listener.weight > 0.0);
-    let total: f64 = present().map(|listener| listener.weight).sum();
-    let mut axes = [0.0; AXES];
-    let mut heard = false;
-    for listener in present() {
+    mean(room.iter().copied())
+}
+
+/// As [`vibe`], over whatever holds the room.
+pub(crate) fn mean(room: impl Iterator<Item = Presence>) -> Option<Vibe> {
+    let mut total = 0.0;
+    let mut sum = [0.0; AXES];
+    let mut has_spoken = false;
+    for listener in room.filter(|listener| listener.weight > 0.0) {
+        total += listener.weight;
         if let Some(taste) = &listener.taste {
-            add_scaled(&mut axes, taste, listener.weight / total);
-            heard = true;
+            add_scaled(&mut sum, taste, listener.weight);
+            has_spoken = true;
         }
     }
-    heard.then(|| Vibe { axes, consensus: norm(&axes).min(1.0) })
+    let axes = sum.map(|value| value / total);
+    has_spoken.then(|| Vibe { axes, consensus: norm(&axes).min(1.0) })
 }
 
 /// What a target comes from.

@@ -1,0 +1,28 @@
+//! How fast and how right the recommender is, beside its yardsticks, in one run on one machine.
+//!
+//! Times are CPU time of this thread, the median of many calls; ours and the yardstick take turns, so that both meet
+//! the same machine. Every call asks something else. `tests/bench/run recommend` makes a table of what this prints.
+#![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
+
+mod exact;
+mod library;
+mod pick;
+mod speed;
+mod sqlite;
+mod stopwatch;
+mod vibe;
+
+fn main() {
+    // `cargo test --benches` only wants to know that it runs.
+    let is_short = std::env::args().any(|argument| argument == "--test");
+    exact::check(if is_short { 200 } else { 20_000 });
+    let sizes: &[usize] = if is_short { &[1_000] } else { &[1_000, 10_000, 100_000, 1_000_000] };
+    for size in sizes {
+        speed::measure(*size);
+    }
+    let size = if is_short { 1_000 } else { 100_000 };
+    sqlite::measure(size);
+    pick::measure(size);
+    vibe::measure(if is_short { &[1_000] } else { &[1_000, 10_000] });
+}
