@@ -34,12 +34,15 @@ pub struct Room {
 impl Room {
     /// The vibe with everybody's weight as it is: what the room is shown.
     pub fn vibe(&self) -> Option<Vibe> {
-        mean(self.presences(|_| 1.0))
+        mean(&self.listeners, |one| Presence { weight: one.weight, taste: one.taste })
     }
 
     /// What the next song is measured against: the vibe with fair weights, or what stands in for it.
     pub fn target(&self) -> Target {
-        let fair = mean(self.presences(|listener| listener.debt.factor(self.fairness)));
+        let fair = mean(&self.listeners, |one| Presence {
+            weight: one.weight * one.debt.factor(self.fairness),
+            taste: one.taste,
+        });
         target(fair.as_ref(), self.profile.as_ref(), self.catalogue.as_ref())
     }
 
@@ -67,9 +70,5 @@ impl Room {
     pub fn fairness_so_far(&self) -> Option<Fairness> {
         let debts: Vec<Debt> = self.listeners.iter().map(|listener| listener.debt).collect();
         fairness::summary(&debts)
-    }
-
-    fn presences(&self, factor: impl Fn(&Listener) -> f64) -> impl Iterator<Item = Presence> {
-        self.listeners.iter().map(move |one| Presence { weight: one.weight * factor(one), taste: one.taste })
     }
 }

@@ -3,14 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Songs per block: five columns of it and the scores fit into the first-level cache.
+/// Songs per block.
 pub(super) const BLOCK: usize = 512;
+
+/// With so many lanes for each song wanted, the best songs are nearly all in lanes of their own.
+const LANES_PER_SONG: usize = 4;
 
 /// How far an f32 score may lie from its f64 twin, doubled, with room to spare: a sum of six terms of at most 1 in
 /// magnitude errs by less than 1e-6.
 const MARGIN: f32 = 4e-6;
 
-/// Lanes of the running maximum; enough for any vector unit, and what lets the compiler use one.
+/// Every 16th song of a block is one lane, so that a block's lanes fit into any machine's vector registers.
 const LANES: usize = 16;
 
 /// What one scan weighs with: the five terms of the vibe, and how much a unit of the penalty column costs now.
@@ -37,9 +40,20 @@ impl<'a> Columns<'a> {
         let range = block * BLOCK..self.len().min((block + 1) * BLOCK);
         Self { axes: self.axes.map(|column| &column[range.clone()]), penalty: &self.penalty[range] }
     }
+
+    /// One song's score: the same operations in the same order as in [`lane_maxima`], and so the same bits.
+    fn score(&self, at: usize, weights: &Weights) -> f32 {
+        let [w0, w1, w2, w3, w4] = weights.axes;
+        let [c0, c1, c2, c3, c4] = self.axes;
+        let score = w0 * c0[at] + w1 * c1[at] + w2 * c2[at] + w3 * c3[at] + w4 * c4[at];
+        weights.penalty.map_or(score, |cost| score - cost * self.penalty[at])
+    }
 }
 
 /// Positions of every song that could be among the `k` best: all of those, and those too near to tell in f32.
+///
+/// One pass keeps the maximum of every lane. The k-th best of these maxima is a score that at least k songs reach, so
+/// only lanes that reach it are looked at once more.
 pub(super) fn best(columns: &Columns<'_>, weights: &Weights, k: usize) -> Vec<usize> {
     let n = columns.len();
     if k >= n {
@@ -49,55 +63,76 @@ pub(super) fn best(columns: &Columns<'_>, weights: &Weights, k: usize) -> Vec<us
         return Vec::new();
     }
     let blocks = n.div_ceil(BLOCK);
+    let are_lanes_enough = k * LANES_PER_SONG <= blocks * LANES;
     let mut maxima = Vec::with_capacity(blocks);
     let mut heap = Heap::new(k);
-    let mut buffer = [0.0; BLOCK];
-    for block in 0..blocks {
-        let scores = score(&columns.block(block), weights, &mut buffer);
-        let highest = highest(scores);
-        maxima.push(highest);
-        if highest > heap.threshold() {
-            heap.offer_all(scores);
+    for number in 0..blocks {
+        let block = columns.block(number);
+        let lanes = if weights.penalty.is_some() {
+            lane_maxima::<true>(&block, weights)
+        } else {
+            lane_maxima::<false>(&block, weights)
+        };
+        maxima.push(lanes);
+        if highest(&lanes) <= heap.threshold() {
+            continue;
+        }
+        if are_lanes_enough {
+            lanes.into_iter().for_each(|score| heap.offer(score));
+        } else {
+            (0..block.len()).for_each(|at| heap.offer(block.score(at, weights)));
         }
     }
-    let threshold = heap.threshold() - MARGIN;
-    let mut found = Vec::with_capacity(2 * k);
-    for (block, _) in maxima.iter().enumerate().filter(|(_, highest)| **highest >= threshold) {
-        let scores = score(&columns.block(block), weights, &mut buffer);
-        let near = scores.iter().enumerate().filter(|(_, score)| **score >= threshold);
-        found.extend(near.map(|(offset, _)| block * BLOCK + offset));
+    near(columns, weights, &maxima, heap.threshold() - MARGIN)
+}
+
+/// Positions of every song whose score reaches `threshold`.
+fn near(columns: &Columns<'_>, weights: &Weights, maxima: &[[f32; LANES]], threshold: f32) -> Vec<usize> {
+    let mut found = Vec::new();
+    for (lanes, number) in maxima.iter().zip(0..).filter(|(lanes, _)| highest(*lanes) >= threshold) {
+        let block = columns.block(number);
+        for (lane, _) in lanes.iter().enumerate().filter(|(_, maximum)| **maximum >= threshold) {
+            let songs = (lane..block.len()).step_by(LANES);
+            let near = songs.filter(|at| block.score(*at, weights) >= threshold);
+            found.extend(near.map(|at| number * BLOCK + at));
+        }
     }
     found
 }
 
-/// Scores a block into `scores`; the part that was filled.
-fn score<'s>(block: &Columns<'_>, weights: &Weights, scores: &'s mut [f32; BLOCK]) -> &'s [f32] {
-    let n = block.len();
-    let scores = &mut scores[..n];
+/// The best score of each lane of a block; minus infinity where a lane is empty.
+fn lane_maxima<const PENALTY: bool>(block: &Columns<'_>, weights: &Weights) -> [f32; LANES] {
     let [w0, w1, w2, w3, w4] = weights.axes;
-    let [a0, a1, a2, a3, a4] = block.axes.map(|column| &column[..n]);
+    let cost = weights.penalty.unwrap_or(0.0);
+    let [c0, c1, c2, c3, c4] = block.axes.map(|column| column.as_chunks::<LANES>().0);
+    let (p, _) = block.penalty.as_chunks::<LANES>();
+    let n = p.len();
+    let (c0, c1, c2, c3, c4) = (&c0[..n], &c1[..n], &c2[..n], &c3[..n], &c4[..n]);
+    let mut best = [f32::NEG_INFINITY; LANES];
     for i in 0..n {
-        scores[i] = w0 * a0[i] + w1 * a1[i] + w2 * a2[i] + w3 * a3[i] + w4 * a4[i];
-    }
-    if let Some(cost) = weights.penalty {
-        for (score, penalty) in scores.iter_mut().zip(block.penalty) {
-            *score -= cost * penalty;
+        for lane in 0..LANES {
+            let mut score =
+                w0 * c0[i][lane] + w1 * c1[i][lane] + w2 * c2[i][lane] + w3 * c3[i][lane] + w4 * c4[i][lane];
+            if PENALTY {
+                score -= cost * p[i][lane];
+            }
+            best[lane] = higher(best[lane], score);
         }
     }
-    scores
+    for at in n * LANES..block.len() {
+        let lane = at % LANES;
+        best[lane] = higher(best[lane], block.score(at, weights));
+    }
+    best
 }
 
-fn highest(scores: &[f32]) -> f32 {
-    // Spelled as a comparison: `f32::max` would also look after NaN, which no score is, and cost twice as much.
-    let higher = |a: f32, b: f32| if a > b { a } else { b };
-    let (lanes, rest) = scores.as_chunks::<LANES>();
-    let mut best = [f32::NEG_INFINITY; LANES];
-    for lane in lanes {
-        for (best, score) in best.iter_mut().zip(lane) {
-            *best = higher(*best, *score);
-        }
-    }
-    best.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| higher(a, *b))
+fn highest(lanes: &[f32; LANES]) -> f32 {
+    lanes.iter().fold(f32::NEG_INFINITY, |a, b| higher(a, *b))
+}
+
+/// Spelled as a comparison: `f32::max` would also look after NaN, which no score is, and cost twice as much.
+fn higher(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 /// The k best scores so far.
@@ -117,15 +152,10 @@ impl Heap {
         self.threshold
     }
 
-    fn offer_all(&mut self, scores: &[f32]) {
-        for &score in scores {
-            if score > self.threshold {
-                self.offer(score);
-            }
-        }
-    }
-
     fn offer(&mut self, score: f32) {
+        if score <= self.threshold {
+            return;
+        }
         self.kept.push(Reverse(Score(score)));
         if self.kept.len() > self.k {
             self.kept.pop();

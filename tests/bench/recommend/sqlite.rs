@@ -41,7 +41,7 @@ pub(crate) fn measure(songs: usize) {
     let rounds = if songs < 100_000 { 31 } else { 15 };
     let [ours, b2_small, b2_large, exists, list] = race(
         rounds,
-        1,
+        4,
         [
             &mut |call| drop(black_box(order.rank_plan(query(call), K, NOW, WINDOW))),
             &mut |call| drop(black_box(nearest(&conn, "vec_1024", query(call)))),
