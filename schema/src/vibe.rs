@@ -39,40 +39,18 @@ pub fn vibe(room: &[Presence]) -> Option<Vibe> {
 
 /// As [`vibe`], over whatever the room is made of.
 pub(crate) fn mean<T>(room: &[T], presence: impl Fn(&T) -> Presence) -> Option<Vibe> {
-    // Two sums that do not wait for each other: a full room is added up on every vote.
-    let mut sums = [Sum::default(); 2];
-    let (pairs, last) = room.as_chunks::<2>();
-    for [one, other] in pairs {
-        sums[0].add(&presence(one));
-        sums[1].add(&presence(other));
-    }
-    if let Some(one) = last.first() {
-        sums[0].add(&presence(one));
-    }
-    let [mut sum, other] = sums;
-    sum.weight += other.weight;
-    add_scaled(&mut sum.axes, &other.axes, 1.0);
-    let axes = sum.axes.map(|value| value / sum.weight);
-    (sum.has_spoken || other.has_spoken).then(|| Vibe { axes, consensus: norm(&axes).min(1.0) })
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    weight: f64,
-    axes: Axes,
-    has_spoken: bool,
-}
-
-impl Sum {
-    fn add(&mut self, listener: &Presence) {
-        if listener.weight > 0.0 {
-            self.weight += listener.weight;
-            if let Some(taste) = &listener.taste {
-                add_scaled(&mut self.axes, taste, listener.weight);
-                self.has_spoken = true;
-            }
+    let mut total = 0.0;
+    let mut sum = [0.0; AXES];
+    let mut has_spoken = false;
+    for listener in room.iter().map(presence).filter(|listener| listener.weight > 0.0) {
+        total += listener.weight;
+        if let Some(taste) = &listener.taste {
+            add_scaled(&mut sum, taste, listener.weight);
+            has_spoken = true;
         }
     }
+    let axes = sum.map(|value| value / total);
+    has_spoken.then(|| Vibe { axes, consensus: norm(&axes).min(1.0) })
 }
 
 /// What a target comes from.

@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 /// Songs per block.
 pub(super) const BLOCK: usize = 512;
 
-/// With so many lanes for each song wanted, the best songs are nearly all in lanes of their own.
-const LANES_PER_SONG: usize = 4;
+/// With so many lanes for each song wanted, the best songs are mostly in lanes of their own.
+const LANES_PER_SONG: usize = 2;
 
 /// How far an f32 score may lie from its f64 twin, doubled, with room to spare: a sum of six terms of at most 1 in
 /// magnitude errs by less than 1e-6.

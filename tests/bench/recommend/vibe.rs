@@ -1,4 +1,4 @@
-//! Goal 9: the vibe from memory beside the vibe by SQL.
+//! Goal 9: the vibe from memory beside the vibe by SQL, with keys like those of the hub's tables.
 
 use std::hint::black_box;
 
@@ -65,20 +65,22 @@ fn report(people: usize, shown: Time, fair: Time, sql: Time) {
 fn fill(room: &Room) -> Connection {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(
-        "create table sessions (id integer primary key, listener integer, zone integer, active integer) strict;
+        "create table sessions (id blob primary key, listener blob, zone integer, active integer)
+             strict, without rowid;
          create index sessions_active on sessions (zone) where active = 1;
-         create table preferences (listener integer primary key, x0 real, x1 real, x2 real, x3 real, x4 real,
-             vector blob) strict;
+         create table preferences (listener blob primary key, x0 real, x1 real, x2 real, x3 real, x4 real,
+             vector blob) strict, without rowid;
          begin;",
     )
     .unwrap();
-    for (listener, number) in room.listeners.iter().zip(1_i64..) {
+    for (listener, number) in room.listeners.iter().zip(0..) {
+        let id = id(number);
         let taste = listener.taste.unwrap();
         let blob: Vec<u8> = taste.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect();
-        conn.prepare_cached("insert into sessions values (?1, ?1, 1, 1)").unwrap().execute([number]).unwrap();
+        conn.prepare_cached("insert into sessions values (?1, ?1, 1, 1)").unwrap().execute([id]).unwrap();
         conn.prepare_cached("insert into preferences values (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .unwrap()
-            .execute((number, taste[0], taste[1], taste[2], taste[3], taste[4], blob))
+            .execute((id, taste[0], taste[1], taste[2], taste[3], taste[4], blob))
             .unwrap();
     }
     conn.execute_batch("commit; analyze").unwrap();
@@ -111,5 +113,11 @@ fn by_blobs(conn: &Connection, listener: usize) -> [f64; 5] {
 
 fn touch(conn: &Connection, listener: usize) {
     let sql = "update preferences set x0 = -x0 where listener = ?1";
-    conn.prepare_cached(sql).unwrap().execute([listener as i64 + 1]).unwrap();
+    conn.prepare_cached(sql).unwrap().execute([id(listener)]).unwrap();
+}
+
+/// Ids are 16 bytes, in no order, as the hub's are.
+fn id(number: usize) -> [u8; 16] {
+    let mut bits = Seeded::new(number as u64);
+    std::array::from_fn(|_| bits.next_u64() as u8)
 }
