@@ -31,7 +31,7 @@ pub(super) struct Columns<'a> {
     pub(super) penalty: &'a [f32],
 }
 
-impl<'a> Columns<'a> {
+impl Columns<'_> {
     fn len(&self) -> usize {
         self.penalty.len()
     }
@@ -78,9 +78,13 @@ pub(super) fn best(columns: &Columns<'_>, weights: &Weights, k: usize) -> Vec<us
             continue;
         }
         if are_lanes_enough {
-            lanes.into_iter().for_each(|score| heap.offer(score));
+            for score in lanes {
+                heap.offer(score);
+            }
         } else {
-            (0..block.len()).for_each(|at| heap.offer(block.score(at, weights)));
+            for at in 0..block.len() {
+                heap.offer(block.score(at, weights));
+            }
         }
     }
     near(columns, weights, &maxima, heap.threshold() - MARGIN)
@@ -89,7 +93,7 @@ pub(super) fn best(columns: &Columns<'_>, weights: &Weights, k: usize) -> Vec<us
 /// Positions of every song whose score reaches `threshold`.
 fn near(columns: &Columns<'_>, weights: &Weights, maxima: &[[f32; LANES]], threshold: f32) -> Vec<usize> {
     let mut found = Vec::new();
-    for (lanes, number) in maxima.iter().zip(0..).filter(|(lanes, _)| highest(*lanes) >= threshold) {
+    for (lanes, number) in maxima.iter().zip(0..).filter(|(lanes, _)| highest(lanes) >= threshold) {
         let block = columns.block(number);
         for (lane, _) in lanes.iter().enumerate().filter(|(_, maximum)| **maximum >= threshold) {
             let songs = (lane..block.len()).step_by(LANES);
