@@ -204,9 +204,8 @@ impl Config {
 
 fn read_optional(path: &Path) -> Result<toml::Table, ConfigError> {
     match read_file(path) {
-        Err(ConfigError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(toml::Table::new())
-        }
+        // Nothing there, or a folder that is not ours to look into: that is for the store to say, in better words.
+        Err(ConfigError::Unreadable { .. }) if path.metadata().is_err() => Ok(toml::Table::new()),
         read => Ok(read?.unwrap_or_default()),
     }
 }

@@ -73,7 +73,8 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentences = [&self.what, &self.meaning, &self.remedy].map(String::as_str);
         let said: Vec<&str> = sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect();
-        f.write_str(&said.join(" "))
+        // Where something of several lines is quoted, what follows begins on a line of its own.
+        f.write_str(&said.join(if self.what.contains('\n') { "\n" } else { " " }))
     }
 }
 
@@ -81,9 +82,10 @@ impl std::error::Error for Trouble {}
 
 impl From<ConfigError> for Trouble {
     fn from(error: ConfigError) -> Self {
+        let what = format!("The configuration cannot be used: {error}");
         Self::new(
-            format!("The configuration cannot be used: {error}"),
-            "\nThe hub did not start.",
+            if what.contains('\n') { what } else { sentence(&what) },
+            "The hub did not start.",
             "Mend the setting; hub.example.toml shows them all, and --print-config what holds now.",
         )
     }

@@ -88,6 +88,10 @@ pub(super) async fn for_status(setup: &Setup, json: bool) -> Result<ExitCode, Tr
 
 /// Puts a backup in the place of the store.
 pub(super) async fn restore(setup: &Setup, file: &Path) -> Result<ExitCode, Trouble> {
+    if let Err(error) = file.metadata() {
+        let what = format!("the backup {} cannot be read: {error}", file.display());
+        return Err(Trouble::harmless(what, "Backups of this hub are in its data folder's backups."));
+    }
     let (dir, backup) = (setup.data.clone(), file.to_owned());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let restored = tokio::task::spawn_blocking(move || store::restore(&backup, &dir, &clock)).await;

@@ -14,19 +14,20 @@ use crate::import::{self, Outcome, Step};
 /// So many songs are made before the rest: the music begins with them.
 const FIRST: usize = 3;
 
-/// Makes and imports what is not there yet.
+/// Makes and imports what is not there yet. Told to stop, it leaves the song at hand: the next demo goes on with it.
 pub(super) async fn fill(hub: Hub, folder: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
+    stop.run_until_cancelled(make_and_take(hub, folder, &stop)).await.unwrap_or(Ok(()))
+}
+
+async fn make_and_take(hub: Hub, folder: PathBuf, stop: &CancellationToken) -> anyhow::Result<()> {
     if synth::SONGS.len() <= hub.songs().len() {
         return Ok(());
     }
     say(format!("Making {} songs; the music begins with the first ones.", synth::SONGS.len()));
     let taken = AtomicUsize::new(0);
     for batch in [0..FIRST, FIRST..synth::SONGS.len()] {
-        let files = make(folder.clone(), batch, &stop).await?;
-        take(&hub, &files, &taken, &stop).await?;
-        if stop.is_cancelled() {
-            return Ok(());
-        }
+        let files = make(folder.clone(), batch, stop).await?;
+        take(&hub, &files, &taken, stop).await?;
     }
     say(format!("All {} songs are in the catalogue.", hub.songs().len()));
     Ok(())
