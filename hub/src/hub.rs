@@ -31,6 +31,7 @@ use crate::ordering::CommandError;
 use crate::players::{AddPlayerError, AddedPlayer, Players};
 use crate::playing::{Claim, ClaimError};
 use crate::presence::People;
+use crate::refusal::{Refusal, RefusalCode};
 use crate::reporting::ReportError;
 use crate::room::ZoneRoom;
 use crate::room_code::{CodeMaker, RoomCode};
@@ -136,6 +137,26 @@ impl Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this venue has no such zone; leave zoneId out for the main one")]
 pub struct UnknownZone;
+
+/// Why nothing was ranked.
+#[derive(Debug, thiserror::Error)]
+pub enum RecommendError {
+    /// No such zone.
+    #[error(transparent)]
+    UnknownZone(#[from] UnknownZone),
+    /// Ours.
+    #[error("the catalogue could not be ranked: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Refusal for RecommendError {
+    fn code(&self) -> Option<RefusalCode> {
+        match self {
+            Self::UnknownZone(_) => Some(RefusalCode::NotFound),
+            Self::Store(_) => None,
+        }
+    }
+}
 
 /// What became of a song that was handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,11 +305,8 @@ impl Hub {
         &self,
         zone: ZoneId,
         first: usize,
-    ) -> Result<Vec<Recommendation>, UnknownZone> {
-        let (inner, room) = (Arc::clone(&self.0), Arc::clone(self.room(zone)?));
-        let first = first.min(MOST_RECOMMENDED);
-        let ranked = tokio::task::spawn_blocking(move || inner.recommend(&room, first));
-        Ok(ranked.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())))
+    ) -> Result<Vec<Recommendation>, RecommendError> {
+        Ok(self.0.recommend(self.room(zone)?, first.min(MOST_RECOMMENDED)).await?)
     }
 
     /// A song by id, withdrawn ones included.

@@ -11,10 +11,10 @@ use std::time::Duration;
 use roomtone_schema::explanation::{Explanation, Onlookers, explain};
 use roomtone_schema::look_ahead::{Outlook, Planned};
 use roomtone_schema::pick::{Pick, PickRules, Relaxation, Terms};
-use roomtone_schema::rank::{Ranked, Standing};
+use roomtone_schema::rank::{Ranked, Ranking, Standing};
 use roomtone_schema::rest::{is_resting, rests_until, window};
 use roomtone_schema::room::Room;
-use roomtone_schema::song::Song;
+use roomtone_schema::song::{Explicit, Song};
 use roomtone_schema::vector::Axes;
 use roomtone_schema::vibe::VibeSource;
 use roomtone_schema::{FactId, PickId, PlayerId, SongId, UnixMillis, ZoneId};
@@ -208,7 +208,15 @@ impl Inner {
                     return Err(StoreError::Panicked);
                 }
             }
-            let Some(head) = locked(&room.stage).plan.front().cloned() else { return Ok(None) };
+            let head = locked(&room.stage).plan.front().cloned();
+            let Some(head) = head else {
+                if self.library_is_stale() || self.is_rebuilding() {
+                    // The only songs there are have just come: now the index is worth waiting for.
+                    self.rebuild().await;
+                    continue;
+                }
+                return Ok(None);
+            };
             self.library.look(head.view.song.id);
             if !self.library.is_away(head.view.song.id) {
                 return Ok(Some(head));
@@ -224,31 +232,33 @@ impl Inner {
         Ok(None)
     }
 
-    /// Makes sure that all songs are on the shelf. Where somebody else is at that already, the second engine picks
-    /// meanwhile; `None` where the plan may be used after all.
+    /// While shelf and index are being built, the second engine picks: no music waits for bookkeeping. `None` where
+    /// the plan is to be used.
     async fn while_rebuilding(
         self: &Arc<Self>,
         room: &Arc<ZoneRoom>,
     ) -> Result<Option<Upcoming>, StoreError> {
-        if let Ok(turn) = self.rebuilding.try_lock() {
-            if self.library_is_stale() {
-                self.rebuild_in(turn).await;
-            }
+        if !self.is_rebuilding() {
             return Ok(None);
         }
         let (inner, planned) = (Arc::clone(self), Arc::clone(room));
         let picked = self.store.read(move |snapshot| inner.pick_by_second_engine(&planned, snapshot)).await?;
         if picked.is_some() {
             self.counters.picks_by_second_engine.up();
-        } else {
-            // It knows no song yet either: now it is worth waiting.
-            drop(self.rebuilding.lock().await);
         }
         Ok(picked)
     }
 
+    fn is_rebuilding(&self) -> bool {
+        self.rebuilding.try_lock().is_err()
+    }
+
     /// The next song as the database ranks it.
-    fn pick_by_second_engine(&self, room: &ZoneRoom, snapshot: &Snapshot) -> TxResult<Option<Upcoming>> {
+    pub(crate) fn pick_by_second_engine(
+        &self,
+        room: &ZoneRoom,
+        snapshot: &Snapshot,
+    ) -> TxResult<Option<Upcoming>> {
         let songs = Arc::new(self.library.as_it_is());
         let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
         let now = self.clock.now();
@@ -381,31 +391,72 @@ impl Inner {
     }
 
     /// The catalogue ranked for the zone's vibe, without draw or look-ahead.
-    pub(crate) fn recommend(&self, room: &ZoneRoom, first: usize) -> Vec<Recommendation> {
-        let moment = self.moment(room, Some(self.clock.now()));
-        let order = reading(&room.order);
-        let vibe = moment.outlook.room.target().axes;
-        // So many more that enough are left when those that may not be played are taken out.
-        let ranked = order.rank(&vibe, first + moment.away.len(), moment.outlook.now);
-        let rest = order.rest_window();
-        drop(order);
-        let songs: HashSet<SongId> = ranked.iter().map(|one| one.song).collect();
-        let likes = locked(&self.people).likes(room.zone.id, &songs, self.clock.now());
-        let allowed = |song: &Song| {
-            room.zone.settings.allow_explicit
-                || song.facts.explicit != roomtone_schema::song::Explicit::Explicit
+    pub(crate) async fn recommend(
+        self: &Arc<Self>,
+        room: &Arc<ZoneRoom>,
+        first: usize,
+    ) -> Result<Vec<Recommendation>, StoreError> {
+        let (inner, ranked) = (Arc::clone(self), Arc::clone(room));
+        if self.is_rebuilding() {
+            return self
+                .store
+                .read(move |snapshot| inner.ranked_by_second_engine(&ranked, first, snapshot))
+                .await;
+        }
+        let by_index = tokio::task::spawn_blocking(move || {
+            let moment = inner.moment(&ranked, Some(inner.clock.now()));
+            let order = reading(&ranked.order).clone();
+            let Ok(ranked) = inner.ranked(&ranked, &moment, &order, first);
+            ranked
+        });
+        by_index.await.or(Err(StoreError::Panicked))
+    }
+
+    fn ranked_by_second_engine(
+        &self,
+        room: &ZoneRoom,
+        first: usize,
+        snapshot: &Snapshot,
+    ) -> TxResult<Vec<Recommendation>> {
+        let songs = Arc::new(self.library.as_it_is());
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let moment = Moment { shelf: songs, ..self.moment(room, Some(self.clock.now())) };
+        self.ranked(room, &moment, &engine, first)
+    }
+
+    fn ranked<R: Ranking>(
+        &self,
+        room: &ZoneRoom,
+        moment: &Moment,
+        ranking: &R,
+        first: usize,
+    ) -> Result<Vec<Recommendation>, R::Error> {
+        let (now, vibe) = (moment.outlook.now, moment.outlook.room.target().axes);
+        let allowed =
+            |song: &Song| moment.outlook.rules.allow_explicit || song.facts.explicit != Explicit::Explicit;
+        let mut asked = first + moment.away.len();
+        let playable = loop {
+            let top = ranking.top(&vibe, asked, now)?;
+            let exhausted = top.len() < asked;
+            let may_play = |one: &Ranked| moment.song(one.song).is_some_and(allowed);
+            let playable: Vec<Ranked> = top.into_iter().filter(may_play).take(first).collect();
+            if playable.len() == first || exhausted {
+                break playable;
+            }
+            asked *= 2;
         };
-        let playable = ranked.iter().filter(|one| moment.song(one.song).is_some_and(allowed));
+        let songs: HashSet<SongId> = playable.iter().map(|one| one.song).collect();
+        let likes = locked(&self.people).likes(room.zone.id, &songs, now);
         let recommended = |(ranked, rank): (&Ranked, u32)| {
             let song = Arc::clone(moment.shelf.songs.get(&ranked.song)?);
             let by = likes.get(&song.id).copied().unwrap_or(0);
             let direction = song.facts.embedding.map(|embedding| embedding.unit());
-            let pick = as_pick(ranked, vibe, rests_until(moment.outlook.now, ranked.last_played_at, rest));
+            let rests = rests_until(now, ranked.last_played_at, ranking.window());
             let onlookers = moment.onlookers(by, direction.as_ref());
-            let explanation = explain(&pick, moment.outlook.now, &onlookers);
+            let explanation = explain(&as_pick(ranked, vibe, rests), now, &onlookers);
             Some(Recommendation { rank, song, explanation })
         };
-        playable.take(first).zip(1..).filter_map(recommended).collect()
+        Ok(playable.iter().zip(1..).filter_map(recommended).collect())
     }
 
     /// Builds shelf, index and every zone's order anew, behind the music.

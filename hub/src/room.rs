@@ -128,7 +128,9 @@ impl Stage {
         self.artists.hear(song, current.started_at);
         self.recent.push_front(Arc::clone(&current.pick));
         self.recent.truncate(REMEMBERED_PICKS);
-        self.plan.retain(|upcoming| upcoming.view.id != current.pick.id);
+        if self.plan.front().is_some_and(|head| head.view.song.id == song.id) {
+            self.plan.pop_front();
+        }
         self.current = Some(current);
     }
 

@@ -83,12 +83,7 @@ impl Room for Hub {
         zone: ZoneId,
         first: usize,
     ) -> BoxFuture<'_, Result<Vec<Recommendation>, Unmet>> {
-        async move {
-            Self::recommendations(self, zone, first)
-                .await
-                .map_err(|unknown| UserError::new(UserErrorCode::NotFound, unknown.to_string()).into())
-        }
-        .boxed()
+        async move { Self::recommendations(self, zone, first).await.map_err(unmet) }.boxed()
     }
 
     fn song(&self, song: SongId) -> Option<Arc<Song>> {

@@ -13,7 +13,7 @@ use roomtone_schema::{SongId, UnixMillis};
 use super::venue::{SONG, Venue, active, along, key};
 use crate::library::media_path;
 use crate::playing::{AddPlayerError, ClaimError, CommandError, ReportError};
-use crate::view::{PlaybackReport, PlayerCommandKind};
+use crate::view::{PlaybackReport, PlayerCommandKind, Recommendation};
 
 #[tokio::test]
 async fn two_hours_of_music_repeat_no_song_within_its_rest() {
@@ -197,6 +197,7 @@ async fn a_withdrawn_song_is_not_played_any_more() {
     assert!(heard.iter().all(|song| *song == venue.songs[1]));
     let facts = venue.hub.song(venue.songs[0]).unwrap().facts.clone();
     assert_eq!(venue.hub.add_song(facts).await.unwrap(), crate::hub::Added::Restored(venue.songs[0]));
+    venue.hub.settle().await;
     assert_eq!(venue.plays(bar, 1).await, [venue.songs[0]]);
 }
 
@@ -258,18 +259,27 @@ async fn what_a_player_played_from_its_plan_while_the_hub_was_gone_is_what_the_z
 }
 
 #[tokio::test]
-async fn the_second_engine_picks_while_the_index_is_being_built() {
-    let mut venue = Venue::empty().await;
+async fn the_second_engine_picks_the_same_while_the_index_is_being_built() {
+    let venue = Venue::with_songs(40).await;
     let bar = venue.player("bar").await.player.id;
-    let song = venue.add(Some(along(0, 1.0))).await;
+    let ana = venue.check_in("ana").await;
+    venue.vote(&ana, venue.songs[0], Like).await.unwrap();
     venue.hub.0.fill_second_engine().await.unwrap();
-    let being_built = venue.hub.0.rebuilding.lock().await;
-    assert_eq!(venue.claim(bar).await.pick.song.id, song);
-    assert_eq!(venue.hub.counters().picks_by_second_engine.get(), 1);
-    drop(being_built);
-    venue.pass(SONG).await;
-    assert_eq!(venue.claim(bar).await.pick.song.id, song);
-    assert_eq!(venue.hub.counters().picks_by_second_engine.get(), 1);
+    for played in 1..=6 {
+        let room = venue.hub.0.rooms[0].clone();
+        venue.hub.0.plan(&room, Some(venue.hub.now()));
+        let by_index = venue.up_next()[0].clone();
+        let ranked_by_index = venue.hub.recommendations(room.zone.id, 10).await.unwrap();
+        let being_built = venue.hub.0.rebuilding.lock().await;
+        let ranked = venue.hub.recommendations(room.zone.id, 10).await.unwrap();
+        let ids = |ranked: &[Recommendation]| ranked.iter().map(|one| one.song.id).collect::<Vec<_>>();
+        assert_eq!(ids(&ranked), ids(&ranked_by_index));
+        let pick = venue.claim(bar).await.pick;
+        assert_eq!((pick.song.id, &pick.explanation), (by_index.song.id, &by_index.explanation));
+        assert_eq!(venue.hub.counters().picks_by_second_engine.get(), played);
+        drop(being_built);
+        venue.pass(SONG).await;
+    }
 }
 
 #[tokio::test]

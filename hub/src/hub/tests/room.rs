@@ -35,6 +35,26 @@ async fn a_like_moves_the_vibe_and_what_comes_next() {
 }
 
 #[tokio::test]
+async fn a_vote_is_seen_by_everybody_within_a_second() {
+    let venue = Venue::with_songs(200).await;
+    let (ana, _ben) = (venue.check_in("ana").await, venue.check_in("ben").await);
+    let zone = venue.hub.main_zone();
+    let (mut vibe, mut ahead) = (venue.hub.vibe(zone).unwrap(), venue.hub.up_next(zone).unwrap());
+    venue.hub.settle().await;
+    vibe.mark_unchanged();
+    ahead.mark_unchanged();
+    let seen = async {
+        venue.vote(&ana, venue.songs[7], Like).await.unwrap();
+        vibe.changed().await.unwrap();
+        ahead.changed().await.unwrap();
+    };
+    tokio::select! {
+        () = venue.hub.conduct() => unreachable!("it runs until it is dropped"),
+        in_time = tokio::time::timeout(Duration::from_secs(1), seen) => in_time.expect("within a second"),
+    }
+}
+
+#[tokio::test]
 async fn two_opposite_listeners_still_hear_different_songs() {
     let venue = Venue::with_songs(30).await;
     let bar = venue.player("bar").await;
