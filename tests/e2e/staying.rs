@@ -93,6 +93,7 @@ async fn likes_three(guest: &Guest) {
 
 /// What the hub knows of a guest and of the music: compared before and after.
 async fn remembered(guest: &Guest) -> serde_json::Value {
+    eventually("the room listens to them", async || guest.vibe().await["source"] == "LISTENERS").await;
     let query = "{ me { id session { id status } preference } songs(first: 100) { totalCount nodes { id title viewerVote } } \
                  players { id name } vibe { source activeListeners } }";
     let known = guest.ask(query, json!({})).await.data().clone();
