@@ -19,8 +19,8 @@ pub struct Bounds {
     pub tokens: usize,
     /// Brackets of any kind inside one another.
     pub nesting: usize,
-    /// Fields once every fragment is put in its place.
-    pub fields: usize,
+    /// Selections (fields, fragments) once every fragment is put in its place.
+    pub selections: usize,
     /// Selections inside one another once every fragment is put in its place.
     pub depth: usize,
     /// Fields that are renamed, fragments put in their place.
@@ -29,7 +29,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { bytes: 16 * 1024, tokens: 2_000, nesting: 40, fields: 2_000, depth: 24, aliases: 15 }
+        Self { bytes: 16 * 1024, tokens: 2_000, nesting: 40, selections: 2_000, depth: 24, aliases: 15 }
     }
 }
 
@@ -45,9 +45,9 @@ pub enum TooMuch {
     /// See [`Bounds::nesting`].
     #[error("the query nests brackets deeper than {0}")]
     Nesting(usize),
-    /// See [`Bounds::fields`].
-    #[error("the query asks for more than {0} fields")]
-    Fields(usize),
+    /// See [`Bounds::selections`].
+    #[error("the query selects more than {0} things")]
+    Selections(usize),
     /// See [`Bounds::depth`].
     #[error("the query nests selections deeper than {0}")]
     Depth(usize),
@@ -107,8 +107,8 @@ impl Bounds {
     }
 
     fn check_extent(&self, extent: Extent) -> Result<(), TooMuch> {
-        if extent.fields > self.fields {
-            return Err(TooMuch::Fields(self.fields));
+        if extent.selections > self.selections {
+            return Err(TooMuch::Selections(self.selections));
         }
         if extent.depth > self.depth {
             return Err(TooMuch::Depth(self.depth));
@@ -182,7 +182,7 @@ fn after_block(mut text: &[u8]) -> &[u8] {
 /// How large something is with every fragment in its place; sums saturate, so that a bomb is only a large number.
 #[derive(Debug, Clone, Copy, Default)]
 struct Extent {
-    fields: usize,
+    selections: usize,
     depth: usize,
     aliases: usize,
 }
@@ -190,9 +190,18 @@ struct Extent {
 impl Extent {
     fn beside(self, other: Self) -> Self {
         Self {
-            fields: self.fields.saturating_add(other.fields),
+            selections: self.selections.saturating_add(other.selections),
             depth: self.depth.max(other.depth),
             aliases: self.aliases.saturating_add(other.aliases),
+        }
+    }
+
+    /// What holds this as its selection set.
+    fn around(self, aliased: bool) -> Self {
+        Self {
+            selections: self.selections.saturating_add(1),
+            depth: self.depth + 1,
+            aliases: self.aliases.saturating_add(usize::from(aliased)),
         }
     }
 }
@@ -210,15 +219,9 @@ impl<'a> Measure<'a> {
         for item in &set.node.items {
             let one = match &item.node {
                 Selection::Field(field) => {
-                    let inner = self.selection(&field.node.selection_set)?;
-                    let own =
-                        Extent { fields: 1, depth: 0, aliases: usize::from(field.node.alias.is_some()) };
-                    Extent { depth: inner.depth + 1, ..inner.beside(own) }
+                    self.selection(&field.node.selection_set)?.around(field.node.alias.is_some())
                 }
-                Selection::InlineFragment(inline) => {
-                    let inner = self.selection(&inline.node.selection_set)?;
-                    Extent { depth: inner.depth + 1, ..inner }
-                }
+                Selection::InlineFragment(inline) => self.selection(&inline.node.selection_set)?.around(false),
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
             };
             extent = extent.beside(one);
@@ -226,17 +229,18 @@ impl<'a> Measure<'a> {
         Ok(extent)
     }
 
-    /// A fragment that is not there is left to the validator, which names it.
+    /// A fragment that is not there is left to the validator, which names it; the spread itself counts all the same.
     fn fragment(&mut self, name: &'a Name) -> Result<Extent, TooMuch> {
         match self.fragments.get(name) {
             Some(Some(known)) => return Ok(*known),
             Some(None) => return Err(TooMuch::Cycle),
             None => {}
         }
-        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Extent::default()) };
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return Ok(Extent::default().around(false));
+        };
         self.fragments.insert(name, None);
-        let inner = self.selection(&fragment.node.selection_set)?;
-        let extent = Extent { depth: inner.depth + 1, ..inner };
+        let extent = self.selection(&fragment.node.selection_set)?.around(false);
         self.fragments.insert(name, Some(extent));
         Ok(extent)
     }
@@ -287,7 +291,16 @@ mod tests {
             bomb += &format!(" fragment f{level} on A {{ ...f{0} ...f{0} }}", level + 1);
         }
         bomb += " fragment f30 on A { a }";
-        assert_eq!(check(&bomb), Err(TooMuch::Fields(2_000)));
+        assert_eq!(check(&bomb), Err(TooMuch::Selections(2_000)));
+    }
+
+    #[test]
+    fn fragments_that_double_and_end_in_nothing_count_as_well() {
+        let mut bomb = "{ ...f0 }".to_owned();
+        for level in 0..30 {
+            bomb += &format!(" fragment f{level} on A {{ ...f{0} ...f{0} }}", level + 1);
+        }
+        assert_eq!(check(&bomb), Err(TooMuch::Selections(2_000)));
     }
 
     #[test]

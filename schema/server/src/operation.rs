@@ -1,10 +1,12 @@
 //! One GraphQL request, from the client's JSON to something that may be run.
 
+use std::collections::HashMap;
+
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Positioned, Request, Variables};
+use async_graphql::{Name, Positioned, Request, Variables};
 use serde_json::{Map, Value};
 
 use crate::guard::{Bounds, TooMuch};
@@ -151,7 +153,7 @@ fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<Operatio
 /// The engine looks only at plain fields there: behind a fragment it would end the stream without a word, and of
 /// several fields it would run them all.
 fn settle_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Refused> {
-    let fragments = document.fragments.clone();
+    let mut root = Root::default();
     let operation = match &mut document.operations {
         DocumentOperations::Single(operation) => operation,
         DocumentOperations::Multiple(operations) => match name {
@@ -160,35 +162,61 @@ fn settle_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result<
         }
         .ok_or(Refused::WhichOperation)?,
     };
-    let mut fields = Vec::new();
-    root_fields(&operation.node.selection_set.node, &fragments, &mut fields);
-    if fields.len() != 1 {
+    root.gather(&operation.node.selection_set.node, &document.fragments);
+    if root.fields.len() != 1 {
         return Err(Refused::OneRootField);
     }
-    operation.node.selection_set.node.items = fields;
+    operation.node.selection_set.node.items = root.fields;
+    forget_unused(document, root.inlined);
     Ok(())
 }
 
-type Fragments = std::collections::HashMap<
-    async_graphql::Name,
-    Positioned<async_graphql::parser::types::FragmentDefinition>,
->;
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// The guard has seen this document: no cycles, bounded size.
-fn root_fields(set: &SelectionSet, fragments: &Fragments, into: &mut Vec<Positioned<Selection>>) {
-    for item in &set.items {
-        match &item.node {
-            Selection::Field(_) => into.push(item.clone()),
-            Selection::InlineFragment(inline) => {
-                root_fields(&inline.node.selection_set.node, fragments, into)
-            }
-            Selection::FragmentSpread(spread) => {
-                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
-                    root_fields(&fragment.node.selection_set.node, fragments, into);
+/// What stands at the root of an operation once fragments are in their place.
+#[derive(Default)]
+struct Root {
+    fields: Vec<Positioned<Selection>>,
+    inlined: Vec<Name>,
+}
+
+impl Root {
+    /// The guard has seen this document: no cycles, bounded size.
+    fn gather(&mut self, set: &SelectionSet, fragments: &Fragments) {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(_) => self.fields.push(item.clone()),
+                Selection::InlineFragment(inline) => self.gather(&inline.node.selection_set.node, fragments),
+                Selection::FragmentSpread(spread) => {
+                    if let Some((name, fragment)) = fragments.get_key_value(&spread.node.fragment_name.node) {
+                        self.inlined.push(name.clone());
+                        self.gather(&fragment.node.selection_set.node, fragments);
+                    }
                 }
             }
         }
     }
+}
+
+/// Takes out the fragments that were put in their place and that nothing else spreads: the validator would complain
+/// of them. An outer one comes before those it spreads.
+fn forget_unused(document: &mut ExecutableDocument, inlined: Vec<Name>) {
+    for name in inlined {
+        let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+        let others = document.fragments.iter().filter(|(other, _)| **other != name);
+        let mut sets = operations.chain(others.map(|(_, fragment)| &fragment.node.selection_set.node));
+        if !sets.any(|set| spreads(set, &name)) {
+            document.fragments.remove(&name);
+        }
+    }
+}
+
+fn spreads(set: &SelectionSet, name: &Name) -> bool {
+    set.items.iter().any(|item| match &item.node {
+        Selection::Field(field) => spreads(&field.node.selection_set.node, name),
+        Selection::InlineFragment(inline) => spreads(&inline.node.selection_set.node, name),
+        Selection::FragmentSpread(spread) => spread.node.fragment_name.node == *name,
+    })
 }
 
 #[cfg(test)]

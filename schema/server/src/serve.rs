@@ -117,3 +117,61 @@ async fn converse(
         tracing::debug!(peer = %peer, "connection ended: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn started(settings: ServeSettings) -> (SocketAddr, CancellationToken, JoinSet<std::io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let slow = get(|| async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "done"
+        });
+        let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", slow);
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, router, settings, stop.clone()));
+        (address, stop, serving)
+    }
+
+    async fn rest_of(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        let reading = stream.read_to_string(&mut text);
+        tokio::time::timeout(Duration::from_secs(10), reading).await.expect("the server closes").unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn half_a_head_is_not_waited_for() {
+        let settings = ServeSettings { head_time: Duration::from_millis(100), ..ServeSettings::default() };
+        let (address, _stop, _serving) = started(settings).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
+        assert!(!rest_of(stream).await.contains("hello"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_more_is_closed() {
+        let settings = ServeSettings { head_time: Duration::from_millis(100), ..ServeSettings::default() };
+        let (address, _stop, _serving) = started(settings).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(rest_of(stream).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_has_begun_is_finished_before_the_stop() {
+        let (address, stop, mut serving) = started(ServeSettings::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        assert!(rest_of(stream).await.ends_with("done"));
+        serving.join_next().await.unwrap().unwrap().unwrap();
+    }
+}

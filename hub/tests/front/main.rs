@@ -1,0 +1,12 @@
+//! The hub's front, from the outside: bytes on a socket in, bytes out. The hub behind it is the real one.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod graphql;
+mod media;
+mod pages;
+mod refusals;
+mod socket;
+mod terminal;
+mod venue;
+mod watching;
