@@ -122,21 +122,34 @@ async fn converse(
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
 
     use super::*;
 
-    async fn started(settings: ServeSettings) -> (SocketAddr, CancellationToken, JoinSet<std::io::Result<()>>) {
+    struct Server {
+        address: SocketAddr,
+        stop: CancellationToken,
+        serving: JoinSet<std::io::Result<()>>,
+        /// A slow answer has begun; it may end.
+        begun: Arc<Notify>,
+        end: Arc<Notify>,
+    }
+
+    async fn started(head_time: Duration) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let slow = get(|| async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+        let (stop, begun, end) = (CancellationToken::new(), Arc::<Notify>::default(), Arc::<Notify>::default());
+        let (begins, ends) = (Arc::clone(&begun), Arc::clone(&end));
+        let slow = get(async move || {
+            begins.notify_one();
+            ends.notified().await;
             "done"
         });
         let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", slow);
+        let settings = ServeSettings { head_time, ..ServeSettings::default() };
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, router, settings, stop.clone()));
-        (address, stop, serving)
+        Server { address, stop, serving, begun, end }
     }
 
     async fn rest_of(mut stream: TcpStream) -> String {
@@ -146,32 +159,34 @@ mod tests {
         text
     }
 
+    async fn said(server: &Server, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
     #[tokio::test]
     async fn half_a_head_is_not_waited_for() {
-        let settings = ServeSettings { head_time: Duration::from_millis(100), ..ServeSettings::default() };
-        let (address, _stop, _serving) = started(settings).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
+        let server = started(Duration::from_millis(100)).await;
+        let stream = said(&server, b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
         assert!(!rest_of(stream).await.contains("hello"));
     }
 
     #[tokio::test]
     async fn a_connection_that_says_nothing_more_is_closed() {
-        let settings = ServeSettings { head_time: Duration::from_millis(100), ..ServeSettings::default() };
-        let (address, _stop, _serving) = started(settings).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let server = started(Duration::from_millis(100)).await;
+        let stream = said(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(rest_of(stream).await.ends_with("hello"));
     }
 
     #[tokio::test]
     async fn an_answer_that_has_begun_is_finished_before_the_stop() {
-        let (address, stop, mut serving) = started(ServeSettings::default()).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        stop.cancel();
+        let mut server = started(Duration::from_secs(10)).await;
+        let stream = said(&server, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        server.begun.notified().await;
+        server.stop.cancel();
+        server.end.notify_one();
         assert!(rest_of(stream).await.ends_with("done"));
-        serving.join_next().await.unwrap().unwrap().unwrap();
+        server.serving.join_next().await.unwrap().unwrap().unwrap();
     }
 }
