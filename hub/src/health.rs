@@ -63,7 +63,7 @@ pub(crate) struct Disk {
 
 /// The disk that holds the music; `None` where the system does not say.
 pub(crate) fn disk(hub: &Hub) -> Option<Disk> {
-    let about = rustix::fs::statvfs(&hub.media_dir()).ok()?;
+    let about = rustix::fs::statvfs(hub.media_dir()).ok()?;
     Some(Disk { free: about.f_bavail * about.f_frsize, total: about.f_blocks * about.f_frsize })
 }
 

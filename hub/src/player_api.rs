@@ -58,21 +58,21 @@ enum No {
     #[error("{0}")]
     Unreadable(&'static str),
     #[error("{0}")]
-    NoSong(#[from] ClaimError),
+    Claim(#[from] ClaimError),
     #[error("{0}")]
-    NotTaken(#[from] ReportError),
+    Report(#[from] ReportError),
 }
 
 impl No {
     fn status(&self) -> StatusCode {
         match self {
             Self::Off => StatusCode::NOT_FOUND,
-            Self::NotAPlayer | Self::NoSong(ClaimError::UnknownPlayer) => StatusCode::UNAUTHORIZED,
+            Self::NotAPlayer | Self::Claim(ClaimError::UnknownPlayer) => StatusCode::UNAUTHORIZED,
             Self::Body(why) => why.status(),
             Self::Unreadable(_) => StatusCode::BAD_REQUEST,
-            Self::NoSong(ClaimError::NoMusic) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSong(why) => status_of(why.code()),
-            Self::NotTaken(why) => status_of(why.code()),
+            Self::Claim(ClaimError::NoMusic) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Claim(why) => status_of(why.code()),
+            Self::Report(why) => status_of(why.code()),
         }
     }
 
@@ -200,7 +200,7 @@ fn pick_id(text: &str) -> Result<PickId, No> {
 
 fn milliseconds(seconds: f64) -> Result<u32, No> {
     let fits = seconds.is_finite() && (0.0..=f64::from(u32::MAX / 1_000)).contains(&seconds);
-    fits.then(|| (seconds * 1_000.0) as u32)
+    fits.then_some((seconds * 1_000.0) as u32)
         .ok_or(No::Unreadable("position is a number of seconds, 0 or more"))
 }
 

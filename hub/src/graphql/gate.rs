@@ -20,13 +20,4 @@ impl Gate for Hub {
             Err(NoViewer::NotCheckedIn) => Caller::Unknown,
         }
     }
-
-    async fn stands(&self, caller: &Caller) -> bool {
-        match caller {
-            Caller::Listener(viewer) => self.is_active(viewer.session),
-            Caller::Player(player) => self.players().borrow().iter().any(|view| view.player.id == *player),
-            Caller::Anonymous | Caller::Manager => true,
-            Caller::Expired | Caller::Unknown => false,
-        }
-    }
 }

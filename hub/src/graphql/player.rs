@@ -17,13 +17,11 @@ use crate::view::{self, PickView};
 
 /// The player that asks, or why it is none.
 pub(super) fn player(ctx: &Context<'_>) -> Result<PlayerId, Unmet> {
-    match caller(ctx) {
-        Caller::Player(player) => Ok(player),
-        _ => {
-            let why = "this needs a player's token; `roomtone-hub player add NAME` prints one";
-            Err(UserError::new(UserErrorCode::Forbidden, why).into())
-        }
+    if let Caller::Player(player) = caller(ctx) {
+        return Ok(player);
     }
+    let why = "this needs a player's token; `roomtone-hub player add NAME` prints one";
+    Err(UserError::new(UserErrorCode::Forbidden, why).into())
 }
 
 /// One decision of the recommender, with all that a player needs to play it.
@@ -91,9 +89,9 @@ pub(super) struct PlayerCommand {
     id: ID,
     /// Which.
     kind: PlayerCommandKind,
-    /// For VOLUME: 0 to 1.
+    /// For `VOLUME`: 0 to 1.
     volume: Option<f32>,
-    /// For SKIP and PLAN_CHANGED: what the zone plays now.
+    /// For `SKIP` and `PLAN_CHANGED`: what the zone plays now.
     pick: Option<Pick>,
 }
 

@@ -21,6 +21,7 @@ use crate::voting::VoteInput;
 
 /// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
 /// our fault is logged here and told to nobody.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 pub(super) fn unmet<E: Refusal>(error: E) -> Unmet {
     let Some(code) = error.code() else {
         tracing::error!("a request failed: {error}");

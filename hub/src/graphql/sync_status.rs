@@ -17,6 +17,10 @@ pub(super) struct SyncStatus {
     pending_operations: f64,
     /// The oldest of them.
     oldest_pending_at: Option<DateTime<Utc>>,
+    /// When the cloud last took facts; null until the hub is enrolled.
+    last_pushed_at: Option<DateTime<Utc>>,
+    /// When the hub last heard from the cloud; null until it is enrolled.
+    last_pulled_at: Option<DateTime<Utc>>,
     /// Songs whose file is here.
     cached_songs: u64,
     /// Songs of the catalogue.
@@ -47,6 +51,8 @@ impl From<&SyncStatusView> for SyncStatus {
             state: view.state.into(),
             pending_operations: view.pending as f64,
             oldest_pending_at: view.oldest_pending_at.and_then(date),
+            last_pushed_at: None,
+            last_pulled_at: None,
             cached_songs: view.cached_songs,
             total_songs: view.total_songs,
             cached_bytes: view.cached_bytes as f64,

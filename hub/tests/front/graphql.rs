@@ -1,5 +1,7 @@
 //! GraphQL over HTTP: what is read, what is refused, and that no request takes the hub down.
 
+use std::fmt::Write as _;
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -79,7 +81,7 @@ async fn a_body_beyond_the_limit_is_not_read_whether_it_says_so_or_not() {
         "POST /graphql HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     );
     for _ in 0..9 {
-        chunked += &format!("2000\r\n{}\r\n", "x".repeat(0x2000));
+        let _ = write!(chunked, "2000\r\n{}\r\n", "x".repeat(0x2000));
     }
     chunked += "0\r\n\r\n";
     assert_eq!(venue.raw(&chunked).await.status, 413);
@@ -110,7 +112,7 @@ async fn fragments_that_double_are_answered_at_once() {
     let venue = Venue::empty().await;
     let mut bomb = "query { ...f0 }".to_owned();
     for level in 0..30 {
-        bomb += &format!(" fragment f{level} on Query {{ ...f{0} ...f{0} }}", level + 1);
+        let _ = write!(bomb, " fragment f{level} on Query {{ ...f{0} ...f{0} }}", level + 1);
     }
     bomb += " fragment f30 on Query { venue { name } }";
     let asked = venue.ask(None, &bomb, json!({}));

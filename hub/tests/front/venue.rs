@@ -25,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for a debug build on a busy machine; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Venue {
-    pub hub: Hub,
-    pub clock: Arc<ManualClock>,
-    pub address: SocketAddr,
-    pub stop: CancellationToken,
+pub(crate) struct Venue {
+    pub(crate) hub: Hub,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: CancellationToken,
     folder: TempDir,
 }
 
@@ -40,13 +40,13 @@ impl Drop for Venue {
 }
 
 impl Venue {
-    pub async fn empty() -> Self {
+    pub(crate) async fn empty() -> Self {
         // Short, so that a test of it is; long, for everybody else.
         let settings = FrontSettings { hello_time: Duration::from_secs(2), ..FrontSettings::default() };
         Self::with_settings(settings).await
     }
 
-    pub async fn with_settings(settings: FrontSettings) -> Self {
+    pub(crate) async fn with_settings(settings: FrontSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_000_000_000)));
         let options = HubOptions {
@@ -76,7 +76,7 @@ impl Venue {
     }
 
     /// A venue with `n` songs whose files are short.
-    pub async fn with_songs(n: u8) -> Self {
+    pub(crate) async fn with_songs(n: u8) -> Self {
         let venue = Self::empty().await;
         for number in 0..n {
             venue.add_song(number).await;
@@ -86,7 +86,7 @@ impl Venue {
     }
 
     /// Adds a song; its file is 1,000 bytes that depend on `number`.
-    pub async fn add_song(&self, number: u8) -> SongId {
+    pub(crate) async fn add_song(&self, number: u8) -> SongId {
         let content: Vec<u8> = (0..1_000_u32).map(|byte| (byte % 251) as u8 ^ number).collect();
         let sha256 = Sha256(sha2::Sha256::digest(&content).into());
         let path = roomtone_sync::file_cache::path_in(&self.hub.media_dir(), sha256);
@@ -97,21 +97,21 @@ impl Venue {
         }
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.hub.room_code(self.hub.main_zone()).unwrap().poster
     }
 
-    pub async fn player_token(&self) -> String {
+    pub(crate) async fn player_token(&self) -> String {
         self.hub.add_player("bar".to_owned(), None, None).await.unwrap().token
     }
 
-    pub async fn check_in(&self) -> String {
+    pub(crate) async fn check_in(&self) -> String {
         let answer = self.mutate(None, "checkIn", "CheckInInput", json!({ "venueCode": self.code() }), "token").await;
         answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
     }
 
     /// Sends raw bytes and reads until the hub closes.
-    pub async fn raw(&self, request: &str) -> Answer {
+    pub(crate) async fn raw(&self, request: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
@@ -119,29 +119,29 @@ impl Venue {
         Answer::parse(&bytes)
     }
 
-    pub async fn get(&self, path: &str, headers: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> Answer {
         self.request("GET", path, headers, "").await
     }
 
-    pub async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let (host, length) = (self.address, body.len());
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n");
         self.raw(&format!("{head}{headers}\r\n{body}")).await
     }
 
-    pub async fn post(&self, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, headers: &str, body: &str) -> Answer {
         self.request("POST", "/graphql", &format!("content-type: application/json\r\n{headers}"), body).await
     }
 
     /// A GraphQL request with a token or none; the whole body of the answer.
-    pub async fn ask(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ask(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let auth = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let body = json!({ "query": query, "variables": variables }).to_string();
         self.post(&auth, &body).await.json()
     }
 
     /// A mutation with a fresh key; its payload.
-    pub async fn mutate(&self, token: Option<&str>, name: &str, kind: &str, mut input: Value, select: &str) -> Value {
+    pub(crate) async fn mutate(&self, token: Option<&str>, name: &str, kind: &str, mut input: Value, select: &str) -> Value {
         if input.get("idempotencyKey").is_none() {
             input["idempotencyKey"] = json!(key());
         }
@@ -153,12 +153,12 @@ impl Venue {
         body["data"][name].clone()
     }
 
-    pub async fn socket(&self) -> Socket {
+    pub(crate) async fn socket(&self) -> Socket {
         self.socket_with(&[("sec-websocket-protocol", "graphql-transport-ws")]).await.unwrap()
     }
 
     /// A socket that has introduced itself.
-    pub async fn greeted(&self, token: Option<&str>) -> Socket {
+    pub(crate) async fn greeted(&self, token: Option<&str>) -> Socket {
         let mut socket = self.socket().await;
         let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
@@ -167,7 +167,7 @@ impl Venue {
     }
 
     /// A WebSocket with these headers, or the HTTP status that it was refused with.
-    pub async fn socket_with(&self, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+    pub(crate) async fn socket_with(&self, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         use tokio_tungstenite::tungstenite::Error;
         let mut request = format!("ws://{}/graphql", self.address).into_client_request().unwrap();
         for (name, value) in headers {
@@ -182,19 +182,19 @@ impl Venue {
         }
     }
 
-    pub fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 }
 
 /// A fresh idempotency key.
-pub fn key() -> String {
+pub(crate) fn key() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("00000000-0000-7000-8000-{:012x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub fn global(song: SongId) -> String {
+pub(crate) fn global(song: SongId) -> String {
     song.to_global()
 }
 
@@ -227,10 +227,10 @@ fn facts(number: u8, sha256: Sha256) -> SongFacts {
 
 /// An HTTP answer, taken apart.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -243,38 +243,38 @@ impl Answer {
         Self { status, head, body: bytes[end + 4..].to_vec() }
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON ({}): {}", self.status, self.text()))
     }
 }
 
 /// A WebSocket and what is said on it.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub async fn say(&mut self, message: Value) {
+    pub(crate) async fn say(&mut self, message: Value) {
         self.say_raw(Message::text(message.to_string())).await;
     }
 
-    pub async fn say_raw(&mut self, message: Message) {
+    pub(crate) async fn say_raw(&mut self, message: Message) {
         self.0.send(message).await.unwrap();
     }
 
-    pub async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str) {
         self.say(json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
     }
 
     /// The next message; panics where the socket is closed instead.
-    pub async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         match self.frame().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
             other => panic!("no message: {other:?}"),
@@ -282,7 +282,7 @@ impl Socket {
     }
 
     /// The data of the next event.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         let message = self.hear().await;
         assert_eq!(message["type"], "next", "{message:#}");
         assert!(message["payload"].get("errors").is_none(), "{message:#}");
@@ -290,7 +290,7 @@ impl Socket {
     }
 
     /// The code the hub closes with, whatever it says before.
-    pub async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         loop {
             match self.frame().await {
                 Some(Message::Close(frame)) => return frame.map_or(1005, |frame| frame.code.into()),

@@ -37,11 +37,8 @@ pub const DEVICE_COOKIE: &str = "roomtone_device";
 
 /// Who may come in: the one thing that the transports ask of the server behind them.
 pub trait Gate: Clone + Send + Sync + 'static {
-    /// Who holds this token.
+    /// Who holds this token. Asking is a sign of life, so a socket asks again while its other end answers.
     fn admit(&self, token: Option<&str>) -> impl Future<Output = Caller> + Send;
-
-    /// Whether a caller whose socket is still open may stay; asked from time to time, and no sign of life.
-    fn stands(&self, caller: &Caller) -> impl Future<Output = bool> + Send;
 }
 
 /// The token of an `Authorization: Bearer <token>` value.

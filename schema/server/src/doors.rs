@@ -60,7 +60,7 @@ impl Names {
             return Ok(());
         }
         let origin = sole(headers, &ORIGIN).ok_or(Shut::Origin)?;
-        let ours = self.is_same(origin, host) || self.origins.iter().any(|known| known == origin);
+        let ours = is_same(origin, host) || self.origins.iter().any(|known| known == origin);
         ours.then_some(()).ok_or(Shut::Origin)
     }
 
@@ -73,11 +73,12 @@ impl Names {
             || name.strip_suffix(".local").is_some_and(|label| !label.is_empty())
             || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name))
     }
+}
 
-    fn is_same(&self, origin: &str, host: &str) -> bool {
-        let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        page.is_some_and(|page| page.eq_ignore_ascii_case(host))
-    }
+/// Whether a page came from the very host that it talks to.
+fn is_same(origin: &str, host: &str) -> bool {
+    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    page.is_some_and(|page| page.eq_ignore_ascii_case(host))
 }
 
 fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -43,7 +43,7 @@ pub struct FrontSettings {
     pub body_time: Duration,
     /// For how long a query or mutation may run.
     pub answer_time: Duration,
-    /// WebSockets open at once. A café has at most some hundreds of phones in it.
+    /// Sockets open at once. A café has at most some hundreds of phones in it.
     pub sockets: usize,
     /// Operations running at once on one WebSocket.
     pub operations_per_socket: usize,
@@ -105,7 +105,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
         Self { executor, gate, settings, sockets, tasks: TaskTracker::new(), stop }
     }
 
-    /// How many WebSockets are open.
+    /// How many sockets are open.
     pub fn open_sockets(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.sockets)
     }
@@ -171,7 +171,7 @@ async fn answer<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request:
     }
     let media = Media::wanted(request.headers());
     match read(&front, request, visit).await {
-        Ok(operation) => media.answer(front.run(operation.request).await),
+        Ok(operation) => media.answer(&front.run(operation.request).await),
         Err(no) => no.into_response(media),
     }
 }
@@ -282,9 +282,9 @@ impl Media {
         }
     }
 
-    fn answer(self, response: async_graphql::Response) -> Response {
-        let status = if is_request_error(&response) { self.request_error() } else { StatusCode::OK };
-        let mut reply = self.reply(status, &body_of(&response));
+    fn answer(self, response: &async_graphql::Response) -> Response {
+        let status = if is_request_error(response) { self.request_error() } else { StatusCode::OK };
+        let mut reply = self.reply(status, &body_of(response));
         for (name, value) in &response.http_headers {
             reply.headers_mut().append(name, value.clone());
         }

@@ -2,7 +2,7 @@
 //!
 //! async-graphql executes; the transports are ours, because what a room full of strangers' phones may send must be
 //! bounded before it reaches an executor: see [`guard`] for sizes, [`doors`] for names and origins, [`front`] for HTTP,
-//! [`socket`] for WebSockets and [`serve`] for connections and their timeouts.
+//! [`socket`] for `WebSocket`s and [`serve`] for connections and their timeouts.
 
 pub mod body;
 pub mod caller;

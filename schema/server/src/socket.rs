@@ -94,7 +94,7 @@ impl Drop for Place {
 
 /// What an operation brings.
 enum Event {
-    Next(async_graphql::Response),
+    Next(Box<async_graphql::Response>),
     Complete,
 }
 
@@ -116,6 +116,8 @@ struct Talk<E, G> {
     front: Front<E, G>,
     visit: Visit,
     socket: WebSocket,
+    /// What was shown at the introduction; shown again to the gate from time to time.
+    token: Option<String>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
     /// Pings since anything was heard.
     unanswered: u32,
@@ -124,7 +126,7 @@ struct Talk<E, G> {
 impl<E: Executor, G: Gate> Talk<E, G> {
     async fn hold(front: Front<E, G>, visit: Visit, socket: WebSocket) {
         let spoken = socket.protocol().is_some();
-        let mut talk = Self { front, visit, socket, operations: StreamMap::new(), unanswered: 0 };
+        let mut talk = Self { front, visit, socket, token: None, operations: StreamMap::new(), unanswered: 0 };
         let end = if spoken { talk.converse().await } else { End::Close(message::NO_PROTOCOL) };
         if let End::Close(fault) = end {
             talk.close(fault).await;
@@ -149,10 +151,9 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                 received = self.socket.recv() => received,
             };
             match read(received)? {
-                None => {}
+                None | Some(ClientMessage::Pong) => {}
                 Some(ClientMessage::ConnectionInit(payload)) => return self.welcome(payload).await,
                 Some(ClientMessage::Ping) => self.send(json!({ "type": "pong" })).await?,
-                Some(ClientMessage::Pong) => {}
                 Some(ClientMessage::Subscribe { .. }) => return Err(message::UNAUTHORIZED.into()),
                 Some(ClientMessage::Complete(_)) => return Err(message::INVALID.into()),
             }
@@ -166,8 +167,8 @@ impl<E: Executor, G: Gate> Talk<E, G> {
             Some(Value::String(value)) => Some(value),
             Some(_) => return Err(message::INVALID.into()),
         };
-        let token = shown.as_deref().map(|value| bearer(value).unwrap_or(value));
-        match self.front.gate.admit(token).await {
+        self.token = shown.map(|value| bearer(&value).unwrap_or(&value).to_owned());
+        match self.front.gate.admit(self.token.as_deref()).await {
             Caller::Expired | Caller::Unknown => Err(message::FORBIDDEN.into()),
             caller => {
                 self.send(json!({ "type": "connection_ack" })).await?;
@@ -182,7 +183,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         pings.tick().await;
         let mut count = 0;
         loop {
-            let step = tokio::select! {
+            let outcome = tokio::select! {
                 () = stop.cancelled() => Step::Break(GOING_AWAY.into()),
                 received = self.socket.recv() => self.heard(received, caller).await,
                 (id, event) = next(&mut self.operations) => self.deliver(id, event).await,
@@ -191,7 +192,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                     self.pinged(count, &caller).await
                 }
             };
-            if let Step::Break(end) = step {
+            if let Step::Break(end) = outcome {
                 return end;
             }
         }
@@ -247,7 +248,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
             let front = self.front.clone();
             stream::once(async move { front.run(request).await }).boxed()
         };
-        events.map(Event::Next).chain(stream::once(async { Event::Complete })).boxed()
+        events.map(|response| Event::Next(Box::new(response))).chain(stream::once(async { Event::Complete })).boxed()
     }
 
     async fn deliver(&mut self, id: String, event: Event) -> Step {
@@ -271,16 +272,19 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         self.send(json!({ "id": id, "type": "error", "payload": errors })).await
     }
 
+    /// Asks for a sign of life, and now and then whether the token still holds; while the other end answers, that is
+    /// its listener's sign of life, too.
     async fn pinged(&mut self, count: u32, caller: &Caller) -> Step {
         if self.unanswered >= 2 {
             return Step::Break(End::Gone);
         }
-        if count.is_multiple_of(self.front.settings.pings_per_check) && !self.front.gate.stands(caller).await
-        {
+        let is_due = self.unanswered == 0 && count.is_multiple_of(self.front.settings.pings_per_check);
+        if is_due && self.front.gate.admit(self.token.as_deref()).await != *caller {
             return Step::Break(message::FORBIDDEN.into());
         }
         self.unanswered += 1;
-        self.write(Message::Ping(axum::body::Bytes::new())).await.map_or_else(Step::Break, Step::Continue)
+        let sent = self.write(Message::Ping(axum::body::Bytes::new())).await;
+        sent.map_or_else(Step::Break, Step::Continue)
     }
 
     async fn send(&mut self, message: Value) -> Result<(), End> {

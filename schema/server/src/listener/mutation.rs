@@ -33,7 +33,7 @@ pub struct CheckInInput {
 pub struct CheckInPayload {
     /// The presence.
     session: Option<Session>,
-    /// The session's own secret, shown once; `Authorization: Bearer`, and connection_init for subscriptions.
+    /// The session's own secret, shown once; `Authorization: Bearer`, and `connection_init` for subscriptions.
     token: Option<String>,
     /// What the room wants.
     vibe: Option<Vibe>,

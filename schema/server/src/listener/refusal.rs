@@ -10,7 +10,7 @@ pub struct UserError {
     pub code: UserErrorCode,
     /// For people: what to do.
     pub message: String,
-    /// Input path, e.g. ["input", "songId"].
+    /// Input path, such as `["input", "songId"]`.
     pub field: Option<Vec<String>>,
 }
 

@@ -117,16 +117,16 @@ impl Song {
     }
 }
 
-/// Warm amber for what is bright, over rose and violet to blue for what is dark and tonal; the more energy, the more
+/// Warm amber for what is dark and tonal, over rose and violet to blue for what is bright and noisy; the more energy, the more
 /// colour. The page computes the same from the axes, with the lightness of its theme.
 fn colour(embedding: Option<&Embedding>) -> String {
     const AMBER: f32 = 68.0;
     const TO_BLUE: f32 = 178.0;
     let Some(embedding) = embedding else { return "oklch(0.68 0 0)".to_owned() };
     let [energy, brightness, _, tonality, _] = embedding.values();
-    let warmth = 0.5 + 0.5 * (0.75 * brightness - 0.45 * tonality);
-    let hue = (AMBER - TO_BLUE * warmth.clamp(0.0, 1.0)).rem_euclid(360.0);
-    let chroma = 0.075 + 0.06 * f32::midpoint(energy, 1.0).clamp(0.0, 1.0);
+    let cool = 0.5 + 0.5 * (0.75 * brightness - 0.45 * tonality);
+    let hue = (AMBER - TO_BLUE * cool.clamp(0.0, 1.0).powf(1.25)).rem_euclid(360.0);
+    let chroma = 0.06 + 0.026 * (energy.clamp(-1.0, 1.0) + 1.0);
     format!("oklch(0.68 {chroma:.3} {hue:.0})")
 }
 
@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn the_colour_runs_from_amber_to_blue() {
         let colour_of = |values| colour(Some(&Embedding::new(values).unwrap()));
-        assert_eq!(colour_of([1.0, -1.0, 0.0, 1.0, 0.0]), "oklch(0.68 0.135 68)");
-        assert_eq!(colour_of([-1.0, 1.0, 0.0, -1.0, 0.0]), "oklch(0.68 0.075 250)");
+        assert_eq!(colour_of([1.0, -1.0, 0.0, 1.0, 0.0]), "oklch(0.68 0.112 68)");
+        assert_eq!(colour_of([-1.0, 1.0, 0.0, -1.0, 0.0]), "oklch(0.68 0.060 250)");
         assert_eq!(colour(None), "oklch(0.68 0 0)");
     }
 }
