@@ -22,7 +22,8 @@ async fn a_python_script_with_mpv_plays_three_songs_in_a_row() {
     let mut venue = TestVenue::with_songs(5);
     let token = venue.player_token("bar");
     let script = workspace::root().join("tests/mpv/terminal.py");
-    let arguments = [venue.url("").as_str(), token.as_str(), "3", "--no-config", "--ao=null"].map(str::to_owned);
+    let arguments =
+        [venue.url("").as_str(), token.as_str(), "3", "--no-config", "--ao=null"].map(str::to_owned);
     let terminal = Command::new("python3").arg(script).args(arguments).output().unwrap();
     let said = String::from_utf8(terminal.stdout).unwrap();
     assert!(terminal.status.success(), "{said}{}", String::from_utf8_lossy(&terminal.stderr));

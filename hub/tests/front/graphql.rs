@@ -14,7 +14,10 @@ async fn a_query_is_answered_in_the_words_the_client_asks_for() {
     let answer = venue.post("", &body).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
-    assert_eq!(answer.json(), json!({ "data": { "venue": { "name": "Test", "zones": [{ "name": "main" }] } } }));
+    assert_eq!(
+        answer.json(),
+        json!({ "data": { "venue": { "name": "Test", "zones": [{ "name": "main" }] } } })
+    );
     let answer = venue.post("accept: application/graphql-response+json\r\n", &body).await;
     assert_eq!(answer.header("content-type"), Some("application/graphql-response+json; charset=utf-8"));
 }
@@ -42,7 +45,11 @@ async fn a_query_that_is_wrong_is_an_error_and_no_data() {
 #[case::another_charset("POST", "content-type: application/json; charset=latin1\r\n", 415)]
 #[case::utf8("POST", "content-type: application/json; charset=UTF-8\r\n", 200)]
 #[tokio::test]
-async fn only_what_a_foreign_page_cannot_send_is_read(#[case] method: &str, #[case] headers: &str, #[case] status: u16) {
+async fn only_what_a_foreign_page_cannot_send_is_read(
+    #[case] method: &str,
+    #[case] headers: &str,
+    #[case] status: u16,
+) {
     let venue = Venue::empty().await;
     let body = json!({ "query": "{ venue { name } }" }).to_string();
     assert_eq!(venue.request(method, "/graphql", headers, &body).await.status, status);
@@ -128,7 +135,10 @@ async fn a_costly_or_deep_query_is_refused() {
     for query in [deep.as_str(), costly] {
         let answer = venue.ask(None, query, json!({})).await;
         let said = answer["errors"][0]["message"].as_str().unwrap_or_else(|| panic!("it ran: {answer}"));
-        assert!(said.contains("too deep") || said.contains("too complex") || said.contains("depth"), "{said}");
+        assert!(
+            said.contains("too deep") || said.contains("too complex") || said.contains("depth"),
+            "{said}"
+        );
     }
 }
 
@@ -186,11 +196,21 @@ async fn songs_are_found_by_words() {
 async fn everything_with_an_id_can_be_looked_up_by_it() {
     let venue = Venue::with_songs(2).await;
     let token = venue.check_in().await;
-    let first = venue.ask(Some(&token), "{ venue { id zones { id } } songs(first: 1) { nodes { id } } me { id session { id } } }", json!({})).await;
+    let first = venue
+        .ask(
+            Some(&token),
+            "{ venue { id zones { id } } songs(first: 1) { nodes { id } } me { id session { id } } }",
+            json!({}),
+        )
+        .await;
     let data = &first["data"];
     let ids = json!([
-        data["venue"]["id"], data["venue"]["zones"][0]["id"], data["songs"]["nodes"][0]["id"], data["me"]["id"],
-        data["me"]["session"]["id"], "nonsense"
+        data["venue"]["id"],
+        data["venue"]["zones"][0]["id"],
+        data["songs"]["nodes"][0]["id"],
+        data["me"]["id"],
+        data["me"]["session"]["id"],
+        "nonsense"
     ]);
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
     let own = venue.ask(Some(&token), query, json!({ "ids": ids })).await["data"]["nodes"].clone();

@@ -29,7 +29,8 @@ async fn a_part_is_a_part() {
     let venue = Venue::with_songs(1).await;
     let url = address(&venue).await;
     let whole = venue.get(&url, "").await.body;
-    for (range, from, to) in [("0-9", 0, 10), ("990-", 990, 1_000), ("-10", 990, 1_000), ("5-5000", 5, 1_000)] {
+    for (range, from, to) in [("0-9", 0, 10), ("990-", 990, 1_000), ("-10", 990, 1_000), ("5-5000", 5, 1_000)]
+    {
         let part = venue.get(&url, &format!("range: bytes={range}\r\n")).await;
         assert_eq!(part.status, 206, "{range}");
         assert_eq!(part.body, whole[from..to], "{range}");

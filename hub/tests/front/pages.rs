@@ -12,7 +12,11 @@ async fn the_page_comes_with_a_policy_and_a_tag() {
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe") && !policy.contains("https:"), "{policy}");
-    for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "deny"), ("referrer-policy", "no-referrer")] {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "deny"),
+        ("referrer-policy", "no-referrer"),
+    ] {
         assert_eq!(answer.header(name), Some(value));
     }
     let tag = answer.header("etag").unwrap().to_owned();
@@ -23,7 +27,9 @@ async fn the_page_comes_with_a_policy_and_a_tag() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let venue = Venue::empty().await;
-    for path in ["/nothing", "/ui/nothing.js", "/ui/..%2f..%2fCargo.toml", "/media", "/media/x", "/api/player"] {
+    for path in
+        ["/nothing", "/ui/nothing.js", "/ui/..%2f..%2fCargo.toml", "/media", "/media/x", "/api/player"]
+    {
         let answer = venue.get(path, "").await;
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
@@ -78,8 +84,12 @@ async fn metrics_are_in_the_text_format() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text().to_owned();
     for line in [
-        "roomtone_picks_total 1", "roomtone_check_ins_total 1", "roomtone_subscribers 1", "roomtone_listeners 1",
-        "roomtone_songs_playable 3", "roomtone_silence_seconds_total{player=\"bar\"} 0",
+        "roomtone_picks_total 1",
+        "roomtone_check_ins_total 1",
+        "roomtone_subscribers 1",
+        "roomtone_listeners 1",
+        "roomtone_songs_playable 3",
+        "roomtone_silence_seconds_total{player=\"bar\"} 0",
         "roomtone_relaxations_total{rule=\"rest\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
@@ -87,6 +97,8 @@ async fn metrics_are_in_the_text_format() {
     for name in ["commit_seconds_bucket", "outbox_length", "votes_total", "resident_bytes"] {
         assert!(text.contains(&format!("\nroomtone_{name}")), "{name}");
     }
-    let is_sound = |line: &str| line.starts_with('#') || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
+    let is_sound = |line: &str| {
+        line.starts_with('#') || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok())
+    };
     assert!(text.lines().all(is_sound), "{text}");
 }

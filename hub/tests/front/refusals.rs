@@ -11,13 +11,29 @@ fn code(payload: &Value) -> &str {
 }
 
 async fn vote(venue: &Venue, token: Option<&str>, song: &str) -> Value {
-    venue.mutate(token, "vote", "VoteInput", json!({ "songId": song, "value": "LIKE" }), "vote { id } taste { value }").await
+    venue
+        .mutate(
+            token,
+            "vote",
+            "VoteInput",
+            json!({ "songId": song, "value": "LIKE" }),
+            "vote { id } taste { value }",
+        )
+        .await
 }
 
 #[tokio::test]
 async fn a_wrong_room_code_lets_nobody_in() {
     let venue = Venue::empty().await;
-    let payload = venue.mutate(None, "checkIn", "CheckInInput", json!({ "venueCode": "WRONG-CODES" }), "token session { id }").await;
+    let payload = venue
+        .mutate(
+            None,
+            "checkIn",
+            "CheckInInput",
+            json!({ "venueCode": "WRONG-CODES" }),
+            "token session { id }",
+        )
+        .await;
     assert_eq!(code(&payload), "FORBIDDEN");
     assert_eq!(payload["userErrors"][0]["field"], json!(["input", "venueCode"]));
     assert_eq!((&payload["token"], &payload["session"]), (&Value::Null, &Value::Null));
@@ -83,10 +99,18 @@ async fn a_vote_counts_and_is_shown_to_its_voter_only() {
     let query = "query($id: ID!) { node(id: $id) { ... on Song { viewerVote } } }";
     let asked = json!({ "id": song });
     assert_eq!(venue.ask(Some(&token), query, asked.clone()).await["data"]["node"]["viewerVote"], "LIKE");
-    assert_eq!(venue.ask(Some(&other), query, asked.clone()).await["data"]["node"]["viewerVote"], Value::Null);
+    assert_eq!(
+        venue.ask(Some(&other), query, asked.clone()).await["data"]["node"]["viewerVote"],
+        Value::Null
+    );
     assert_eq!(venue.ask(None, query, asked).await["data"]["node"]["viewerVote"], Value::Null);
-    let mine = venue.ask(Some(&token), "{ me { votes { totalCount nodes { value song { title } } } } }", json!({})).await;
-    assert_eq!(mine["data"]["me"]["votes"]["nodes"][0], json!({ "value": "LIKE", "song": { "title": "Song 1" } }));
+    let mine = venue
+        .ask(Some(&token), "{ me { votes { totalCount nodes { value song { title } } } } }", json!({}))
+        .await;
+    assert_eq!(
+        mine["data"]["me"]["votes"]["nodes"][0],
+        json!({ "value": "LIKE", "song": { "title": "Song 1" } })
+    );
 }
 
 #[tokio::test]
@@ -94,7 +118,10 @@ async fn a_key_that_is_no_uuid_is_refused() {
     let venue = Venue::empty().await;
     let input = json!({ "venueCode": venue.code(), "idempotencyKey": "again" });
     let payload = venue.mutate(None, "checkIn", "CheckInInput", input, "token").await;
-    assert_eq!((code(&payload), &payload["userErrors"][0]["field"]), ("INVALID", &json!(["input", "idempotencyKey"])));
+    assert_eq!(
+        (code(&payload), &payload["userErrors"][0]["field"]),
+        ("INVALID", &json!(["input", "idempotencyKey"]))
+    );
 }
 
 #[tokio::test]
@@ -112,7 +139,8 @@ async fn a_repeated_vote_returns_the_first_result() {
 async fn listeners_claim_no_songs_and_players_cast_no_votes() {
     let venue = Venue::with_songs(1).await;
     let (listener, player) = (venue.check_in().await, venue.player_token().await);
-    let claim = venue.mutate(Some(&listener), "claimNextSong", "ClaimNextSongInput", json!({}), "pick { id }").await;
+    let claim =
+        venue.mutate(Some(&listener), "claimNextSong", "ClaimNextSongInput", json!({}), "pick { id }").await;
     assert_eq!(code(&claim), "FORBIDDEN");
     let song = "U29uZzowMDAwMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDA";
     assert_eq!(code(&vote(&venue, Some(&player), song).await), "FORBIDDEN");
@@ -122,7 +150,8 @@ async fn listeners_claim_no_songs_and_players_cast_no_votes() {
 async fn a_player_of_an_empty_library_is_told_how_to_fill_it() {
     let venue = Venue::empty().await;
     let player = venue.player_token().await;
-    let claim = venue.mutate(Some(&player), "claimNextSong", "ClaimNextSongInput", json!({}), "pick { id }").await;
+    let claim =
+        venue.mutate(Some(&player), "claimNextSong", "ClaimNextSongInput", json!({}), "pick { id }").await;
     assert_eq!(code(&claim), "NOT_FOUND");
     assert_eq!(claim["userErrors"][0]["message"], "no music yet: run `roomtone-hub import DIR`");
 }
@@ -130,7 +159,11 @@ async fn a_player_of_an_empty_library_is_told_how_to_fill_it() {
 #[tokio::test]
 async fn an_unknown_zone_is_an_error_with_a_code() {
     let venue = Venue::empty().await;
-    for query in ["{ vibe(zoneId: \"x\") { consensus } }", "{ upNext(zoneId: \"x\") { rank } }", "{ nowPlaying(zoneId: \"x\") { skipVotes } }"] {
+    for query in [
+        "{ vibe(zoneId: \"x\") { consensus } }",
+        "{ upNext(zoneId: \"x\") { rank } }",
+        "{ nowPlaying(zoneId: \"x\") { skipVotes } }",
+    ] {
         let answer = venue.ask(None, query, json!({})).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
     }

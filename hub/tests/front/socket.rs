@@ -13,7 +13,11 @@ const VIBE: &str = "subscription { vibe { consensus } }";
 
 #[tokio::test]
 async fn who_says_nothing_is_let_go() {
-    let venue = Venue::with_settings(FrontSettings { hello_time: Duration::from_millis(100), ..FrontSettings::default() }).await;
+    let venue = Venue::with_settings(FrontSettings {
+        hello_time: Duration::from_millis(100),
+        ..FrontSettings::default()
+    })
+    .await;
     assert_eq!(venue.socket().await.closed().await, 4408);
 }
 
@@ -68,7 +72,9 @@ async fn without_a_protocol_nothing_is_spoken() {
 #[case::no_id(Message::text(r#"{"type":"subscribe","payload":{"query":"{ venue { name } }"}}"#))]
 #[case::empty_id(Message::text(r#"{"type":"subscribe","id":"","payload":{"query":"{ venue { name } }"}}"#))]
 #[case::no_query(Message::text(r#"{"type":"subscribe","id":"1","payload":{}}"#))]
-#[case::variables_as_text(Message::text(r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":"x"}}"#))]
+#[case::variables_as_text(Message::text(
+    r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":"x"}}"#
+))]
 #[case::binary(Message::binary(vec![1, 2, 3]))]
 #[tokio::test]
 async fn what_is_not_of_the_protocol_closes_the_socket(#[case] message: Message) {
@@ -115,7 +121,9 @@ async fn a_ping_is_answered_before_and_after_the_introduction() {
 #[case::syntax("subscription {")]
 #[case::unknown_field("subscription { nothing }")]
 #[case::two_fields("subscription { vibe { consensus } players { id } }")]
-#[case::two_behind_a_fragment("subscription { ...F } fragment F on Subscription { vibe { consensus } players { id } }")]
+#[case::two_behind_a_fragment(
+    "subscription { ...F } fragment F on Subscription { vibe { consensus } players { id } }"
+)]
 #[tokio::test]
 async fn a_wrong_operation_is_an_error_and_the_socket_goes_on(#[case] query: &str) {
     let venue = Venue::empty().await;
@@ -142,7 +150,12 @@ async fn a_bomb_over_a_socket_is_refused_and_the_hub_lives() {
 async fn a_field_behind_a_fragment_at_the_root_is_delivered() {
     let venue = Venue::empty().await;
     let mut socket = venue.greeted(None).await;
-    socket.subscribe("1", "subscription { ...F } fragment F on Subscription { ... { vibe { activeListeners } } }").await;
+    socket
+        .subscribe(
+            "1",
+            "subscription { ...F } fragment F on Subscription { ... { vibe { activeListeners } } }",
+        )
+        .await;
     assert_eq!(socket.event().await, json!({ "vibe": { "activeListeners": 0 } }));
 }
 
@@ -172,7 +185,10 @@ async fn one_socket_runs_ten_operations_at_once() {
     }
     socket.subscribe("10", VIBE).await;
     let message = socket.hear().await;
-    assert_eq!((&message["type"], &message["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("RATE_LIMITED")));
+    assert_eq!(
+        (&message["type"], &message["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("RATE_LIMITED"))
+    );
 }
 
 #[tokio::test]
@@ -190,13 +206,20 @@ async fn a_foreign_page_gets_no_socket() {
 async fn beyond_the_sockets_there_are_is_told_to_come_back() {
     let venue = Venue::with_settings(FrontSettings { sockets: 1, ..FrontSettings::default() }).await;
     let first = venue.greeted(None).await;
-    assert_eq!(venue.socket_with(&[("sec-websocket-protocol", "graphql-transport-ws")]).await.err(), Some(503));
+    assert_eq!(
+        venue.socket_with(&[("sec-websocket-protocol", "graphql-transport-ws")]).await.err(),
+        Some(503)
+    );
     drop(first);
 }
 
 #[tokio::test]
 async fn a_session_that_ends_ends_its_sockets() {
-    let settings = FrontSettings { ping_every: Duration::from_millis(50), pings_per_check: 1, ..FrontSettings::default() };
+    let settings = FrontSettings {
+        ping_every: Duration::from_millis(50),
+        pings_per_check: 1,
+        ..FrontSettings::default()
+    };
     let venue = Venue::with_settings(settings).await;
     let token = venue.check_in().await;
     let mut socket = venue.greeted(Some(&token)).await;

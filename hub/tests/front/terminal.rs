@@ -18,14 +18,22 @@ async fn it_is_off_until_a_player_exists() {
     let venue = Venue::with_songs(1).await;
     let answer = next(&venue, "anything").await;
     assert_eq!(answer.status, 404);
-    assert!(answer.json()["error"].as_str().unwrap().contains("roomtone-hub player add"), "{}", answer.text());
+    assert!(
+        answer.json()["error"].as_str().unwrap().contains("roomtone-hub player add"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[tokio::test]
 async fn a_wrong_token_is_unauthorised() {
     let venue = Venue::with_songs(1).await;
     let _token = venue.player_token().await;
-    for answer in [next(&venue, "wrong").await, venue.get("/api/player/next-song", "").await, report(&venue, "wrong", "{}").await] {
+    for answer in [
+        next(&venue, "wrong").await,
+        venue.get("/api/player/next-song", "").await,
+        report(&venue, "wrong", "{}").await,
+    ] {
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("bearer")));
         assert!(answer.json()["error"].is_string());
     }

@@ -106,7 +106,8 @@ impl Venue {
     }
 
     pub(crate) async fn check_in(&self) -> String {
-        let answer = self.mutate(None, "checkIn", "CheckInInput", json!({ "venueCode": self.code() }), "token").await;
+        let answer =
+            self.mutate(None, "checkIn", "CheckInInput", json!({ "venueCode": self.code() }), "token").await;
         answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
     }
 
@@ -125,7 +126,9 @@ impl Venue {
 
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let (host, length) = (self.address, body.len());
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n"
+        );
         self.raw(&format!("{head}{headers}\r\n{body}")).await
     }
 
@@ -141,7 +144,14 @@ impl Venue {
     }
 
     /// A mutation with a fresh key; its payload.
-    pub(crate) async fn mutate(&self, token: Option<&str>, name: &str, kind: &str, mut input: Value, select: &str) -> Value {
+    pub(crate) async fn mutate(
+        &self,
+        token: Option<&str>,
+        name: &str,
+        kind: &str,
+        mut input: Value,
+        select: &str,
+    ) -> Value {
         if input.get("idempotencyKey").is_none() {
             input["idempotencyKey"] = json!(key());
         }
@@ -253,7 +263,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON ({}): {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("not JSON ({}): {}", self.status, self.text()))
     }
 }
 
@@ -302,7 +313,8 @@ impl Socket {
 
     async fn frame(&mut self) -> Option<Message> {
         loop {
-            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something within the patience");
+            let frame =
+                tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something within the patience");
             match frame {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(message)) => return Some(message),

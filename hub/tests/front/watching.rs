@@ -62,7 +62,8 @@ async fn the_position_is_reckoned_at_the_moment_of_the_answer() {
     let auth = format!("authorization: Bearer {player}\r\n");
     assert_eq!(venue.get("/api/player/next-song", &auth).await.status, 200);
     let query = "{ nowPlaying { positionMs asOf } }";
-    let before = venue.ask(None, query, json!({})).await["data"]["nowPlaying"]["positionMs"].as_i64().unwrap();
+    let before =
+        venue.ask(None, query, json!({})).await["data"]["nowPlaying"]["positionMs"].as_i64().unwrap();
     venue.clock.advance(std::time::Duration::from_secs(10));
     let after = venue.ask(None, query, json!({})).await["data"]["nowPlaying"]["positionMs"].as_i64().unwrap();
     assert_eq!(after - before, 10_000);
@@ -96,7 +97,10 @@ async fn a_claim_brings_the_song_and_the_plan() {
     assert!(!claim["plan"].as_array().unwrap().is_empty());
     let file = venue.get(claim["pick"]["mediaUrl"].as_str().unwrap(), "").await;
     assert_eq!(file.status, 200);
-    let input = json!({ "status": "ACTIVE", "pickId": claim["pick"]["id"], "positionMs": 1_000, "silenceMs": 250 });
-    let report = venue.mutate(Some(&player), "reportPlayback", "ReportPlaybackInput", input, "player { name status }").await;
+    let input =
+        json!({ "status": "ACTIVE", "pickId": claim["pick"]["id"], "positionMs": 1_000, "silenceMs": 250 });
+    let report = venue
+        .mutate(Some(&player), "reportPlayback", "ReportPlaybackInput", input, "player { name status }")
+        .await;
     assert_eq!(report["player"], json!({ "name": "bar", "status": "ACTIVE" }));
 }

@@ -221,7 +221,9 @@ impl<'a> Measure<'a> {
                 Selection::Field(field) => {
                     self.selection(&field.node.selection_set)?.around(field.node.alias.is_some())
                 }
-                Selection::InlineFragment(inline) => self.selection(&inline.node.selection_set)?.around(false),
+                Selection::InlineFragment(inline) => {
+                    self.selection(&inline.node.selection_set)?.around(false)
+                }
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
             };
             extent = extent.beside(one);

@@ -138,7 +138,8 @@ mod tests {
     async fn started(head_time: Duration) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, begun, end) = (CancellationToken::new(), Arc::<Notify>::default(), Arc::<Notify>::default());
+        let (stop, begun, end) =
+            (CancellationToken::new(), Arc::<Notify>::default(), Arc::<Notify>::default());
         let (begins, ends) = (Arc::clone(&begun), Arc::clone(&end));
         let slow = get(async move || {
             begins.notify_one();

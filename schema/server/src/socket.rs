@@ -126,7 +126,8 @@ struct Talk<E, G> {
 impl<E: Executor, G: Gate> Talk<E, G> {
     async fn hold(front: Front<E, G>, visit: Visit, socket: WebSocket) {
         let spoken = socket.protocol().is_some();
-        let mut talk = Self { front, visit, socket, token: None, operations: StreamMap::new(), unanswered: 0 };
+        let mut talk =
+            Self { front, visit, socket, token: None, operations: StreamMap::new(), unanswered: 0 };
         let end = if spoken { talk.converse().await } else { End::Close(message::NO_PROTOCOL) };
         if let End::Close(fault) = end {
             talk.close(fault).await;
@@ -248,7 +249,10 @@ impl<E: Executor, G: Gate> Talk<E, G> {
             let front = self.front.clone();
             stream::once(async move { front.run(request).await }).boxed()
         };
-        events.map(|response| Event::Next(Box::new(response))).chain(stream::once(async { Event::Complete })).boxed()
+        events
+            .map(|response| Event::Next(Box::new(response)))
+            .chain(stream::once(async { Event::Complete }))
+            .boxed()
     }
 
     async fn deliver(&mut self, id: String, event: Event) -> Step {
