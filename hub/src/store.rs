@@ -11,6 +11,7 @@ mod connection;
 mod damage;
 pub mod devices;
 mod error;
+mod gate;
 pub mod hub_state;
 pub mod idempotency;
 pub mod limits;
@@ -98,8 +99,9 @@ impl Store {
         let (parts, opened) = opening::open(dir, &clock)?;
         let stats = Arc::new(stats::Counters::new(parts.last_seq, parts.acknowledged));
         let path = dir.join(FILE_NAME);
-        let readers = reader::Readers::start(&path, &clock)?;
-        let writer = writer::Writer::start(parts, &path, &clock, &stats, batch)?;
+        let gate = Arc::default();
+        let readers = reader::Readers::start(&path, &clock, &gate)?;
+        let writer = writer::Writer::start(parts, &path, &clock, &stats, &gate, batch)?;
         Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock }) }, opened))
     }
 

@@ -1,7 +1,7 @@
 -- The hub's first schema. Rules: append only; a migration that has shipped is never edited (see ../README.md).
 --
 -- Ids are the 16 bytes of a UUIDv7; times are milliseconds since 1970 by the hub's steady clock, unless a column's
--- name says otherwise. Tables that are written with every vote are `without rowid`: one page per table and commit.
+-- name says otherwise. Small rows that come with every vote are `without rowid`: one page per table and commit.
 
 -- What the hub knows about itself: identity, secrets, epoch, whether it was stopped cleanly.
 create table hub_state (
@@ -168,15 +168,15 @@ create table skip_votes (
 ) strict, without rowid;
 
 -- The first result of a request that may be repeated. `owner` is who asked (zero where nobody is known yet), so that
--- nobody can fetch another's result with a guessed key.
+-- nobody can fetch another's result with a guessed key. Its rows are large: appended by rowid they split no pages.
 create table idempotency (
     owner blob not null check (length(owner) = 16),
     key blob not null check (length(key) = 16),
     kind text not null,
     result text not null,
     created_at integer not null,
-    primary key (owner, key)
-) strict, without rowid;
+    unique (owner, key)
+) strict;
 
 -- Rate limits (GCRA): the theoretical arrival time of each key.
 create table limits (

@@ -63,8 +63,8 @@ pub fn put(
 /// Forgets results from before `before`.
 pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Result<usize> {
     tx.prepare_cached(
-        "delete from idempotency where (owner, key) in (
-             select owner, key from idempotency where created_at < :before limit :limit)",
+        "delete from idempotency where rowid in (
+             select rowid from idempotency where created_at < :before order by rowid limit :limit)",
     )?
     .execute(named_params! { ":before": before.0, ":limit": limit })
 }

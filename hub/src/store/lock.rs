@@ -14,7 +14,14 @@ const FILE_NAME: &str = "hub.lock";
 /// Holds the folder while it lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Explicitly: a child process that was just being started may hold a copy of the file for a moment longer.
+    fn drop(&mut self) {
+        let _closing_unlocks_too = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -41,7 +48,7 @@ impl Lock {
         if file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).is_err() {
             tracing::debug!("could not write the process number into the lock file");
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

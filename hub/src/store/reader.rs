@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::connection;
 use super::error::{OpenError, StoreError};
+use super::gate::Gate;
 
 /// How many questions are answered at a time; more would only wait for the same disk.
 const READERS: usize = 3;
@@ -48,16 +49,17 @@ struct Desk {
     conn: Connection,
     clock: Arc<dyn Clock>,
     deadline: Arc<AtomicI64>,
+    gate: Arc<Gate>,
 }
 
 impl Readers {
     /// Opens the connections and starts the threads.
-    pub(super) fn start(path: &Path, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, clock: &Arc<dyn Clock>, gate: &Arc<Gate>) -> Result<Self, OpenError> {
         let (questions, queue) = sync_channel(WAITING);
         let queue = Arc::new(Mutex::new(queue));
         let threads = (0..READERS)
             .map(|number| {
-                let desk = Desk::new(path, Arc::clone(clock))?;
+                let desk = Desk::new(path, Arc::clone(clock), Arc::clone(gate))?;
                 let queue = Arc::clone(&queue);
                 let name = format!("store-reader-{number}");
                 Ok(std::thread::Builder::new().name(name).spawn(move || desk.work(&queue))?)
@@ -113,13 +115,13 @@ impl fmt::Debug for Readers {
 }
 
 impl Desk {
-    fn new(path: &Path, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
+    fn new(path: &Path, clock: Arc<dyn Clock>, gate: Arc<Gate>) -> rusqlite::Result<Self> {
         let conn = connection::reader(path)?;
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
         let (watched, watch) = (Arc::clone(&deadline), Arc::clone(&clock));
         let is_over = move || watch.monotonic_ms() > watched.load(Ordering::Relaxed);
         conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))?;
-        Ok(Self { conn, clock, deadline })
+        Ok(Self { conn, clock, deadline, gate })
     }
 
     fn work(&self, queue: &Mutex<Receiver<Message>>) {
@@ -137,6 +139,7 @@ impl Desk {
     where
         F: FnOnce(&Connection) -> rusqlite::Result<T>,
     {
+        self.gate.pass();
         let until = self.clock.monotonic_ms().saturating_add(DEADLINE.as_millis() as i64);
         self.deadline.store(until, Ordering::Relaxed);
         let answer = catch_unwind(AssertUnwindSafe(|| {

@@ -15,6 +15,7 @@ use roomtone_schema::Clock;
 use tokio::sync::oneshot;
 
 use super::error::{OpenError, StoreError};
+use super::gate::Gate;
 use super::opening::Parts;
 use super::stats::Counters;
 use super::tx::Tx;
@@ -81,10 +82,11 @@ impl Writer {
         path: &Path,
         clock: &Arc<dyn Clock>,
         stats: &Arc<Counters>,
+        gate: &Arc<Gate>,
         batch: usize,
     ) -> Result<Self, OpenError> {
         let (queue, work) = sync_channel(WAITING);
-        let desk = Desk::new(parts, path.to_owned(), Arc::clone(clock), Arc::clone(stats));
+        let desk = Desk::new(parts, path.to_owned(), Arc::clone(clock), Arc::clone(stats), Arc::clone(gate));
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serve(desk, &work, batch))?;

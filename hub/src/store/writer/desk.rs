@@ -12,8 +12,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Fault, Job};
 use crate::store::ballast::Ballast;
-use crate::store::connection::{self, WAL_LIMIT};
+use crate::store::connection;
 use crate::store::error::{StoreError, Trouble, trouble};
+use crate::store::gate::Gate;
 use crate::store::lock::Lock;
 use crate::store::opening::Parts;
 use crate::store::stats::{Counters, Health, size, wal_of};
@@ -34,10 +35,13 @@ const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// So many pages wait in the log before they are written down in a quiet second. Fewer would wear the flash for
 /// nothing: the log is as durable as the database.
-const PAGES_WORTH_A_CHECKPOINT: i64 = 500;
+const PAGES_WORTH_A_CHECKPOINT: i64 = 1000;
 
-/// How long a truncating checkpoint waits for readers.
-const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
+/// A log longer than this is cut at the next chance; checkpoints of themselves keep it at half of that.
+const LOG_IS_LONG: u64 = 8 << 20;
+
+/// How long a checkpoint waits for readers: hardly, for a vote waits behind it, and it is tried again after the next.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(5);
 
 pub(super) struct Desk {
     conn: Connection,
@@ -47,6 +51,8 @@ pub(super) struct Desk {
     hlc: Cell<Hlc>,
     last_seq: Cell<i64>,
     stats: Arc<Counters>,
+    gate: Arc<Gate>,
+    gate_closed: bool,
     ballast: Ballast,
     failures: VecDeque<i64>,
     probed_at: i64,
@@ -55,7 +61,13 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(parts: Parts, path: PathBuf, clock: Arc<dyn Clock>, stats: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        parts: Parts,
+        path: PathBuf,
+        clock: Arc<dyn Clock>,
+        stats: Arc<Counters>,
+        gate: Arc<Gate>,
+    ) -> Self {
         let ballast = Ballast::of(&path);
         ballast.lay();
         Self {
@@ -66,6 +78,8 @@ impl Desk {
             hlc: Cell::new(parts.hlc),
             last_seq: Cell::new(parts.last_seq),
             stats,
+            gate,
+            gate_closed: false,
             ballast,
             failures: VecDeque::new(),
             probed_at: i64::MIN,
@@ -92,6 +106,9 @@ impl Desk {
         if self.stats.health() == Health::ReadOnly {
             self.try_again();
         }
+        if self.gate_closed {
+            self.cut_log_down();
+        }
         if std::mem::take(&mut self.unwritten) {
             self.write_log_down();
             self.ballast.lay();
@@ -106,7 +123,8 @@ impl Desk {
         if self.stats.health() == Health::Damaged {
             return;
         }
-        let left = hub_state::put(&self.conn, hub_state::CLEAN, 1).and_then(|()| self.checkpoint("truncate"));
+        let left = hub_state::put(&self.conn, hub_state::CLEAN, 1)
+            .and_then(|()| self.checkpoint("truncate").map(drop));
         if let Err(error) = left {
             tracing::warn!("could not leave the database clean; it is checked at the next start: {error}");
         }
@@ -135,9 +153,19 @@ impl Desk {
             tracing::info!("there is room on the disk again: votes are recorded");
             self.stats.set_health(Health::Good);
         }
-        if size(&wal_of(&self.path)) > WAL_LIMIT {
-            // A reader may hold it up; its deadline ends that, and the next commit tries again.
-            let _held_up = self.checkpoint("truncate");
+        self.cut_log_down();
+    }
+
+    /// Cuts a log that has grown too long. Readers hold it up: no new ones are let in until those that are there have
+    /// ended, which their deadline sees to. Votes go on meanwhile.
+    fn cut_log_down(&mut self) {
+        if !self.gate_closed && size(&wal_of(&self.path)) <= LOG_IS_LONG {
+            return;
+        }
+        let cut = matches!(self.checkpoint("truncate"), Ok(Checkpoint { held_up: false, .. }));
+        if self.gate_closed == cut {
+            self.gate_closed = !cut;
+            self.gate.set_closed(!cut);
         }
     }
 
@@ -231,7 +259,7 @@ impl Desk {
     fn reopen(&mut self) -> rusqlite::Result<()> {
         let anew = connection::writer(&self.path)?;
         self.conn = anew;
-        self.checkpoint("truncate")
+        self.checkpoint("truncate").map(drop)
     }
 
     /// Looks twice, a moment apart, each time through a new connection.
@@ -248,20 +276,28 @@ impl Desk {
     }
 
     fn write_log_down(&self) {
-        let waiting = self.conn.query_row("pragma wal_checkpoint(noop)", [], |row| {
-            Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
-        });
-        if waiting.is_ok_and(|pages| pages >= PAGES_WORTH_A_CHECKPOINT) {
+        if self.checkpoint("noop").is_ok_and(|log| log.waiting >= PAGES_WORTH_A_CHECKPOINT) {
             let _held_up = self.checkpoint("passive");
         }
     }
 
-    fn checkpoint(&self, mode: &str) -> rusqlite::Result<()> {
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<Checkpoint> {
         self.conn.busy_timeout(CHECKPOINT_PATIENCE)?;
-        let done = self.conn.query_row(&format!("pragma wal_checkpoint({mode})"), [], |_| Ok(()));
+        let done = self.conn.query_row(&format!("pragma wal_checkpoint({mode})"), [], |row| {
+            let waiting = row.get::<_, i64>(1)? - row.get::<_, i64>(2)?;
+            Ok(Checkpoint { held_up: row.get(0)?, waiting })
+        });
         self.conn.busy_timeout(connection::BUSY_TIMEOUT)?;
         done
     }
+}
+
+/// What a checkpoint came to.
+struct Checkpoint {
+    /// Somebody reads what was to be cut off.
+    held_up: bool,
+    /// Pages of the log that are not in the database yet.
+    waiting: i64,
 }
 
 /// Runs a batch in one transaction; gives the number up to which the cloud has everything.

@@ -1,0 +1,160 @@
+//! What an acknowledged vote costs: beside the disk's own flush, and beside the same code without group commit.
+//!
+//! Everything runs on one folder in one run, taking turns, so that a busy machine is busy for both sides. The vote is
+//! the whole of what the hub writes for one (`durability/sample.rs`), with `synchronous = full`.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use roomtone_hub::store::{Store, StoreError};
+use roomtone_schema::SystemClock;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+#[path = "../durability/sample.rs"]
+mod sample;
+
+/// How often the sides take turns; figures are the medians of the turns.
+const TURNS: usize = 3;
+
+/// Flushes, and votes of a single client, in a turn.
+const SAMPLES: usize = 200;
+
+/// For how long the many clients vote in a turn.
+const RUSH: Duration = Duration::from_secs(2);
+
+const CLIENTS: usize = 1000;
+
+/// What is appended before a flush.
+const BLOCK: [u8; 4096] = [1; 4096];
+
+/// One number of each turn.
+#[derive(Default)]
+struct Turns {
+    flush: Vec<f64>,
+    vote: Vec<f64>,
+    flush_rate: Vec<f64>,
+    grouped: Vec<f64>,
+    ungrouped: Vec<f64>,
+}
+
+fn main() {
+    // Beside the build, not in the system's temporary folder: that may be memory.
+    let beside = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    let beside = beside.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let dir = TempDir::new_in(beside).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let open = |name, batch| {
+        let store = Store::open_with(&dir.path().join(name), Arc::new(SystemClock::new()), batch).unwrap().0;
+        sample::add_song(&store).unwrap();
+        store
+    };
+    let (grouped, ungrouped) = (open("grouped", 1024), open("ungrouped", 1));
+    let mut turns = Turns::default();
+    for _ in 0..TURNS {
+        take_a_turn(&mut turns, &dir.path().join("appended"), &runtime, &grouped, &ungrouped);
+    }
+    report(turns);
+}
+
+fn take_a_turn(turns: &mut Turns, file: &Path, runtime: &Runtime, grouped: &Store, ungrouped: &Store) {
+    let flush = median(flushes(file));
+    turns.flush.push(flush);
+    turns.vote.push(median(runtime.block_on(one_client(grouped))));
+    turns.flush_rate.push(1.0 / flush);
+    turns.grouped.push(runtime.block_on(many_clients(grouped)));
+    turns.ungrouped.push(runtime.block_on(many_clients(ungrouped)));
+}
+
+/// Seconds of each append with its `fdatasync`.
+fn flushes(path: &Path) -> Vec<f64> {
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    let mut flush = || {
+        let began = Instant::now();
+        file.write_all(&BLOCK).unwrap();
+        file.sync_data().unwrap();
+        began.elapsed().as_secs_f64()
+    };
+    (0..SAMPLES).map(|_| flush()).collect()
+}
+
+/// Seconds of each vote from asking to the durable answer.
+async fn one_client(store: &Store) -> Vec<f64> {
+    let mut seconds = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let (_, work) = sample::vote();
+        let began = Instant::now();
+        store.write(work).await.unwrap();
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    seconds
+}
+
+/// Acknowledged votes per second of many clients, each of whom votes again when answered.
+async fn many_clients(store: &Store) -> f64 {
+    let began = Instant::now();
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let store = store.clone();
+        clients.spawn(async move {
+            let mut votes = 0_u64;
+            while began.elapsed() < RUSH {
+                match store.write(sample::vote().1).await {
+                    Ok(()) => votes += 1,
+                    Err(StoreError::Busy) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            votes
+        });
+    }
+    let votes: u64 = clients.join_all().await.into_iter().sum();
+    votes as f64 / began.elapsed().as_secs_f64()
+}
+
+fn report(turns: Turns) {
+    let [flush, vote] = [turns.flush, turns.vote].map(|turn| median(turn) * 1e6);
+    let [flush_rate, grouped, ungrouped] = [turns.flush_rate, turns.grouped, turns.ungrouped].map(median);
+    line(
+        "6",
+        "1 client: vote ack p50 / append+fdatasync p50",
+        vote,
+        flush,
+        "us",
+        vote / flush,
+        "<= 1.5",
+        |r| r <= 1.5,
+    );
+    let many = "1000 clients: votes acked / appends+fdatasync";
+    line("7", many, grouped, flush_rate, "/s", grouped / flush_rate, ">= 10", |ratio| ratio >= 10.0);
+    let commits = "1000 clients: votes acked / without group commit";
+    line("7", commits, grouped, ungrouped, "/s", grouped / ungrouped, ">= 15", |ratio| ratio >= 15.0);
+}
+
+#[expect(clippy::too_many_arguments, reason = "the columns of a table")]
+fn line(
+    number: &str,
+    what: &str,
+    ours: f64,
+    yardstick: f64,
+    unit: &str,
+    ratio: f64,
+    goal: &str,
+    reached: impl Fn(f64) -> bool,
+) {
+    let verdict = if reached(ratio) { "ok" } else { "MISSED" };
+    println!(
+        "BENCH | {number} | {what} | {ours:.0} {unit} | {yardstick:.0} {unit} | {ratio:.2} | {goal} | {verdict}"
+    );
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
