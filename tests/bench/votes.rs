@@ -4,6 +4,7 @@
 //! the whole of what the hub writes for one (`durability/sample.rs`), with `synchronous = full`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
+#![expect(clippy::print_stdout, reason = "its table is what a benchmark is for")]
 
 use std::fs::File;
 use std::io::Write;

@@ -62,7 +62,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     backups.chain([PathBuf::from(FILE_NAME)]).collect()
 }
 
-/// Spreads a seed over 64 bits (SplitMix64), so that each failing case can be named and repeated.
+/// Spreads a seed over 64 bits (the generator `SplitMix64`), so that each failing case can be named and repeated.
 fn random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

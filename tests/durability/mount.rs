@@ -6,14 +6,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-pub struct Mount {
+pub(crate) struct Mount {
     dir: TempDir,
     image: Option<PathBuf>,
 }
 
 impl Mount {
     /// A disk in memory of `size` (as `mount` takes it).
-    pub fn in_memory(size: &str) -> Result<Self, String> {
+    pub(crate) fn in_memory(size: &str) -> Result<Self, String> {
         let mount = Self { dir: TempDir::new().unwrap(), image: None };
         std::fs::create_dir(mount.path()).unwrap();
         run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "none"], &mount.path())?;
@@ -21,7 +21,7 @@ impl Mount {
     }
 
     /// An ext4 disk in a file.
-    pub fn ext4(size: u64) -> Result<Self, String> {
+    pub(crate) fn ext4(size: u64) -> Result<Self, String> {
         let dir = TempDir::new().unwrap();
         let image = dir.path().join("image");
         std::fs::File::create(&image).unwrap().set_len(size).unwrap();
@@ -32,19 +32,19 @@ impl Mount {
         Ok(mount)
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("disk")
     }
 
     /// From here on nothing reaches the disk any more: what was not flushed is lost, as when the plug is pulled.
-    pub fn cut_power(&self) {
+    pub(crate) fn cut_power(&self) {
         let shut_down = "import fcntl, os, struct, sys\n\
             fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
         run("python3", &["-c", shut_down], &self.path()).unwrap();
     }
 
     /// Turns the power on again.
-    pub fn power_on(&self) {
+    pub(crate) fn power_on(&self) {
         run("umount", &[], &self.path()).unwrap();
         self.attach().unwrap();
     }

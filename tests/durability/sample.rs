@@ -12,10 +12,10 @@ use roomtone_schema::vote::{Vote, VoteValue};
 use roomtone_schema::{Embedding, EmbeddingVersion, FactId, SongId, UnixMillis, VoteId};
 
 /// When everything here happens, by the hub's steady clock.
-pub const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+pub(crate) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// The song that is voted for.
-pub fn song() -> Song {
+pub(crate) fn song() -> Song {
     let facts = SongFacts {
         title: "Rain on a tin roof".into(),
         artist: None,
@@ -46,7 +46,7 @@ pub fn song() -> Song {
 type Kept = (Vote, Option<[f64; 5]>);
 
 /// Makes sure that the song is there.
-pub fn add_song(store: &Store) -> Result<(), StoreError> {
+pub(crate) fn add_song(store: &Store) -> Result<(), StoreError> {
     let op = fresh();
     store.write_blocking(move |tx| match songs::by_id(tx, song().id)? {
         Some(_) => Ok(()),
@@ -55,7 +55,7 @@ pub fn add_song(store: &Store) -> Result<(), StoreError> {
 }
 
 /// A vote by somebody new, as the hub writes it: the look whether it is a repeat, log, effect, taste, fact, kept result.
-pub fn vote() -> (VoteId, impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'static) {
+pub(crate) fn vote() -> (VoteId, impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'static) {
     let (id, op, key) = (fresh::<VoteId>(), fresh::<FactId>(), fresh());
     let (listener, session) = (fresh::<roomtone_schema::ListenerId>(), fresh());
     let song = song();
@@ -78,7 +78,7 @@ pub fn vote() -> (VoteId, impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'sta
 }
 
 /// An id that nobody has; ids of one process come in the order in which they were made.
-pub fn fresh<T: Id>() -> T {
+pub(crate) fn fresh<T: Id>() -> T {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let made = MADE.fetch_add(1, Ordering::Relaxed);
     let mut random = [0; 10];

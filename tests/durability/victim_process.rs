@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 use roomtone_schema::VoteId;
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
-pub struct Victim {
+pub(crate) struct Victim {
     child: Child,
     lines: Receiver<String>,
-    pub acknowledged: HashSet<VoteId>,
-    pub refused: Vec<String>,
-    pub other: Vec<String>,
+    pub(crate) acknowledged: HashSet<VoteId>,
+    pub(crate) refused: Vec<String>,
+    pub(crate) other: Vec<String>,
 }
 
 impl Victim {
     /// Starts `store-victim` with these arguments.
-    pub fn start(what: &str, dir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(what: &str, dir: &Path, arguments: &[&str]) -> Self {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_store-victim")), what, dir, arguments)
     }
 
     /// Starts it under another program, such as one that makes system calls fail.
-    pub fn start_under(mut under: Command, what: &str, dir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start_under(mut under: Command, what: &str, dir: &Path, arguments: &[&str]) -> Self {
         under.arg(env!("CARGO_BIN_EXE_store-victim"));
         Self::start_by(under, what, dir, arguments)
     }
@@ -42,12 +42,12 @@ impl Victim {
         Self { child, lines, acknowledged: HashSet::new(), refused, other }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Listens until `enough` holds. False where the victim has ended before.
-    pub fn listen_until(&mut self, enough: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn listen_until(&mut self, enough: impl Fn(&Self) -> bool) -> bool {
         let deadline = Instant::now() + PATIENCE;
         while !enough(self) {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -59,25 +59,25 @@ impl Victim {
         true
     }
 
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.other.iter().any(|line| line == "ready")
     }
 
     /// SIGSTOP or SIGKILL.
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_raw(self.id().cast_signed()).unwrap();
         let _gone_already = rustix::process::kill_process(id, signal);
     }
 
     /// Kills it where it stands and takes in all that it had said.
-    pub fn kill(mut self) -> Self {
+    pub(crate) fn kill(mut self) -> Self {
         self.signal(rustix::process::Signal::KILL);
         self.finish();
         self
     }
 
     /// Waits until it has ended by itself and takes in all that it has said.
-    pub fn finish(&mut self) -> bool {
+    pub(crate) fn finish(&mut self) -> bool {
         self.listen_until(|_| false);
         self.child.wait().unwrap().success()
     }

@@ -13,8 +13,11 @@ use super::opening::{Restored, open_writer};
 use super::stats::beside;
 use super::{FILE_NAME, backup, connection, hub_state, salvage};
 
-/// Between two looks at a file that seems damaged.
-pub(super) const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How often a file that seems damaged is looked at before it is believed.
+pub(super) const LOOKS: u32 = 4;
+
+/// Between two looks: together they leave the hub well within its five seconds to start.
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 
 /// The database and the files that belong to it: they are only ever moved together.
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
@@ -77,9 +80,12 @@ fn put_aside(dir: &Path, why: &str, clock: &Arc<dyn Clock>) -> Result<PathBuf, O
     Ok(kept_at)
 }
 
-fn free_name(dir: &Path, why: &str, stamp: i64) -> PathBuf {
-    (stamp..)
-        .map(|stamp| dir.join(format!("{why}-{stamp}")))
-        .find(|path| !path.exists())
-        .expect("there are more numbers than folders")
+fn free_name(dir: &Path, why: &str, mut stamp: i64) -> PathBuf {
+    loop {
+        let name = dir.join(format!("{why}-{stamp}"));
+        if !name.exists() {
+            return name;
+        }
+        stamp += 1;
+    }
 }

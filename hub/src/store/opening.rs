@@ -50,7 +50,9 @@ impl fmt::Display for Restored {
         match &self.from_backup {
             Some(backup) => write!(f, "the database was replaced by the backup {}", backup.display())?,
             None => {
-                f.write_str("the database was damaged and no backup is sound: the hub starts with a new one")?
+                f.write_str(
+                    "the database was damaged and no backup is sound: the hub starts with a new one",
+                )?;
             }
         }
         write!(f, "; {} later facts were saved", self.salvaged)?;
@@ -126,21 +128,22 @@ fn try_open_writer(path: &Path) -> Result<(Connection, u32), OpenError> {
 }
 
 /// What a look at an existing file found.
-pub(super) enum Found {
+enum Found {
     Clean,
     Unclean,
     Damaged(String),
 }
 
-/// Looks at the file twice before calling it damaged: a passing read error looks just the same.
-pub(super) fn examine(path: &Path) -> Result<Found, OpenError> {
-    match look(path)? {
-        Found::Damaged(_) => {
-            std::thread::sleep(damage::SECOND_LOOK);
-            look(path)
+/// Looks at the file several times before calling it damaged: a passing read error looks just the same, and one sound
+/// look proves it was that.
+fn examine(path: &Path) -> Result<Found, OpenError> {
+    for _ in 1..damage::LOOKS {
+        match look(path)? {
+            Found::Damaged(_) => std::thread::sleep(damage::BETWEEN_LOOKS),
+            sound => return Ok(sound),
         }
-        sound => Ok(sound),
     }
+    look(path)
 }
 
 fn look(path: &Path) -> Result<Found, OpenError> {

@@ -16,7 +16,7 @@ const BITE: u32 = 500;
 /// How many free pages are given back to the disk at a time.
 const PAGES_BACK: u32 = 2000;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

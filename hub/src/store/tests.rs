@@ -107,10 +107,10 @@ fn facts(store: &Store) -> Vec<Fact> {
 /// Holds the writer until the returned sender is dropped, so that a test can fill the queue behind it.
 fn hold_the_writer(store: &Store) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
-    let (began, begun) = mpsc::channel();
+    let (say_begun, begun) = mpsc::channel();
     let held = std::sync::Mutex::new(held);
     let work = move |_: &Tx<'_>| {
-        let _nobody_listens = began.send(());
+        let _nobody_listens = say_begun.send(());
         let _released = held.lock().unwrap().recv();
         Ok(())
     };
@@ -296,7 +296,7 @@ fn a_question_past_its_deadline_is_cut_off() {
         conn.query_row(endless, [], |row| row.get::<_, i64>(0))
     });
     assert!(matches!(answer, Err(StoreError::TooSlow)), "{answer:?}");
-    assert_eq!(store.read_blocking(|conn| hub_state::epoch(conn)).unwrap(), 1, "the next one is answered");
+    assert_eq!(store.read_blocking(hub_state::epoch).unwrap(), 1, "the next one is answered");
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_number_of_the_outbox_is_never_used_twice_also_after_a_purge() {
         add_song(&store, number);
     }
     store.write_blocking(|tx| outbox::acknowledge(tx, 5)).unwrap();
-    let much_later = NOW + Duration::from_secs(86_400 * 36);
+    let much_later = NOW + Duration::from_hours(24 * 36);
     let purged = store.purge(&Retention::default(), much_later).unwrap();
     assert_eq!(purged.facts, 4, "the newest stays: the chain hangs on it");
     // Even if every row were gone, as after a purge by another program.
@@ -335,7 +335,7 @@ fn facts_of_a_hub_without_a_cloud_live_as_long_as_the_history() {
     let song = add_song(&store, 1);
     cast(&store, 1, &song, VoteValue::Like);
     cast(&store, 2, &song, VoteValue::Dislike);
-    let after = |days: u64| NOW + Duration::from_secs(86_400 * days);
+    let after = |days: u64| NOW + Duration::from_hours(24 * days);
     let purge = |days| store.purge(&Retention::default(), after(days)).unwrap();
     assert_eq!(purge(179), Purged::default());
     let purged = purge(181);
@@ -418,7 +418,7 @@ fn a_backup_is_complete_and_restores_with_a_new_epoch() {
     let (store, opened) = open(&dir);
     assert_eq!(opened, Opened::default());
     assert_eq!(store.read_blocking(votes::count).unwrap(), 0);
-    assert_eq!(store.read_blocking(|conn| hub_state::epoch(conn)).unwrap(), 2);
+    assert_eq!(store.read_blocking(hub_state::epoch).unwrap(), 2);
     let not_a_backup = dir.path().join("hub.lock");
     drop(store);
     assert!(matches!(restore(&not_a_backup, dir.path(), &clock), Err(OpenError::Foreign { .. })));
@@ -431,7 +431,7 @@ fn two_backups_and_one_of_an_earlier_day_are_kept() {
     let (store, _) = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
     for _ in 0..60 {
         store.back_up().unwrap().unwrap();
-        clock.advance(Duration::from_secs(3_600));
+        clock.advance(Duration::from_hours(1));
     }
     let mut names: Vec<_> = std::fs::read_dir(dir.path().join("backups"))
         .unwrap()

@@ -13,6 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{Fault, Job};
 use crate::store::ballast::Ballast;
 use crate::store::connection;
+use crate::store::damage::{BETWEEN_LOOKS, LOOKS};
 use crate::store::error::{StoreError, Trouble, trouble};
 use crate::store::gate::Gate;
 use crate::store::lock::Lock;
@@ -25,13 +26,10 @@ use crate::store::{hub_state, outbox};
 const FAILURES: usize = 3;
 
 /// See [`FAILURES`].
-const FAILURE_WINDOW: Duration = Duration::from_secs(60);
+const FAILURE_WINDOW: Duration = Duration::from_mins(1);
 
 /// How often a read-only store tries the disk again.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
-
-/// Between two looks at a file that seems damaged: a passing read error must not cost anybody their database.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// So many pages wait in the log before they are written down in a quiet second. Fewer would wear the flash for
 /// nothing: the log is as durable as the database.
@@ -262,12 +260,15 @@ impl Desk {
         self.checkpoint("truncate").map(drop)
     }
 
-    /// Looks twice, a moment apart, each time through a new connection.
+    /// Looks several times, a moment apart, each time through a new connection: a passing read error must not cost
+    /// anybody their database.
     fn is_damaged(&mut self) -> bool {
-        if self.looks_sound() {
-            return false;
+        for _ in 1..LOOKS {
+            if self.looks_sound() {
+                return false;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
         }
-        std::thread::sleep(SECOND_LOOK);
         !self.looks_sound()
     }
 
