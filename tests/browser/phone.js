@@ -49,6 +49,13 @@ export class Phone {
     return this.page.locator(`#${id}[aria-pressed="${state}"]`).waitFor();
   }
 
+  // Presses a key and waits for the hub's answer to the vote.
+  async voteBy(key) {
+    const answered = this.page.waitForResponse((answer) => answer.request().postData()?.includes("mutation Vote"));
+    await this.page.keyboard.press(key);
+    await (await answered).finished();
+  }
+
   vibe() {
     return this.page.locator("#vibe").getAttribute("data-axes");
   }

@@ -9,7 +9,7 @@ import { Phone, openBrowser } from "./phone.js";
 let hub;
 
 before(async () => {
-  hub = await Hub.demo();
+  hub = await Hub.demo("--guests", "4");
 });
 
 after(() => hub?.close());
@@ -39,6 +39,48 @@ test("the hub is killed and comes back: the page says so, mends itself and is ri
     await phone.button("Not for me").click();
     await phone.pressed("dislike");
     await phone.vibeOtherThan(before);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("while guests come, vote and go and the song changes, nothing goes wrong on a phone that looks on", async () => {
+  const browser = await openBrowser();
+  try {
+    const phone = await Phone.open(browser, hub.door);
+    const [song, vibe] = [await phone.text("title"), await phone.vibe()];
+    await phone.checkIn();
+    await phone.vibeOtherThan(vibe, { timeout: 90_000 });
+    await phone.page.waitForFunction((before) => document.getElementById("title").textContent !== before, song, { timeout: 90_000 });
+    assert.match(await phone.page.locator("#vibe .felt").last().getAttribute("d"), /^M[-\d. Q]+Z$/);
+    assert.deepEqual(phone.troubles, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("the internet is gone: one calm sentence, and it goes when the internet is back", async () => {
+  const browser = await openBrowser();
+  try {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    let line;
+    const tell = (state, lastError) => line.send(JSON.stringify({ id: line.sync, type: "next", payload: { data: { syncStatus: { state, lastError } } } }));
+    await page.routeWebSocket(/graphql/, (socket) => {
+      const hubSide = socket.connectToServer();
+      line = { send: (message) => socket.send(message) };
+      socket.onMessage((message) => {
+        if (message.includes("subscription Sync")) line.sync = JSON.parse(message).id;
+        hubSide.send(message);
+      });
+    });
+    await page.goto(hub.door);
+    await page.locator("#next li").first().waitFor();
+    assert.equal(await page.locator(".notice").count(), 0, "a hub without a cloud has none to miss");
+    tell("OFFLINE", "no route to the cloud");
+    await page.locator(".notice", { hasText: "The internet is gone. Music and votes go on; they will reach the cloud later." }).waitFor();
+    tell("SYNCED", null);
+    await page.locator(".notice").waitFor({ state: "detached" });
   } finally {
     await browser.close();
   }

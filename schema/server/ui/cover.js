@@ -24,6 +24,9 @@ export function paint(element, values, suffix = "") {
   element.style.setProperty(`--chroma${suffix}`, chroma.toFixed(4));
 }
 
+// The zone may have gone from the settings since.
+export const crossfadeMs = ({ zone }) => zone?.crossfadeMs ?? 5000;
+
 export function createCover() {
   const svg = $("cover");
   const auras = [...svg.querySelectorAll(".aura")];
@@ -50,7 +53,7 @@ export function createCover() {
       if (!now) return showNothing(shape);
       if (!isNew) return undefined;
       const values = numbers(now.song.axes);
-      document.documentElement.style.setProperty("--fade", `${Math.max(1, now.zone.crossfadeMs / 1000)}s`);
+      document.documentElement.style.setProperty("--fade", `${Math.max(1, crossfadeMs(now) / 1000)}s`);
       paint(document.documentElement, values);
       shape.leanTo(values, { atOnce });
       breaths.forEach((breath) => breath.at(now.song.bpm, position(now)));

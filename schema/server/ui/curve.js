@@ -9,7 +9,7 @@ import { reducedMotion } from "./motion.js";
 export const AXES = ["ENERGY", "BRIGHTNESS", "TEMPO", "TONALITY", "DENSITY"];
 export const FLAT = [0, 0, 0, 0, 0];
 const POINTS = 60;
-const SWELL = 0.055;
+const SWELL = 0.06;
 const SIZE = 100;
 const COVER = { mean: 84, most: 100 };
 
@@ -18,11 +18,11 @@ export const angle = (axis) => (axis / AXES.length) * 2 * Math.PI - Math.PI / 2;
 // The list of the API as five numbers in their order; what is missing is neutral.
 export function numbers(axes) {
   const byName = new Map((axes ?? []).map(({ name, value }) => [name, value]));
-  return AXES.map((name) => byName.get(name) ?? 0);
+  return AXES.map((name) => Number(byName.get(name)) || 0);
 }
 
 export function reach(value) {
-  return SIZE * (0.68 + 0.28 * Math.tanh(1.5 * value));
+  return SIZE * (0.69 + 0.26 * Math.tanh(1.5 * value));
 }
 
 export function path(values, scale = 1) {
@@ -86,7 +86,7 @@ export function springy(draw, values = FLAT) {
 
   return {
     leanTo(next, { atOnce = false } = {}) {
-      goal = [...next];
+      goal = AXES.map((_, axis) => Number(next[axis]) || 0);
       if (atOnce || reducedMotion() || document.hidden) {
         at = [...goal];
         speed = FLAT;

@@ -1,6 +1,7 @@
 // The line to the hub: questions by POST, the live values over one WebSocket. It mends itself.
 
 import { createClient } from "./vendor/graphql-ws/client.js";
+import { SAYS, sentence } from "./words.js";
 
 const ANSWER_WITHIN_MS = 6000;
 const PONG_WITHIN_MS = 4000;
@@ -12,7 +13,7 @@ const MUTATION_RETRIES_MS = [400, 1000, 2000];
 
 export class OutOfReach extends Error {}
 
-// Asks once. Throws OutOfReach where nobody answered, Error with the hub's sentence where it answered with one.
+// Asks once. Throws OutOfReach where nobody answered, Refused where the hub could not do it.
 export async function ask(query, variables, token) {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), ANSWER_WITHIN_MS);
@@ -23,7 +24,7 @@ export async function ask(query, variables, token) {
       method: "POST", headers, body: JSON.stringify({ query, variables }), signal: stop.signal, credentials: "same-origin",
     });
     const { data, errors } = await answer.json();
-    if (errors?.length) throw refusal(errors[0]);
+    if (errors?.length) throw fault(errors[0]);
     return data;
   } catch (error) {
     throw error instanceof Refused ? error : new OutOfReach(String(error));
@@ -34,12 +35,16 @@ export async function ask(query, variables, token) {
 
 export class Refused extends Error {
   constructor(message, code) {
-    super(message);
+    super(sentence(message));
     this.code = code;
   }
 }
 
-const refusal = (error) => new Refused(error.message, error.extensions?.code);
+// An error that is no refusal is nobody's business but a developer's; a guest is told what it means for them.
+function fault(error) {
+  console.warn("the hub could not answer:", error.message);
+  return new Refused(SAYS.fault, error.extensions?.code);
+}
 
 // Asks again while the hub is out of reach, a few times; throws Refused for a user error.
 export async function change(query, name, input, token) {

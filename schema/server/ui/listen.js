@@ -4,11 +4,14 @@
 // the volume (iOS), songs change without a fade.
 
 import { position } from "./clock.js";
+import { crossfadeMs } from "./cover.js";
 import { SAYS } from "./words.js";
 
-const DRIFT_S = 1;
+const DRIFT_S = 1.5;
 const FADE_STEP_MS = 50;
-const LOOK_MS = 2000;
+const LOOK_MS = 4000;
+// The next song is fetched when it is nearly due: until then votes may still change it.
+const FETCH_AHEAD_MS = 20_000;
 const GAIN_DB = { least: -9, most: 3 };
 // Below 1, so that a quiet song has somewhere to go: an element's volume cannot exceed 1.
 const LEVEL = 0.7;
@@ -25,6 +28,7 @@ export function createListen({ say }) {
   let front = 0;
   let on = false;
   let now = null;
+  let following = null;
   let watch = 0;
 
   // iOS lets only those elements play later that were touched in a gesture.
@@ -35,7 +39,7 @@ export function createListen({ say }) {
     button.setAttribute("aria-pressed", "true");
     decks.forEach(bless);
     if (now) cue(now, 300);
-    watch = setInterval(keepPlace, LOOK_MS);
+    watch = setInterval(look, LOOK_MS);
   }
 
   function stop() {
@@ -69,12 +73,24 @@ export function createListen({ say }) {
     say(SAYS.noListen);
   }
 
-  // Follows the zone: back to its place when this phone was held up, and the next song is fetched in time.
+  function look() {
+    keepPlace();
+    fetchNext();
+  }
+
+  // Back to the zone's place when this phone was held up.
   function keepPlace() {
     const deck = decks[front];
     if (!now || deck.dataset.song !== now.song.id || deck.paused || deck.seeking) return;
     const should = position(now) / 1000;
     if (should < deck.duration && Math.abs(deck.currentTime - should) > DRIFT_S) deck.currentTime = should;
+  }
+
+  function fetchNext() {
+    const idle = decks[1 - front];
+    const url = following?.mediaUrl;
+    if (!now || !url || !idle.paused || idle.getAttribute("src") === url) return;
+    if (now.song.durationMs - position(now) < FETCH_AHEAD_MS) idle.src = url;
   }
 
   button.addEventListener("click", () => (on ? stop() : start()));
@@ -84,12 +100,11 @@ export function createListen({ say }) {
       const isNew = playing?.song.id !== now?.song.id;
       now = playing;
       if (!on || !isNew) return;
-      if (playing) cue(playing, playing.zone.crossfadeMs);
+      if (playing) cue(playing, crossfadeMs(playing));
       else decks.forEach((deck) => fade(deck, 0, 1000, () => silence(deck)));
     },
     next(song) {
-      const idle = decks[1 - front];
-      if (on && song?.mediaUrl && idle.paused && idle.getAttribute("src") !== song.mediaUrl) idle.src = song.mediaUrl;
+      following = song ?? null;
     },
   };
 }

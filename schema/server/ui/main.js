@@ -49,9 +49,9 @@ const show = {
     cover.next(list[0]?.song);
     listen.next(list[0]?.song);
   },
-  syncStatus({ state, lastPushedAt }) {
-    // A hub that was never enrolled has no cloud to miss.
-    if (state === "OFFLINE" && lastPushedAt) notices.show("cloud", SAYS.cloudGone, { lasting: true });
+  syncStatus({ state, lastError }) {
+    // A hub that was never enrolled is offline too, but nothing went wrong: it has no cloud to miss.
+    if (state === "OFFLINE" && lastError) notices.show("cloud", SAYS.cloudGone, { lasting: true });
     else if (state === "BLOCKED") notices.show("cloud", SAYS.cloudRefuses, { lasting: true });
     else notices.hide("cloud");
   },
@@ -79,7 +79,7 @@ async function askForMine() {
     const { me, node } = await ask(MINE, { song }, asked);
     if (asked !== token()) return;
     if (!me?.session || me.session.status !== "ACTIVE") return door.ended();
-    room.taste(me.preference, { atOnce: arriving });
+    room.taste(me.preference.length ? me.preference : null, { atOnce: arriving });
     actions.mine(song, node?.viewerVote ?? null);
   } catch {
     // Out of reach: the next connection asks again.

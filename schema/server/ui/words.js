@@ -4,6 +4,8 @@ const POLES = [["calm", "lively"], ["warm", "bright"], ["slow", "brisk"], ["text
 export const AXIS_NAMES = ["Energy", "Brightness", "Tempo", "Tonality", "Density"];
 const NEUTRAL = 0.12;
 const MOST_WORDS = 3;
+// A vibe shorter than this points nowhere: nobody has wished anything, or the wishes cancel out.
+const NO_DIRECTION = 0.05;
 
 // Five numbers in words, the most telling three in the order of the axes: "calm, warm, slow".
 export function mood(values) {
@@ -15,6 +17,12 @@ export function mood(values) {
     .slice(0, MOST_WORDS)
     .sort((a, b) => a - b);
   return told.length ? told.map((axis) => POLES[axis][values[axis] > 0 ? 1 : 0]).join(", ") : "even, in the middle";
+}
+
+// The hub's refusals are phrases; on the page they stand alone.
+export function sentence(text) {
+  const said = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.?]$/.test(said) ? said : `${said}.`;
 }
 
 export function minutes(ms) {
@@ -30,7 +38,7 @@ export function peopleHere(vibe) {
 }
 
 function agreement({ source, consensus }) {
-  if (source !== "LISTENERS") return "no wishes yet";
+  if (source !== "LISTENERS" || consensus < NO_DIRECTION) return "no common wish yet";
   if (consensus >= 0.85) return "of one mind";
   if (consensus >= 0.55) return "mostly agreed";
   if (consensus >= 0.3) return "of several minds";
@@ -38,10 +46,10 @@ function agreement({ source, consensus }) {
 }
 
 export function roomMood(vibe, values) {
-  if (vibe.source === "LISTENERS") return `The room: ${mood(values)}`;
-  if (vibe.source === "PROFILE") return `The house sets the tone: ${mood(values)}`;
-  if (vibe.source === "CATALOGUE") return "The middle of the library, until somebody wishes";
-  return "No direction yet: the first like gives one";
+  if (vibe.source === "LISTENERS" && vibe.consensus >= NO_DIRECTION) return `The room: ${mood(values)}`;
+  if (vibe.source === "PROFILE") return `The house: ${mood(values)}`;
+  if (vibe.source === "CATALOGUE") return "The middle of the library";
+  return "The first like gives a direction";
 }
 
 export function myTaste(values) {
@@ -83,6 +91,7 @@ export const SAYS = {
   cloudGone: "The internet is gone. Music and votes go on; they will reach the cloud later.",
   cloudRefuses: "The cloud does not accept this hub at the moment. Music and votes go on here.",
   notSent: "That did not reach the hub, so it was not counted. Try again in a moment.",
+  fault: "That did not work at the hub. The music goes on; try again in a moment.",
   ended: "Your check-in has ended. One tap brings you back.",
   out: "You are checked out. Thank you for listening.",
   welcome: "Check in, and the room's music follows you too.",
