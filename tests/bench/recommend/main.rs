@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
 
+mod evening;
 mod exact;
 mod library;
 mod pick;
@@ -24,5 +25,6 @@ fn main() {
     let size = if is_short { 1_000 } else { 100_000 };
     sqlite::measure(size);
     pick::measure(size);
+    evening::measure(if is_short { 100 } else { 5_000 });
     vibe::measure(if is_short { &[1_000] } else { &[1_000, 10_000] });
 }

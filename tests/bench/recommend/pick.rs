@@ -1,4 +1,4 @@
-//! The whole pick as the hub makes it: fair vibe, ranking, filters, misery, jumps, draw; and the plan for four hours.
+//! The whole decision as the hub makes it: fair vibe, ranking, filters, misery, jumps, draw; and the plan for four hours.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -38,12 +38,12 @@ pub(crate) fn measure(songs: usize) {
         51,
         8,
         [&mut |call| drop(black_box(pick(&zones[call % 64], &order, &find))), &mut |call| {
-            drop(black_box(order.rank(query(call), 64, NOW)))
+            drop(black_box(order.rank(query(call), 64, NOW)));
         }],
     );
     at_most(
         "-",
-        &format!("the whole pick, {songs} songs, {LISTENERS} people"),
+        &format!("the whole decision, {songs} songs, {LISTENERS} people"),
         whole,
         ("its ranking", ranked),
         None,
@@ -86,7 +86,8 @@ fn zone(seed: u64, library: &Library) -> Outlook {
     }
 }
 
-fn song(candidate: &Candidate, number: usize) -> Song {
+/// A song as a library has thousands of: every tenth explicit, some dozens by each artist.
+pub(crate) fn song(candidate: &Candidate, number: usize) -> Song {
     let facts = SongFacts {
         title: format!("song {number}"),
         artist: Some(format!("artist {}", number % 400)),

@@ -63,7 +63,7 @@ mod stream {
         sum(words)
     }
 
-    #[inline(always)]
+    #[inline]
     fn sum(words: &[u64]) -> u64 {
         let (blocks, rest) = words.as_chunks::<32>();
         let mut lanes = [0_u64; 32];

@@ -23,7 +23,7 @@ pub(crate) fn race<const N: usize>(
             times.push((cpu_ns() - begun) / calls as f64);
         }
     }
-    times.map(|times| summary(times))
+    times.map(summary)
 }
 
 /// The first round is left out: it fills caches.
