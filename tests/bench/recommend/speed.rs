@@ -63,7 +63,8 @@ mod stream {
         sum(words)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "only inlined is it compiled for its caller's registers")]
+    #[inline(always)]
     fn sum(words: &[u64]) -> u64 {
         let (blocks, rest) = words.as_chunks::<32>();
         let mut lanes = [0_u64; 32];
