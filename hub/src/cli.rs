@@ -330,6 +330,14 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_starts_the_program_in_words_it_knows() {
+        let unit = include_str!("../roomtone-hub.service");
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let cli = Cli::try_parse_from(start.split_whitespace()).unwrap();
+        assert!(matches!(cli.command, Some(Command::Serve(_))));
+    }
+
+    #[test]
     fn what_is_no_address_is_answered_with_one_that_is() {
         let refusal =
             Cli::try_parse_from(["roomtone-hub", "serve", "--listen", "here"]).unwrap_err().to_string();

@@ -142,3 +142,26 @@ fn status_line(hub: &Hub) -> String {
         health.playable_songs
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_chose_a_port_the_demo_takes_the_next_free_one() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = (taken.local_addr().unwrap(), taken);
+        let mut listen = Listen(vec![taken.0]);
+        move_to_a_free_port(&mut listen);
+        assert!(taken.0.port() < listen.0[0].port(), "{listen:?}");
+        TcpListener::bind(listen.0[0]).unwrap();
+    }
+
+    #[test]
+    fn the_demo_reaches_its_own_hub_whatever_it_listens_on() {
+        let own = |text: &str| own_address(&[text.parse().unwrap()]).to_string();
+        assert_eq!(own("[::]:4700"), "[::1]:4700");
+        assert_eq!(own("0.0.0.0:4700"), "127.0.0.1:4700");
+        assert_eq!(own("192.0.2.7:4700"), "192.0.2.7:4700");
+    }
+}

@@ -43,6 +43,8 @@ pub enum Order {
     Poster {
         /// Of which zone.
         zone: Option<String>,
+        /// Whether it goes to a printer, so that its address should hold from now on.
+        printed: bool,
     },
     /// How the hub is.
     Status,
@@ -138,7 +140,7 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::Import { roots } => take_in(hub, &roots, &replies).await,
         Order::AddPlayer { name, tag, zone } => add_player(hub, name, tag, zone.as_deref()).await,
         Order::ManagerToken => manager_token(hub).await,
-        Order::Poster { zone } => poster(hub, place, zone.as_deref()).map(Reply::Poster),
+        Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
         Order::Status => Ok(Reply::Status(status(hub, place))),
         Order::Backup { file } => back_up(hub, file).await,
     };
@@ -197,14 +199,19 @@ async fn manager_token(hub: &Hub) -> Result<Reply, Trouble> {
     Ok(Reply::Manager { token })
 }
 
-fn poster(hub: &Hub, place: &Place, zone: Option<&str>) -> Result<Poster, Trouble> {
+fn poster(hub: &Hub, place: &Place, zone: Option<&str>, printed: bool) -> Result<Poster, Trouble> {
     let code = hub
         .room_code(zone_named(hub, zone)?)
         .map_err(|error| Trouble::harmless(error, "Name one of the venue's zones."))?;
     let shown = code.for_screens();
     let address = place.to_print();
-    if let Err(error) = upkeep::note_printed(&place.data, &address.to_string()) {
-        tracing::debug!("the printed address could not be noted: {error}");
+    if printed {
+        upkeep::note_printed(&place.data, &address.to_string()).map_err(|error| {
+            Trouble::harmless(
+                format!("the address on the poster could not be noted: {error}"),
+                "Look whether the hub's disk is full.",
+            )
+        })?;
     }
     Ok(Poster {
         venue: hub.venue().name.clone(),

@@ -87,7 +87,7 @@ pub async fn watch_address(place: Place, stop: CancellationToken) -> anyhow::Res
         if !printed.is_empty() && printed != now && told != now {
             tracing::warn!(
                 "the printed poster says http://{printed}/ but this hub is at http://{now}/ now: \
-                 give the machine its old address, or print a new poster with `roomtone-hub qr`"
+                 give the machine its old address, or print a new poster with `roomtone-hub qr --svg FILE`"
             );
             told = now;
         }

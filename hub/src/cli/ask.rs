@@ -51,7 +51,8 @@ pub(super) async fn for_poster(
     svg: Option<&Path>,
     stop: CancellationToken,
 ) -> Result<ExitCode, Trouble> {
-    let asked = stop.run_until_cancelled(one_reply(setup, Order::Poster { zone })).await;
+    let asked =
+        stop.run_until_cancelled(one_reply(setup, Order::Poster { zone, printed: svg.is_some() })).await;
     let Some(reply) = asked.transpose()? else { return Ok(ExitCode::FAILURE) };
     let Reply::Poster(poster) = reply else { return refused(reply) };
     show::poster(&poster, is_coloured());

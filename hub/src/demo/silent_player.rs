@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
+use roomtone_schema::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,9 @@ const TOKEN: &str = "demo-player-token";
 
 /// Well below the time after which a player counts as offline.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// However short a song and long a fade: each is heard by itself for a moment.
+const LEAST_ALONE: Duration = Duration::from_secs(1);
 
 /// How often it asks for music while there is none: the first song is heard soon after it is there.
 const NO_MUSIC_YET: Duration = Duration::from_millis(500);
@@ -47,7 +51,10 @@ fn keep(path: &Path, token: &str) -> std::io::Result<()> {
 struct Pick {
     id: Value,
     song: Value,
-    length: Duration,
+    /// From where its music begins to where the next song begins under it.
+    alone: Duration,
+    /// The fade that follows.
+    fade: Duration,
 }
 
 /// Plays one song after another until told to stop.
@@ -80,15 +87,18 @@ impl SilentPlayer {
                 tokio::time::sleep(NO_MUSIC_YET).await;
                 continue;
             };
-            let over = self.play_one(&pick, &mut orders).await?;
-            let ended = if over == Over::Finished { "FINISHED" } else { "SKIPPED" };
-            self.report(&pick, Some(ended), pick.length).await?;
+            let (over, heard) = self.play_one(&pick, &mut orders).await?;
+            // The next song begins now, under the end of this one.
+            match over {
+                Over::Finished => self.report(&pick, Some("FINISHED"), heard + pick.fade).await?,
+                Over::Skipped => self.report(&pick, Some("SKIPPED"), heard).await?,
+            }
         }
     }
 
     /// The next song; `None` where there is no music yet.
     async fn claim(&mut self) -> anyhow::Result<Option<Pick>> {
-        let select = "pick { id cueInMs cueOutMs song { id } }";
+        let select = "pick { id cueInMs cueOutMs crossfadeMs song { id } }";
         match self.client.mutate("claimNextSong", json!({}), select).await? {
             Ok(payload) => Ok(Some(Pick::read(&payload["pick"]))),
             Err(no) if no.code == "NOT_FOUND" => Ok(None),
@@ -96,21 +106,24 @@ impl SilentPlayer {
         }
     }
 
+    /// Why the song is over, and how much of it was heard by then.
     async fn play_one(
         &mut self,
         pick: &Pick,
         orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
-    ) -> anyhow::Result<Over> {
+    ) -> anyhow::Result<(Over, Duration)> {
+        let clock = SystemClock::new();
         let mut heard = Duration::ZERO;
-        while heard < pick.length {
+        while heard < pick.alone {
             self.report(pick, None, heard).await?;
-            let next = HEARTBEAT.min(pick.length.saturating_sub(heard));
-            match tokio::time::timeout(next, left_early(pick, orders)).await {
-                Ok(over) => return over,
-                Err(_still_playing) => heard += next,
+            let next = HEARTBEAT.min(pick.alone.saturating_sub(heard));
+            let order = tokio::time::timeout(next, left_early(pick, orders)).await;
+            heard = Duration::from_millis(clock.monotonic_ms().unsigned_abs());
+            if let Ok(over) = order {
+                return Ok((over?, heard));
             }
         }
-        Ok(Over::Finished)
+        Ok((Over::Finished, pick.alone))
     }
 
     async fn report(&mut self, pick: &Pick, ended: Option<&str>, heard: Duration) -> anyhow::Result<()> {
@@ -126,8 +139,10 @@ impl SilentPlayer {
 impl Pick {
     fn read(pick: &Value) -> Self {
         let ms = |key: &str| pick[key].as_u64().unwrap_or_default();
-        let length = Duration::from_millis(ms("cueOutMs").saturating_sub(ms("cueInMs")).max(1_000));
-        Self { id: pick["id"].clone(), song: pick["song"]["id"].clone(), length }
+        let music = Duration::from_millis(ms("cueOutMs").saturating_sub(ms("cueInMs")));
+        let fade = Duration::from_millis(ms("crossfadeMs"));
+        let alone = music.saturating_sub(fade).max(LEAST_ALONE);
+        Self { id: pick["id"].clone(), song: pick["song"]["id"].clone(), alone, fade }
     }
 }
 
@@ -142,5 +157,40 @@ async fn left_early(
         if order["kind"] == "SKIP" && order["pick"]["id"] != pick.id {
             return Ok(Over::Skipped);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::usual(500, 30_000, 5_000, 24_500)]
+    #[case::no_fade(0, 30_000, 0, 30_000)]
+    #[case::shorter_than_its_fade(0, 4_000, 5_000, 1_000)]
+    fn the_next_song_begins_one_fade_before_the_end_of_the_music(
+        #[case] cue_in: u64,
+        #[case] cue_out: u64,
+        #[case] crossfade: u64,
+        #[case] alone: u64,
+    ) {
+        let pick = json!({ "cueInMs": cue_in, "cueOutMs": cue_out, "crossfadeMs": crossfade });
+        assert_eq!(Pick::read(&pick).alone, Duration::from_millis(alone));
+    }
+
+    #[tokio::test]
+    async fn only_an_order_to_another_pick_ends_the_song() {
+        let pick = Pick::read(&json!({ "id": "this", "cueOutMs": 30_000 }));
+        let orders = [
+            json!({ "kind": "VOLUME", "pick": null }),
+            json!({ "kind": "SKIP", "pick": { "id": "this" } }),
+            json!({ "kind": "SKIP", "pick": { "id": "next" } }),
+            json!({ "kind": "PLAN_CHANGED", "pick": null }),
+        ];
+        let mut orders = futures_util::stream::iter(orders.map(Ok));
+        assert_eq!(left_early(&pick, &mut orders).await.unwrap(), Over::Skipped);
+        assert_eq!(orders.count().await, 1, "the order to this very pick was no reason to leave it");
     }
 }
