@@ -78,6 +78,7 @@ impl Inner {
         if is_due(&mut locked(&self.chores).faded, VIBE_FADES_EVERY, now) {
             self.rooms.iter().for_each(|room| self.stir(room));
         }
+        self.catch_up().await?;
         self.sweep_sessions(now).await?;
         self.note_oldest_pending(now).await?;
         let is_time = is_due(&mut locked(&self.chores).time_kept, TIME_IS_KEPT_EVERY, now);

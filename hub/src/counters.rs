@@ -72,6 +72,8 @@ pub struct Counters {
     pub failed_plays: Count,
     /// Songs passed over because their file is missing.
     pub missing_files: Count,
+    /// Picks and plays that could never be saved: the disk was full or failing for too long.
+    pub lost_records: Count,
     /// Milliseconds of unplanned silence that players reported.
     pub silence_ms: Count,
     /// Mean satisfaction of the people in the main zone.

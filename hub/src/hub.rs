@@ -70,7 +70,7 @@ pub struct HubOptions {
 
 /// The hub. Cheap to clone; all clones are the same hub.
 #[derive(Debug, Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Inner>);
 
 /// Everything that the hub holds. Use cases are methods of it, each in its own file.
 #[derive(Debug)]
@@ -103,6 +103,8 @@ pub(crate) struct Inner {
     pub(crate) to_fill: Notify,
     /// What was found when the store was opened.
     pub(crate) opened: Opened,
+    /// What waits for the disk.
+    pub(crate) backlog: crate::history::Backlog,
     pub(crate) chores: Mutex<crate::chores::Done>,
 }
 
@@ -227,9 +229,10 @@ impl Hub {
 
     /// Writes what is pending (last signs of life, the time) and closes the store.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.0.write_down(Duration::ZERO).await?;
+        let written = self.0.catch_up().await.and(self.0.write_down(Duration::ZERO).await);
         let store = self.0.store.clone();
-        tokio::task::spawn_blocking(move || store.close()).await.or(Err(StoreError::Panicked))
+        tokio::task::spawn_blocking(move || store.close()).await.or(Err(StoreError::Panicked))?;
+        written
     }
 
     /// The store, for what is not the room's business: backup, metrics.
@@ -554,4 +557,4 @@ pub(crate) fn derived(secret: &[u8; 32], purpose: &str) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

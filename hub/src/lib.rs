@@ -13,6 +13,7 @@ pub mod demo;
 pub mod discovery;
 pub mod graphql;
 pub mod health;
+mod history;
 pub mod http;
 pub mod hub;
 pub mod import;

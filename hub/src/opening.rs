@@ -122,6 +122,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         rebuilding: tokio::sync::Mutex::new(()),
         to_fill: Notify::new(),
         opened,
+        backlog: crate::history::Backlog::default(),
         chores: Mutex::default(),
     };
     inner.hear_again();

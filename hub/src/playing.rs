@@ -80,7 +80,7 @@ impl Inner {
                 Some(current) => current.pick,
                 None => self.advance(&room, player).await?,
             };
-            self.give(&room, player, &pick, Some(key)).await?;
+            self.give(&room, player, &pick, Some(key)).await;
             pick
         };
         let plan = locked(&room.stage).plan.iter().map(|upcoming| Arc::clone(&upcoming.view)).collect();
@@ -101,7 +101,7 @@ impl Inner {
             None => (self.advance(&room, player).await?, false),
         };
         if !is_known {
-            self.give(&room, player, &pick, None).await?;
+            self.give(&room, player, &pick, None).await;
         }
         Ok(pick)
     }
@@ -193,8 +193,9 @@ impl Inner {
         key: IdempotencyKey,
     ) -> Result<Option<Arc<PickView>>, ClaimError> {
         let owner = player.to_bytes();
-        let first = self.store.read(move |conn| idempotency::get::<PickId>(conn, owner, key, CLAIM)).await?;
-        match first {
+        let first = self.store.read(move |conn| idempotency::get::<PickId>(conn, owner, key, CLAIM)).await;
+        // A disk that cannot be read stops no music: the claim counts as a first one.
+        match first.unwrap_or(None) {
             None => Ok(None),
             Some(Err(_)) => Err(ClaimError::KeyUsed),
             Some(Ok(pick)) => match locked(&room.stage).pick(pick) {
@@ -212,14 +213,14 @@ impl Inner {
         player: PlayerId,
         pick: &Arc<PickView>,
         key: Option<IdempotencyKey>,
-    ) -> Result<(), StoreError> {
+    ) {
         let now = self.clock.now();
         let ending = self.ending(player, now);
         let play = self.new_play(room, player, pick.song.id, Some(pick.id), Tier::Hub, now);
         let (ended, started): (FactId, FactId) = (new_id(now), new_id(now));
         let silence = locked(&self.players).get(player).map_or(0, |known| known.player.silence_ms);
         let stored = play.clone();
-        let work = move |tx: &Tx<'_>| {
+        let record = move |tx: &Tx<'_>| {
             if let Some((before, end)) = ending {
                 plays::end(tx, ended, before, end, None, now)?;
             }
@@ -232,11 +233,10 @@ impl Inner {
                 _ => Ok(()),
             }
         };
-        self.store.write(work).await?;
+        self.record(record).await;
         self.begin_play(room, play, now);
         self.show_now_playing(room);
         self.show_players();
-        Ok(())
     }
 
     /// The open play of a player and how it must have ended, where it moves on without saying so.

@@ -29,7 +29,7 @@ use crate::room::{Current, Upcoming, ZoneRoom};
 use crate::secrets::new_id;
 use crate::store::picks::{self, PickRecord};
 use crate::store::vec::VecEngine;
-use crate::store::{Snapshot, StoreError, TxResult, hub_state, zone_plays};
+use crate::store::{Snapshot, StoreError, Tx, TxResult, hub_state, zone_plays};
 use crate::view::{PickView, PlayerCommandKind, Recommendation, VibeView};
 
 /// So many songs ahead are shown.
@@ -103,11 +103,13 @@ impl Inner {
         let moment = self.moment(room, at);
         let counter = moment.outlook.counter;
         let planned = {
-            let mut order = writing(&room.order);
-            order.expire(self.clock.now());
-            drop(order);
-            let order = reading(&room.order);
-            let Ok(planned) = moment.outlook.clone().plan(&*order, &|id| moment.song(id));
+            // On a copy: nobody who advances waits for a plan of hundreds of songs.
+            let order = {
+                let mut order = writing(&room.order);
+                order.expire(self.clock.now());
+                order.clone()
+            };
+            let Ok(planned) = moment.outlook.clone().plan(&order, &|id| moment.song(id));
             planned
         };
         let plan = self.shown(room, &moment, planned);
@@ -176,7 +178,7 @@ impl Inner {
     ) -> Result<Arc<PickView>, ClaimError> {
         let upcoming = self.choose(room).await?.ok_or(ClaimError::NoMusic)?;
         let now = self.clock.now();
-        self.write_pick(room, &upcoming, now).await?;
+        self.write_pick(room, &upcoming, now).await;
         let pick = Arc::clone(&upcoming.view);
         self.hear(room, &pick.song, now);
         writing(&room.order).mark_played(pick.song.id, now);
@@ -196,7 +198,7 @@ impl Inner {
     /// The head of the plan where it is still good, else that of a new one; `None` where nothing is playable.
     async fn choose(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<Option<Upcoming>, StoreError> {
         for _ in 0..TRIES {
-            if let Some(head) = self.while_rebuilding(room).await? {
+            if let Some(head) = self.while_rebuilding(room).await {
                 return Ok(Some(head));
             }
             if room.is_stirred() || !self.head_is_good(room) {
@@ -234,19 +236,20 @@ impl Inner {
 
     /// While shelf and index are being built, the second engine picks: no music waits for bookkeeping. `None` where
     /// the plan is to be used.
-    async fn while_rebuilding(
-        self: &Arc<Self>,
-        room: &Arc<ZoneRoom>,
-    ) -> Result<Option<Upcoming>, StoreError> {
+    async fn while_rebuilding(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Option<Upcoming> {
         if !self.is_rebuilding() {
-            return Ok(None);
+            return None;
         }
         let (inner, planned) = (Arc::clone(self), Arc::clone(room));
-        let picked = self.store.read(move |snapshot| inner.pick_by_second_engine(&planned, snapshot)).await?;
+        let picked = self.store.read(move |snapshot| inner.pick_by_second_engine(&planned, snapshot)).await;
+        let picked = picked.unwrap_or_else(|error| {
+            tracing::warn!("the second engine could not pick ({error}); the plan made before goes on");
+            None
+        });
         if picked.is_some() {
             self.counters.picks_by_second_engine.up();
         }
-        Ok(picked)
+        picked
     }
 
     fn is_rebuilding(&self) -> bool {
@@ -281,14 +284,9 @@ impl Inner {
         })
     }
 
-    async fn write_pick(
-        &self,
-        room: &ZoneRoom,
-        upcoming: &Upcoming,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
+    async fn write_pick(&self, room: &ZoneRoom, upcoming: &Upcoming, now: UnixMillis) {
         let Planned { pick, .. } = &upcoming.planned;
-        let record = PickRecord {
+        let made = PickRecord {
             id: upcoming.view.id,
             zone: room.zone.id,
             song: pick.song,
@@ -298,12 +296,12 @@ impl Inner {
         };
         let op: FactId = new_id(now);
         let counter = (counter_key(room.zone.id), (locked(&room.stage).counter + 1).cast_signed());
-        let work = move |tx: &crate::store::Tx<'_>| {
-            picks::insert(tx, op, &record)?;
-            zone_plays::mark(tx, record.zone, record.song, now)?;
+        let record = move |tx: &Tx<'_>| {
+            picks::insert(tx, op, &made)?;
+            zone_plays::mark(tx, made.zone, made.song, now)?;
             hub_state::put(tx, &counter.0, counter.1)
         };
-        self.store.write(work).await
+        self.record(record).await;
     }
 
     /// Lets everybody in the zone have heard a song.
@@ -405,8 +403,7 @@ impl Inner {
         }
         let by_index = tokio::task::spawn_blocking(move || {
             let moment = inner.moment(&ranked, Some(inner.clock.now()));
-            let order = reading(&ranked.order).clone();
-            let Ok(ranked) = inner.ranked(&ranked, &moment, &order, first);
+            let Ok(ranked) = inner.ranked(&ranked, &moment, &*reading(&ranked.order), first);
             ranked
         });
         by_index.await.or(Err(StoreError::Panicked))

@@ -66,7 +66,7 @@ impl Inner {
         let counts = report.ended.is_some() || report.silence_ms.unwrap_or(0) > 0;
         let key = key.filter(|_| counts);
         if !self.reported_before(player, key).await? {
-            self.take_report(&room, player, key, &report, about).await?;
+            self.take_report(&room, player, key, &report, about).await;
         }
         self.show_now_playing(&room);
         self.show_players();
@@ -80,7 +80,8 @@ impl Inner {
     ) -> Result<bool, ReportError> {
         let Some(key) = key else { return Ok(false) };
         let owner = player.to_bytes();
-        match self.store.read(move |conn| idempotency::get::<()>(conn, owner, key, REPORT)).await? {
+        let first = self.store.read(move |conn| idempotency::get::<()>(conn, owner, key, REPORT)).await;
+        match first.unwrap_or(None) {
             None => Ok(false),
             Some(Ok(())) => Ok(true),
             Some(Err(_)) => Err(ReportError::KeyUsed),
@@ -109,14 +110,13 @@ impl Inner {
         key: Option<IdempotencyKey>,
         report: &PlaybackReport,
         about: Option<About>,
-    ) -> Result<(), StoreError> {
+    ) {
         let now = self.clock.now();
         let news = self.news(room, player, report, about.as_ref(), now);
         if key.is_some() || news.is_worth_writing() {
-            self.write_report(player, key, report, &news, now).await?;
+            self.write_report(player, key, report, &news, now).await;
         }
         self.apply_report(room, player, report, about, news, now);
-        Ok(())
     }
 
     /// What a report changes, before anything is changed.
@@ -162,12 +162,12 @@ impl Inner {
         report: &PlaybackReport,
         news: &News,
         now: UnixMillis,
-    ) -> Result<(), StoreError> {
+    ) {
         let (op_ended, op_started): (FactId, FactId) = (new_id(now), new_id(now));
         let (started, ended) = (news.started.clone(), news.ended);
         let (status, heard_ms, silence) = (report.status, report.heard_ms, news.silence_total_ms);
         let song = news.current_song;
-        let work = move |tx: &Tx<'_>| {
+        let record = move |tx: &Tx<'_>| {
             if let Some((play, end)) = ended {
                 plays::end(tx, op_ended, play, end, heard_ms, now)?;
             }
@@ -180,7 +180,7 @@ impl Inner {
                 None => Ok(()),
             }
         };
-        self.store.write(work).await
+        self.record(record).await;
     }
 
     fn apply_report(

@@ -5,4 +5,4 @@ mod fairness;
 mod music;
 mod restart;
 mod room;
-mod venue;
+pub(crate) mod venue;

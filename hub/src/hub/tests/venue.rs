@@ -23,26 +23,26 @@ use crate::view::{NowPlayingView, PlaybackReport, Recommendation, VibeView, View
 use crate::voting::{VoteError, VoteInput, Voted};
 
 /// A Sunday noon in 2026.
-pub(super) const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
+pub(crate) const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
 
 /// How long every test song is, unless a test says otherwise.
-pub(super) const SONG: Duration = Duration::from_mins(3);
+pub(crate) const SONG: Duration = Duration::from_mins(3);
 
-pub(super) struct Venue {
-    pub(super) hub: Hub,
-    pub(super) clock: Arc<ManualClock>,
-    pub(super) options: HubOptions,
-    pub(super) songs: Vec<SongId>,
+pub(crate) struct Venue {
+    pub(crate) hub: Hub,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) options: HubOptions,
+    pub(crate) songs: Vec<SongId>,
     folder: Arc<tempfile::TempDir>,
 }
 
 impl Venue {
-    pub(super) async fn empty() -> Self {
+    pub(crate) async fn empty() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A venue whose options a test changes before it opens.
-    pub(super) async fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut options = HubOptions {
             data: folder.path().to_owned(),
@@ -57,11 +57,11 @@ impl Venue {
         Self { hub, clock, options, songs: Vec::new(), folder }
     }
 
-    pub(super) async fn with_songs(n: usize) -> Self {
+    pub(crate) async fn with_songs(n: usize) -> Self {
         Self::empty().await.and_songs(n).await
     }
 
-    pub(super) async fn and_songs(mut self, n: usize) -> Self {
+    pub(crate) async fn and_songs(mut self, n: usize) -> Self {
         let mut chance = Seeded::new(7);
         for _ in 0..n {
             let values = std::array::from_fn(|_| (chance.next_share() * 2.0 - 1.0) as f32);
@@ -72,12 +72,12 @@ impl Venue {
     }
 
     /// Adds a song that points to `values`.
-    pub(super) async fn add(&mut self, values: Option<[f32; AXES]>) -> SongId {
+    pub(crate) async fn add(&mut self, values: Option<[f32; AXES]>) -> SongId {
         let facts = self.facts(values);
         self.add_facts(facts).await
     }
 
-    pub(super) async fn add_facts(&mut self, facts: SongFacts) -> SongId {
+    pub(crate) async fn add_facts(&mut self, facts: SongFacts) -> SongId {
         let path = media_path(&self.hub.media_dir(), facts.sha256);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, b"a song").unwrap();
@@ -87,7 +87,7 @@ impl Venue {
         id
     }
 
-    pub(super) fn facts(&self, values: Option<[f32; AXES]>) -> SongFacts {
+    pub(crate) fn facts(&self, values: Option<[f32; AXES]>) -> SongFacts {
         let n = self.songs.len();
         let mut sha256 = [0; 32];
         sha256[..8].copy_from_slice(&(n as u64).to_be_bytes());
@@ -117,7 +117,7 @@ impl Venue {
     }
 
     /// Stops the hub and starts it again on the same data.
-    pub(super) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(mut self) -> Self {
         self.hub.close().await.unwrap();
         let Self { clock, options, songs, folder, .. } = self;
         // A new process counts its monotonic time from another point.
@@ -126,7 +126,7 @@ impl Venue {
         Self { hub: self.hub, clock, options, songs, folder }
     }
 
-    pub(super) fn arrival(&self) -> CheckInInput {
+    pub(crate) fn arrival(&self) -> CheckInInput {
         CheckInInput {
             key: key(),
             code: self.hub.room_code(self.hub.main_zone()).unwrap().poster,
@@ -137,7 +137,7 @@ impl Venue {
         }
     }
 
-    pub(super) async fn try_check_in(
+    pub(crate) async fn try_check_in(
         &self,
         change: impl FnOnce(&mut CheckInInput),
     ) -> Result<CheckedIn, CheckInError> {
@@ -147,7 +147,7 @@ impl Venue {
     }
 
     /// Somebody on a phone of their own, without the limit on new phones.
-    pub(super) async fn check_in(&self, name: &str) -> Viewer {
+    pub(crate) async fn check_in(&self, name: &str) -> Viewer {
         let checked_in = self
             .try_check_in(|input| {
                 input.address = None;
@@ -158,7 +158,7 @@ impl Venue {
         self.hub.viewer(&checked_in.token).unwrap()
     }
 
-    pub(super) async fn vote(
+    pub(crate) async fn vote(
         &self,
         viewer: &Viewer,
         song: SongId,
@@ -167,16 +167,16 @@ impl Venue {
         self.hub.vote(viewer, VoteInput { key: key(), song, value }).await
     }
 
-    pub(super) async fn player(&self, name: &str) -> AddedPlayer {
+    pub(crate) async fn player(&self, name: &str) -> AddedPlayer {
         self.hub.add_player(name.to_owned(), None, None).await.unwrap()
     }
 
-    pub(super) async fn claim(&self, player: PlayerId) -> Claim {
+    pub(crate) async fn claim(&self, player: PlayerId) -> Claim {
         self.hub.claim_next_song(player, key()).await.unwrap()
     }
 
     /// A player plays its zone's songs to their ends, one after the other.
-    pub(super) async fn plays(&self, player: PlayerId, songs: usize) -> Vec<SongId> {
+    pub(crate) async fn plays(&self, player: PlayerId, songs: usize) -> Vec<SongId> {
         let mut heard = Vec::new();
         for _ in 0..songs {
             let pick = self.claim(player).await.pick;
@@ -187,41 +187,41 @@ impl Venue {
     }
 
     /// Time passes, and the hub does what it does by itself.
-    pub(super) async fn pass(&self, time: Duration) {
+    pub(crate) async fn pass(&self, time: Duration) {
         self.clock.advance(time);
         self.hub.tick().await.unwrap();
         self.hub.settle().await;
     }
 
-    pub(super) fn vibe(&self) -> Arc<VibeView> {
+    pub(crate) fn vibe(&self) -> Arc<VibeView> {
         self.hub.vibe(self.hub.main_zone()).unwrap().borrow().clone()
     }
 
-    pub(super) fn up_next(&self) -> Arc<[Recommendation]> {
+    pub(crate) fn up_next(&self) -> Arc<[Recommendation]> {
         self.hub.up_next(self.hub.main_zone()).unwrap().borrow().clone()
     }
 
-    pub(super) fn now_playing(&self) -> Option<Arc<NowPlayingView>> {
+    pub(crate) fn now_playing(&self) -> Option<Arc<NowPlayingView>> {
         self.hub.now_playing(self.hub.main_zone()).unwrap().borrow().clone()
     }
 
     /// How long songs rest here.
-    pub(super) fn rest(&self) -> Duration {
+    pub(crate) fn rest(&self) -> Duration {
         crate::locks::reading(&self.hub.0.rooms[0].order).rest_window()
     }
 }
 
 /// A new key.
-pub(super) fn key() -> IdempotencyKey {
+pub(crate) fn key() -> IdempotencyKey {
     new_id(NOON)
 }
 
 /// A heartbeat of somebody who plays.
-pub(super) fn active() -> PlaybackReport {
+pub(crate) fn active() -> PlaybackReport {
     PlaybackReport { status: PlayerStatus::Active, ..PlaybackReport::default() }
 }
 
 /// Along one axis.
-pub(super) fn along(axis: usize, sign: f32) -> [f32; AXES] {
+pub(crate) fn along(axis: usize, sign: f32) -> [f32; AXES] {
     std::array::from_fn(|at| if at == axis { sign } else { 0.05 * (at as f32 - 2.0) })
 }
