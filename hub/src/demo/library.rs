@@ -42,7 +42,7 @@ async fn make(
     let stop = stop.clone();
     let made = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&folder)?;
-        batch.take_while(|_| !stop.is_cancelled()).map(|index| synth::write(index, &folder)).collect()
+        synth::some(batch, &folder, || !stop.is_cancelled())
     });
     let files: std::io::Result<Vec<PathBuf>> = made.await?;
     files.context("the demo's songs could not be written; look whether the disk has room")

@@ -6,10 +6,10 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 mod air;
 mod drums;
@@ -44,28 +44,39 @@ pub fn write(index: usize, folder: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes all songs that are missing in `folder`, on all cores, telling after each how many there are.
+/// Writes all songs that are missing in `folder`.
 ///
 /// # Errors
 /// The first that [`write`] met; songs that were finished stay.
-pub fn library(folder: &Path, progress: impl Fn(usize) + Sync) -> io::Result<Vec<PathBuf>> {
+pub fn library(folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    some(0..SONGS.len(), folder, || true)
+}
+
+/// Writes some of the songs on all cores, for as long as `go_on` says so, and says where they are.
+///
+/// # Errors
+/// The first that [`write`] met; songs that were finished stay.
+pub fn some(
+    indices: Range<usize>,
+    folder: &Path,
+    go_on: impl Fn() -> bool + Sync,
+) -> io::Result<Vec<PathBuf>> {
+    let next = AtomicUsize::new(indices.start);
     let written = Mutex::new(Vec::new());
     let work = || {
-        loop {
+        while go_on() {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= SONGS.len() {
+            if index >= indices.end {
                 return;
             }
             let path = write(index, folder);
             written.lock().unwrap_or_else(PoisonError::into_inner).push((index, path));
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     std::thread::scope(|scope| {
-        for _ in 1..cores {
+        for _ in 1..cores.min(indices.len()) {
             scope.spawn(work);
         }
         work();

@@ -7,9 +7,9 @@ const SLOWEST: f64 = 40.0;
 const FASTEST: f64 = 240.0;
 /// Listeners prefer to tap near this tempo: between an octave's candidates, the nearer one wins.
 const PREFERRED: f64 = 110.0;
-/// Where every half beat is nearly as strong as the beat, the half beat is the beat, up to a tempo at which people
+/// Where every half beat is almost as strong as the beat, the half beat is the beat, up to a tempo at which people
 /// would rather tap every other one.
-const AS_STRONG: f64 = 0.85;
+const AS_STRONG: f64 = 0.6;
 const FASTEST_DOUBLED: f64 = 185.0;
 /// Half of the window over which the mean is taken away, in frames: 0.75 s.
 const TREND: usize = 32;
@@ -36,8 +36,9 @@ pub(crate) fn tempo(flux: &[f32]) -> Option<Tempo> {
     let best = (shortest..=longest)
         .filter(|&lag| is_peak(&correlation, lag))
         .max_by(|&a, &b| weighted(&correlation, a).total_cmp(&weighted(&correlation, b)))?;
-    let best = faster(&correlation, best).unwrap_or(best);
+    // The pulse is as clear as its clearest level, at whichever level people tap.
     let clarity = summit(&correlation, best).1.clamp(0.0, 1.0);
+    let best = faster(&correlation, best).unwrap_or(best);
     Some(Tempo { bpm: FRAME_RATE * 60.0 / refine(&correlation, best), clarity })
 }
 

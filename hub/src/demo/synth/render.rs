@@ -138,7 +138,9 @@ impl<'s> Band<'s> {
                 drums::Drum::Hat | drums::Drum::HighTom => 0.4,
                 _ => -0.3,
             };
-            self.near.add(at, &sound, drums * hit.gain, pan);
+            // A dark song has its cymbals in the next room.
+            let presence = if hit.drum == drums::Drum::Hat { 0.2 + 0.8 * bright } else { 1.0 };
+            self.near.add(at, &sound, drums * presence * hit.gain, pan);
         }
     }
 
