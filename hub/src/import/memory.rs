@@ -61,7 +61,7 @@ struct Inner {
 impl Memory {
     pub(super) fn open(data: &Path) -> Self {
         let path = data.join(NAME);
-        let known = File::open(&path).map(|file| read(file)).unwrap_or_default();
+        let known = File::open(&path).map(read).unwrap_or_default();
         let file = OpenOptions::new().append(true).create(true).open(&path);
         Self(Mutex::new(Inner { known, file: file.ok() }))
     }

@@ -40,7 +40,7 @@ fn the_songs_of_the_demo_spread_over_all_axes() {
     assert!(bytes < 100_000_000, "{bytes} bytes");
     let facts = analyse_all(&files);
     for song in &facts {
-        println!(
+        eprintln!(
             "{:<20} {:>5.1} s  bpm {:?} pulse {:.2} key {:?} {:?} LUFS {:.2?}",
             song.title,
             f64::from(song.duration_ms) / 1000.0,
@@ -58,7 +58,7 @@ fn the_songs_of_the_demo_spread_over_all_axes() {
     let units: Vec<[f64; 5]> = facts.iter().map(|song| song.embedding.unwrap().unit()).collect();
     let means: [f32; 5] =
         std::array::from_fn(|axis| axes.iter().map(|axes| axes[axis]).sum::<f32>() / axes.len() as f32);
-    println!("means {means:.2?}, mean cosine {:.3}, {bytes} bytes", mean_cosine(&units));
+    eprintln!("means {means:.2?}, mean cosine {:.3}, {bytes} bytes", mean_cosine(&units));
     for axis in 0..5 {
         assert!(
             axes.iter().filter(|axes| axes[axis] > 0.2).count() >= 4,

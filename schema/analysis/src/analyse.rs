@@ -28,7 +28,7 @@ use crate::tempo::{Tempo, tempo};
 const CLEAR_PULSE: f64 = 0.2;
 const STRONG_KEY: f64 = 0.6;
 /// How often a long file shows that it is getting on.
-const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+const PROGRESS_EVERY: Duration = Duration::from_mins(1);
 /// 24 dB above full scale: floating-point files may hold anything, and nothing above this is sound.
 const LOUDEST_SAMPLE: f32 = 16.0;
 

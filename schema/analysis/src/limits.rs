@@ -26,7 +26,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // A song takes about 40 MB and a second; a stall of two minutes is a dead disk, not a busy machine.
-        Self { memory: 512 << 20, cpu_seconds: 60, stall: Duration::from_secs(120) }
+        Self { memory: 512 << 20, cpu_seconds: 60, stall: Duration::from_mins(2) }
     }
 }
 

@@ -66,7 +66,7 @@ pub fn sniff_file(file: &mut File) -> std::io::Result<Sniffed> {
     Ok(if tag == 0 && head.is_empty() { Sniffed::Empty } else { sniff(&head) })
 }
 
-/// The length of all ID3v2 tags at the start, and what follows them.
+/// The length of all `ID3v2` tags at the start, and what follows them.
 pub(crate) fn head(file: &mut File) -> std::io::Result<(u64, Vec<u8>)> {
     let (mut start, mut head) = (0, Vec::new());
     for _ in 0..MAX_TAGS {

@@ -7,6 +7,8 @@ const SLOWEST: f64 = 40.0;
 const FASTEST: f64 = 240.0;
 /// Listeners prefer to tap near this tempo: between an octave's candidates, the nearer one wins.
 const PREFERRED: f64 = 110.0;
+/// How strongly, in octaves: at a whole octave, a kick on every beat would count as half as fast as it is danced to.
+const WIDTH: f64 = 0.75;
 /// Where every half beat is almost as strong as the beat, the half beat is the beat, up to a tempo at which people
 /// would rather tap every other one.
 const AS_STRONG: f64 = 0.6;
@@ -60,10 +62,10 @@ fn lag(bpm: f64) -> f64 {
     FRAME_RATE * 60.0 / bpm
 }
 
-/// Log-normal preference, one octave wide.
+/// Log-normal preference.
 fn weighted(correlation: &[f64], at: usize) -> f64 {
     let octaves = (FRAME_RATE * 60.0 / at as f64 / PREFERRED).log2();
-    correlation[at].max(0.0) * (-0.5 * octaves * octaves).exp()
+    correlation[at].max(0.0) * (-0.5 * (octaves / WIDTH).powi(2)).exp()
 }
 
 /// Takes away the moving mean, so that only what stands out remains.

@@ -10,7 +10,7 @@ use crate::signals::{
 fn heard(sound: &Mono) -> SongFacts {
     let dir = TempDir::new().unwrap();
     let facts = analyse(&write_wav(dir.path(), "signal.wav", sound)).unwrap();
-    println!(
+    eprintln!(
         "bpm {:?} pulse {:.2} key {:?} r {:.2} lufs {:?} axes {:.2?}",
         facts.bpm,
         facts.pulse_clarity,
@@ -124,7 +124,8 @@ fn loudness_and_true_peak_are_those_of_the_standard() {
     assert!((facts.loudness_lufs.unwrap() + 26.0).abs() < 0.1, "{:?}", facts.loudness_lufs);
     assert!((facts.true_peak_dbtp.unwrap() + 23.0).abs() < 0.1, "{:?}", facts.true_peak_dbtp);
     // A quarter of the sample rate, between the samples: the true peak is 3 dB above the highest sample.
-    let between: Mono = (0..441_000).map(|i: u32| if i / 2 % 2 == 0 { 0.5 } else { -0.5 }).collect();
+    let between: Mono =
+        (0..441_000).map(|i: u32| if (i / 2).is_multiple_of(2) { 0.5 } else { -0.5 }).collect();
     let peak = heard(&between).true_peak_dbtp.unwrap();
     assert!((peak + 3.01).abs() < 0.4, "{peak}");
 }

@@ -46,7 +46,7 @@ fn files_that_are_no_songs_are_refused_by_what_they_are() {
     let text = reason_for(dir, "notes.flac", b"milk, bread, loudspeaker cable\n");
     assert_eq!(text, Reason::NotAudio(Some("a text".into())));
     assert_eq!(
-        reason_for(dir, "zeros.wav", &[0; 100_000]),
+        reason_for(dir, "zeros.wav", &vec![0; 100_000]),
         Reason::NotAudio(Some("nothing but zeros".into()))
     );
     assert_eq!(reason_for(dir, "no-sound.wav", &wav_bytes(&[], RATE)), Reason::Empty);

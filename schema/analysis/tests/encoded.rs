@@ -101,7 +101,7 @@ fn every_format_describes_the_same_song(
     let dir = TempDir::new().unwrap();
     let wav = write_wav(dir.path(), "song.wav", &song(40.0));
     let (plain, packed) = (analyse(&wav).unwrap(), analyse(&encoded(&wav, ending, false)).unwrap());
-    println!("{:.3?}\n{:.3?}", axes(&plain), axes(&packed));
+    eprintln!("{:.3?}\n{:.3?}", axes(&plain), axes(&packed));
     assert_eq!(packed.content_type, content_type);
     assert!(packed.duration_ms.abs_diff(plain.duration_ms) <= slack_ms, "{} ms", packed.duration_ms);
     assert_eq!(packed.key, plain.key);

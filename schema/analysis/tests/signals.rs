@@ -149,7 +149,7 @@ pub(crate) fn pads(progression: &[[i32; 3]], seconds: f64) -> Mono {
     mix
 }
 
-/// Voss and McCartney's pink noise.
+/// Noise with the same energy in every octave.
 pub(crate) fn pink_noise(amplitude: f32, seconds: f64) -> Mono {
     let (mut dice, mut rows) = (Dice::new(3), [0.0_f32; 12]);
     (0..(seconds * f64::from(RATE)) as u64)
@@ -167,7 +167,9 @@ pub(crate) fn drone(seconds: f64) -> Mono {
 
 pub(crate) fn mix(parts: &[&Mono]) -> Mono {
     let mut mix = vec![0.0; parts.iter().map(|part| part.len()).max().unwrap_or(0)];
-    parts.iter().for_each(|part| add(&mut mix, 0.0, part));
+    for part in parts {
+        add(&mut mix, 0.0, part);
+    }
     mix
 }
 

@@ -82,7 +82,9 @@ pub(super) fn bar(beat: Beat, random: &mut Random) -> Vec<Hit> {
         }
     }
     // Nobody hits twice alike.
-    hits.iter_mut().for_each(|hit| hit.gain *= 0.85 + 0.3 * random.unit());
+    for hit in &mut hits {
+        hit.gain *= 0.85 + 0.3 * random.unit();
+    }
     hits
 }
 

@@ -45,12 +45,12 @@ fn id3(sketch: &Sketch) -> Vec<u8> {
         (b"TBPM", &bpm),
     ];
     let frames: Vec<u8> =
-        texts.iter().filter(|(_, text)| !text.is_empty()).flat_map(|(id, text)| frame(id, text)).collect();
+        texts.iter().filter(|(_, text)| !text.is_empty()).flat_map(|(id, text)| frame(**id, text)).collect();
     [b"ID3\x04\0\0".as_slice(), &synchsafe(frames.len()), &frames].concat()
 }
 
 /// A text frame of ID3 2.4, in UTF-8.
-fn frame(id: &[u8; 4], text: &str) -> Vec<u8> {
+fn frame(id: [u8; 4], text: &str) -> Vec<u8> {
     [id.as_slice(), &synchsafe(text.len() + 1), b"\0\0\x03", text.as_bytes()].concat()
 }
 

@@ -1,4 +1,4 @@
-//! HE-AAC announces itself in the AudioSpecificConfig. Our decoder would play its lower half, at half the rate.
+//! HE-AAC announces itself in the `AudioSpecificConfig`. Our decoder would play its lower half, at half the rate.
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
