@@ -2,6 +2,9 @@
 
 use super::RATE;
 
+/// 1.5 dB below full scale: what is rounded off there does not clip between the samples either.
+const CEILING: f32 = 0.84;
+
 /// Left and right.
 #[derive(Debug, Clone)]
 pub(super) struct Stereo {
@@ -37,8 +40,8 @@ impl Stereo {
         Self { left: reverberate(&self.left, seconds, 0), right: reverberate(&self.right, seconds, 17) }
     }
 
-    /// Brings the loud parts to `level` dB (mean square) and rounds off what would clip, 1.5 dB below full scale, so that
-    /// nothing clips between the samples either; no click at either end.
+    /// Brings the loud parts to `level` dB (mean square) and rounds off what would clip; no click at
+    /// either end.
     pub(super) fn mastered(mut self, level: f32) -> Self {
         let loudness = loud_parts(&self);
         let gain = if loudness > 0.0 { 10_f32.powf(level / 20.0) / loudness } else { 0.0 };
@@ -48,7 +51,7 @@ impl Stereo {
             for (i, sample) in channel.iter_mut().enumerate() {
                 dc += (*sample - dc) * 0.001;
                 let fade = (i.min(frames - 1 - i) as f32 / edge as f32).min(1.0);
-                *sample = (gain * (*sample - dc)).tanh() * fade * 0.84;
+                *sample = CEILING * (gain * (*sample - dc) / CEILING).tanh() * fade;
             }
         }
         self
