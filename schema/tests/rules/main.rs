@@ -1,5 +1,6 @@
 //! The rules from outside: shared vectors, properties, and a synthetic room.
 
+mod explanations;
 mod fair_room;
 mod library;
 mod properties;
