@@ -1,7 +1,15 @@
 //! The store under power cuts, kills, full and failing disks, damage and wear.
 //!
-//! A vote that was acknowledged is there afterwards: every test here comes down to that sentence. The letters are the
-//! rows of the fault table in ARCHITECTURE.md. `ROOMTONE_ROUNDS` multiplies how often the random ones are tried.
+//! A vote that was acknowledged is there afterwards: every test here comes down to that sentence. The faults by their
+//! letters:
+//!
+//! - S1 power cut, with a negative control (`power`); S2 kill (`process`, and of the whole hub in `e2e/kills.rs`)
+//! - S3 fsync fails, S4 the disk is full, S5 reads fail (`disk`); S6 the file is damaged (`damage`)
+//! - S8 a reader that never ends (`wear`); S9 two hubs, S10 a kill in the first migration (`process`; a newer schema is
+//!   a unit test of the store); S11 out of memory (`memory`); S12 bytes written to flash (`wear`)
+//!
+//! S7, a torn song file, is the media folder's and tested there. `ROOMTONE_ROUNDS` multiplies how often the random
+//! ones are tried.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 

@@ -7,6 +7,7 @@ mod clocks;
 mod demo;
 mod documents;
 mod faketime;
+mod kills;
 mod library;
 mod refusals;
 mod staying;
