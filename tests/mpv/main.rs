@@ -1,7 +1,5 @@
 //! The older plan's terminal as it was meant: 30 lines of Python and mpv, against the built hub.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
-
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
 
