@@ -107,11 +107,7 @@ mod tests {
 
     use super::*;
     use crate::hub::tests::venue::Venue;
-    use crate::store::hub_state;
-
-    fn disk_full() -> rusqlite::Error {
-        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
-    }
+    use crate::store::{disk_full, hub_state};
 
     #[tokio::test]
     async fn what_a_full_disk_refuses_is_written_in_order_once_there_is_room() {

@@ -47,6 +47,8 @@ use rusqlite::Connection;
 use rusqlite::auto_extension::{RawAutoExtension, register_auto_extension};
 use tokio::sync::oneshot;
 
+#[cfg(test)]
+pub(crate) use error::disk_full;
 pub use error::{OpenError, StoreError};
 pub use opening::{Opened, Restored};
 pub use outbox::{Fact, FactKind};

@@ -107,6 +107,12 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+/// What SQLite says of a disk without room, for tests that need one.
+#[cfg(test)]
+pub(crate) fn disk_full() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
+}
+
 /// What an error of SQLite means for everybody else who uses the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
