@@ -86,6 +86,27 @@ test("the internet is gone: one calm sentence, and it goes when the internet is 
   }
 });
 
+test("when a whole room comes in at once one tap is enough: the page waits its turn", async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    let refusals = 0;
+    await page.route("**/graphql", (route) => {
+      if (refusals > 0 || !route.request().postData()?.includes("mutation CheckIn")) return route.fallback();
+      refusals += 1;
+      const userErrors = [{ code: "RATE_LIMITED", message: "too many tries from here; try again in 3 seconds" }];
+      return route.fulfill({ json: { data: { checkIn: { token: null, session: null, userErrors } } } });
+    });
+    await page.goto(hub.door);
+    await page.getByRole("button", { name: "Check in" }).click();
+    await page.locator("#door-words", { hasText: "You are next in a moment." }).waitFor();
+    await page.locator("#votes").waitFor();
+    assert.equal(refusals, 1);
+  } finally {
+    await browser.close();
+  }
+});
+
 test("by name over plain HTTP, which is no secure context, everything works", async () => {
   const browser = await openBrowser("--host-resolver-rules=MAP roomtone.local 127.0.0.1");
   try {

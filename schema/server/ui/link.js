@@ -8,6 +8,7 @@ const PONG_WITHIN_MS = 4000;
 const PING_EVERY_MS = 10_000;
 const SLOWEST_RETRY_MS = 5000;
 const FIRST_RETRY_MS = 250;
+const TOO_BUSY = "TIMEOUT";
 // One who votes just as the hub restarts need not notice: the key makes a repeated request the same request.
 const MUTATION_RETRIES_MS = [400, 1000, 2000];
 
@@ -24,10 +25,12 @@ export async function ask(query, variables, token) {
       method: "POST", headers, body: JSON.stringify({ query, variables }), signal: stop.signal, credentials: "same-origin",
     });
     const { data, errors } = await answer.json();
+    // A hub that is too busy is asked again, like one that is away.
+    if (errors?.[0]?.extensions?.code === TOO_BUSY) throw new OutOfReach(errors[0].message);
     if (errors?.length) throw fault(errors[0]);
     return data;
   } catch (error) {
-    throw error instanceof Refused ? error : new OutOfReach(String(error));
+    throw error instanceof Refused || error instanceof OutOfReach ? error : new OutOfReach(String(error));
   } finally {
     clearTimeout(timer);
   }

@@ -95,6 +95,7 @@ export const SAYS = {
   ended: "Your check-in has ended. One tap brings you back.",
   out: "You are checked out. Thank you for listening.",
   welcome: "Check in, and the room's music follows you too.",
+  yourTurn: "Many are coming in just now. You are next in a moment.",
   noCode: "The code is on the poster or the screen.",
   empty: "No music yet",
   emptyHow: "Run \u201croomtone-hub import DIR\u201d on the hub.",
