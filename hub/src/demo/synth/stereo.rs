@@ -2,8 +2,8 @@
 
 use super::RATE;
 
-/// 1.5 dB below full scale: what is rounded off there does not clip between the samples either.
-const CEILING: f32 = 0.84;
+/// 2.5 dB below full scale: what is rounded off there does not clip between the samples either.
+const CEILING: f32 = 0.75;
 
 /// Left and right.
 #[derive(Debug, Clone)]
