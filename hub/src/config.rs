@@ -111,6 +111,9 @@ pub enum ConfigError {
         /// What the parser said, with the line where there is one.
         message: String,
     },
+    /// A limit outside what makes sense.
+    #[error("limits.{0}")]
+    Limits(String),
     /// A number outside what makes sense.
     #[error("{key} is {value}, but must be {allowed}")]
     OutOfRange {

@@ -17,24 +17,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
     }
     within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
-    check_limits(config)?;
+    config.limits.check().map_err(ConfigError::Limits)?;
     config.zones.iter().try_for_each(|(name, zone)| check_zone(name, zone))
-}
-
-fn check_limits(config: &Config) -> Result<(), ConfigError> {
-    let limits = &config.limits;
-    let checks = [
-        ("votes_per_minute", limits.votes_per_minute, 1..=1_000),
-        ("new_devices_burst", limits.new_devices_burst, 1..=10_000),
-        ("new_device_every_s", limits.new_device_every_s, 1..=3_600),
-        ("code_guesses_burst", limits.code_guesses_burst, 1..=1_000),
-        ("code_guess_every_s", limits.code_guess_every_s, 1..=3_600),
-        ("sessions", limits.sessions, 1..=100_000),
-        ("session_hours", limits.session_hours, 1..=48),
-        ("idle_minutes", limits.idle_minutes, 1..=2_880),
-        ("player_offline_s", limits.player_offline_s, 5..=600),
-    ];
-    checks.into_iter().try_for_each(|(key, value, range)| within(&format!("limits.{key}"), value, range))
 }
 
 fn check_zone(name: &str, zone: &ZoneSettings) -> Result<(), ConfigError> {

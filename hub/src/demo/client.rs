@@ -21,6 +21,9 @@ use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 /// How long an answer may take. The hub's own bound is shorter.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Between the attempts of one request.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
+
 /// The subprotocol of GraphQL over WebSocket.
 const PROTOCOL: &str = "graphql-transport-ws";
 
@@ -54,6 +57,9 @@ impl Client {
     }
 
     /// Sends a mutation with a key of its own; the payload, or the hub's polite no.
+    ///
+    /// Where no answer comes it is sent again with the same key, which makes it the same request: a hub that is busy
+    /// or just starting again is no reason to fail.
     pub(super) async fn mutate(
         &mut self,
         name: &str,
@@ -65,7 +71,7 @@ impl Client {
         let query = format!(
             "mutation($input: {kind}!) {{ {name}(input: $input) {{ {select} userErrors {{ code message }} }} }}"
         );
-        let mut data = self.ask(&query, json!({ "input": input })).await?;
+        let mut data = self.ask_again(&query, json!({ "input": input })).await?;
         let payload = data[name].take();
         let no = &payload["userErrors"][0];
         let text = |key: &str| no[key].as_str().unwrap_or_default().to_owned();
@@ -73,6 +79,17 @@ impl Client {
             return Ok(Err(Refused { code: text("code"), message: text("message") }));
         }
         Ok(Ok(payload))
+    }
+
+    async fn ask_again(&mut self, query: &str, variables: Value) -> anyhow::Result<Value> {
+        for pause in PAUSES {
+            match self.ask(query, variables.clone()).await {
+                Ok(data) => return Ok(data),
+                Err(error) => tracing::debug!("asking again in {pause:?}: {error:#}"),
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.ask(query, variables).await
     }
 
     /// Sends an operation; its data.

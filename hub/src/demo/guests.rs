@@ -26,6 +26,9 @@ const AWAY_S: (f64, f64) = (20.0, 120.0);
 /// How long a guest listens before having an opinion.
 const LISTEN_S: (f64, f64) = (1.0, 9.0);
 
+/// How long a guest stands in the door.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// From this similarity on, a song is liked; up to its opposite, disliked; further down, nobody wants to hear it.
 const LIKED: f64 = 0.25;
 const UNBEARABLE: f64 = -0.6;
@@ -46,8 +49,7 @@ pub(super) struct Party {
     pub(super) seed: u64,
 }
 
-/// Has them come and go until told to stop. One guest's trouble is not the others': they are started again together,
-/// which is what a Wi-Fi that comes back looks like.
+/// Has them come and go until told to stop. One guest's trouble is not the others', and no reason to stay away.
 pub(super) async fn visit(party: Party, stop: CancellationToken) -> anyhow::Result<()> {
     let mut guests = JoinSet::new();
     for number in 0..party.guests {
@@ -96,19 +98,29 @@ impl Guest {
     async fn come_and_go(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut away = self.arrival;
         while stop.run_until_cancelled(tokio::time::sleep(away)).await.is_some() {
-            if self.check_in().await? {
-                let stay = self.seconds(STAY_S);
-                // Leaving in the middle of a song is how people leave.
-                let listening = tokio::time::timeout(stay, self.listen());
-                if let Some(Ok(failed)) = stop.run_until_cancelled(listening).await {
-                    failed?;
-                }
-                let _left_already = self.client.mutate("checkOut", json!({}), "session { id }").await?;
-                self.client.token = None;
+            let stay = self.seconds(STAY_S);
+            // Leaving in the middle of a song is how people leave.
+            let visit = tokio::time::timeout(stay, self.visit());
+            if let Some(Ok(Err(error))) = stop.run_until_cancelled(visit).await {
+                tracing::debug!("{} left early: {error:#}", self.name);
             }
+            self.leave().await;
             away = self.seconds(AWAY_S);
         }
         Ok(())
+    }
+
+    async fn visit(&mut self) -> anyhow::Result<()> {
+        if self.check_in().await? { self.listen().await } else { Ok(()) }
+    }
+
+    /// Whoever does not get through to say goodbye just goes, as people do.
+    async fn leave(&mut self) {
+        if self.client.token.is_some() {
+            let goodbye = self.client.mutate("checkOut", json!({}), "session { id }");
+            let _gone_anyway = tokio::time::timeout(GOODBYE, goodbye).await;
+            self.client.token = None;
+        }
     }
 
     /// Whether the hub let the guest in; else they try again later, as people do.
