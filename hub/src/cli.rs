@@ -207,7 +207,7 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         Command::Serve(_) => serve(&setup, stop).await,
         Command::Demo(options) => {
             let may_move = options.network.listen.is_empty();
-            let options = demo::Options { guests: options.guests.into(), seed: options.seed, may_move };
+            let options = demo::Options { guests: options.guests, seed: options.seed, may_move };
             demo::run(setup, options, stop).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Import { roots } => {

@@ -32,7 +32,7 @@ const PORTS_TO_TRY: u16 = 20;
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Simulated guests.
-    pub guests: usize,
+    pub guests: u16,
     /// Where their chance begins.
     pub seed: u64,
     /// Whether the next free port will do: nobody has chosen one, and nothing points to this hub yet.
@@ -44,6 +44,8 @@ pub async fn run(mut setup: Setup, options: Options, stop: CancellationToken) ->
     if options.may_move {
         move_to_a_free_port(&mut setup.config.network.listen);
     }
+    // The guests all come from this machine's own address; they must not use up what is meant for real phones there.
+    setup.config.limits.new_devices_burst += u32::from(options.guests);
     let service = Service::start(&setup).await?;
     let played = begin(&service, &setup, options).await;
     if played.is_ok() {
@@ -71,7 +73,7 @@ async fn begin(service: &Service, setup: &Setup, options: Options) -> Result<(),
         let code = hub.room_code(hub.main_zone());
         let code =
             code.map(|code| code.for_screens().to_owned()).map_err(|error| Trouble::harmless(error, ""))?;
-        let party = guests::Party { address, code, guests: options.guests, seed: options.seed };
+        let party = guests::Party { address, code, guests: options.guests.into(), seed: options.seed };
         service.supervisor.keep_running("demo guests", move |stop| guests::visit(party.clone(), stop));
     }
     Ok(())
