@@ -1,9 +1,8 @@
 //! How the hub stands with the cloud.
 
 use async_graphql::{Enum, SimpleObject};
-use chrono::{DateTime, Utc};
-use roomtone_schema::UnixMillis;
-use roomtone_server::listener::shared;
+use roomtone_server::listener::scalar::DateTime;
+use roomtone_server::listener::{date, shared};
 
 use crate::view::{self, SyncStatusView};
 
@@ -16,11 +15,11 @@ pub(super) struct SyncStatus {
     /// Facts that the cloud has not acknowledged. Float: Int is 32-bit.
     pending_operations: f64,
     /// The oldest of them.
-    oldest_pending_at: Option<DateTime<Utc>>,
+    oldest_pending_at: Option<DateTime>,
     /// When the cloud last took facts; null until the hub is enrolled.
-    last_pushed_at: Option<DateTime<Utc>>,
+    last_pushed_at: Option<DateTime>,
     /// When the hub last heard from the cloud; null until it is enrolled.
-    last_pulled_at: Option<DateTime<Utc>>,
+    last_pulled_at: Option<DateTime>,
     /// Songs whose file is here.
     cached_songs: u64,
     /// Songs of the catalogue.
@@ -50,7 +49,7 @@ impl From<&SyncStatusView> for SyncStatus {
         Self {
             state: view.state.into(),
             pending_operations: view.pending as f64,
-            oldest_pending_at: view.oldest_pending_at.and_then(date),
+            oldest_pending_at: view.oldest_pending_at.map(date),
             last_pushed_at: None,
             last_pulled_at: None,
             cached_songs: view.cached_songs,
@@ -59,8 +58,4 @@ impl From<&SyncStatusView> for SyncStatus {
             last_error: view.last_error.clone(),
         }
     }
-}
-
-fn date(at: UnixMillis) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(at.0)
 }

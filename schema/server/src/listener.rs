@@ -210,6 +210,6 @@ pub(crate) fn no_zone() -> async_graphql::Error {
 }
 
 /// A time as the API shows it. The year 1970 stands for what no calendar holds.
-pub(crate) fn date(at: UnixMillis) -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default()
+pub fn date(at: UnixMillis) -> scalar::DateTime {
+    scalar::DateTime(chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default())
 }

@@ -1,13 +1,12 @@
 //! The viewer's own things: who they are, their presence, their votes. All of it private.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use chrono::{DateTime, Utc};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::view::Viewer;
 use roomtone_schema::{session, vote};
 
 use super::page::{PageArguments, PageInfo};
-use super::scalar::VoteValue;
+use super::scalar::{DateTime, VoteValue};
 use super::song::Song;
 use super::{date, refusal, room};
 
@@ -78,12 +77,12 @@ impl Session {
     }
 
     /// When it began.
-    async fn checked_in_at(&self) -> DateTime<Utc> {
+    async fn checked_in_at(&self) -> DateTime {
         date(self.0.checked_in_at)
     }
 
     /// When it ends at the latest.
-    async fn expires_at(&self) -> DateTime<Utc> {
+    async fn expires_at(&self) -> DateTime {
         date(self.0.expires_at)
     }
 }
@@ -123,7 +122,7 @@ impl Vote {
     }
 
     /// When it was cast.
-    async fn created_at(&self) -> DateTime<Utc> {
+    async fn created_at(&self) -> DateTime {
         date(self.0.cast_at)
     }
 

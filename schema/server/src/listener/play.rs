@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use roomtone_schema::view;
 
-use super::scalar::{Axis, Tier, axes};
+use super::scalar::{Axis, DateTime, Tier, axes};
 use super::song::Song;
 use super::venue::{Player, Zone};
 use super::{date, room, shared};
@@ -24,7 +23,7 @@ pub struct Vibe {
     /// What the axes come from.
     source: VibeSource,
     /// When they last changed.
-    updated_at: DateTime<Utc>,
+    updated_at: DateTime,
 }
 
 impl From<&view::VibeView> for Vibe {
@@ -78,7 +77,7 @@ impl NowPlaying {
     }
 
     /// When its first player began.
-    async fn started_at(&self) -> DateTime<Utc> {
+    async fn started_at(&self) -> DateTime {
         date(self.0.started_at)
     }
 
@@ -90,7 +89,7 @@ impl NowPlaying {
     }
 
     /// When positionMs was true: the server's time of this answer. Reckon from here, never from your own clock.
-    async fn as_of(&self, ctx: &Context<'_>) -> DateTime<Utc> {
+    async fn as_of(&self, ctx: &Context<'_>) -> DateTime {
         date(room(ctx).now())
     }
 
@@ -153,9 +152,9 @@ pub struct Explanation {
     /// Similarity less penalty and the other terms.
     score: f64,
     /// When the zone last heard it.
-    last_played_at: Option<DateTime<Utc>>,
+    last_played_at: Option<DateTime>,
     /// Until when it rests, where it does.
-    rests_until: Option<DateTime<Utc>>,
+    rests_until: Option<DateTime>,
     /// The reasons worth telling, strongest first. No group reasons below 3 listeners.
     reasons: Vec<Reason>,
 }

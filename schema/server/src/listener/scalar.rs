@@ -24,6 +24,25 @@ impl ScalarType for Url {
     }
 }
 
+/// RFC 3339 timestamp, always UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateTime(pub chrono::DateTime<chrono::Utc>);
+
+/// RFC 3339 timestamp, always UTC.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text.parse()?)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+    }
+}
+
 /// One of the five axes and where something stands on it.
 #[derive(Debug, Clone, Copy, PartialEq, SimpleObject)]
 #[graphql(directive = shared::apply())]

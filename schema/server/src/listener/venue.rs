@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use chrono::{DateTime, Utc};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::venue;
 use roomtone_schema::view::PlayerView;
 
 use super::play::NowPlaying;
-use super::scalar::PlayerStatus;
+use super::scalar::{DateTime, PlayerStatus};
 use super::{date, room, shared};
 
 /// One café, spa, gallery.
@@ -115,7 +114,7 @@ impl Player {
     }
 
     /// Its last heartbeat.
-    async fn last_seen_at(&self) -> Option<DateTime<Utc>> {
+    async fn last_seen_at(&self) -> Option<DateTime> {
         self.0.player.last_seen_at.map(date)
     }
 
