@@ -215,11 +215,8 @@ async fn beyond_the_sockets_there_are_is_told_to_come_back() {
 
 #[tokio::test]
 async fn a_session_that_ends_ends_its_sockets() {
-    let settings = FrontSettings {
-        ping_every: Duration::from_secs(1),
-        pings_per_check: 1,
-        ..FrontSettings::default()
-    };
+    let settings =
+        FrontSettings { ping_every: Duration::from_secs(1), pings_per_check: 1, ..FrontSettings::default() };
     let venue = Venue::with_settings(settings).await;
     let token = venue.check_in().await;
     let mut socket = venue.greeted(Some(&token)).await;
