@@ -18,7 +18,9 @@ export function createNext() {
       const wanted = recommendations.map(({ song }) => song);
       const ids = new Set(wanted.map((song) => song.id));
       for (const [id, row] of rows) {
-        if (!ids.has(id)) leave(row, rows.delete(id) && atOnce);
+        if (ids.has(id)) continue;
+        rows.delete(id);
+        leave(row, before.get(id), atOnce);
       }
       wanted.forEach((song, place) => {
         const row = rows.get(song.id) ?? rowOf(song);
@@ -43,8 +45,9 @@ function move(row, from) {
   }
 }
 
-function leave(row, atOnce) {
-  row.style.top = `${row.offsetTop}px`;
+// `from` was measured before anything left: a row that has gone from the flow moves those below it.
+function leave(row, from, atOnce) {
+  row.style.top = `${from}px`;
   row.classList.add("leaving");
   row.setAttribute("aria-hidden", "true");
   const fade = atOnce ? null : animate(row, { opacity: [1, 0], transform: ["none", "translateY(-12px)"] }, { duration: 350, fill: "forwards" });
