@@ -34,6 +34,7 @@ export function createActions({ say, onTaste, onNow, onEnded }) {
     if (!song || !token() || song.wish === value) return;
     const asked = song;
     asked.wish = value;
+    asked.touched = true;
     press(value);
     if (value === "LIKE") sow(like);
     try {
@@ -87,8 +88,9 @@ export function createActions({ say, onTaste, onNow, onEnded }) {
       showSkip(skip, now);
       showReasons(now);
     },
-    // What the hub has on record for this viewer and song.
+    // What the hub has on record for this viewer and song. An answer to an older question: a vote since then wins.
     mine(songId, value) {
+      if (song?.id === songId && song.touched) return;
       if (value) votes.set(songId, value);
       else votes.delete(songId);
       if (song?.id !== songId) return;
@@ -98,7 +100,7 @@ export function createActions({ say, onTaste, onNow, onEnded }) {
     forgetMe() {
       votes.clear();
       skipped = null;
-      if (song) song.wish = null;
+      if (song) song = { id: song.id, wish: null };
       press(null);
       skip.setAttribute("aria-pressed", "false");
     },
