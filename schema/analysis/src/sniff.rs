@@ -92,17 +92,23 @@ pub fn sniff(head: &[u8]) -> Sniffed {
     if let Some(found) = by_magic(head) {
         return found;
     }
+    // Before any search for frames: in a picture's bytes something always looks like one.
+    if let Some(other) = looks_like(head) {
+        return Sniffed::NotAudio(Some(other));
+    }
     let adts = |bytes: &[u8]| adts_frame(bytes);
     let mpeg = |bytes: &[u8]| mpeg_header(bytes).map(|header| header.bytes);
     if frames_in_a_row(head, FRAMES, adts) {
         return Sniffed::Audio(Container::Adts);
     }
-    // Some encoders and cutters leave junk before the first frame.
-    let first = (0..head.len()).find(|&at| head[at] == 0xFF && frames_in_a_row(&head[at..], FRAMES, mpeg));
+    // Some encoders and cutters leave junk before the first frame; behind junk one frame alone proves nothing.
+    let another = |at: usize| head.get(at + mpeg(&head[at..])?..).and_then(mpeg);
+    let begins = |at: usize| frames_in_a_row(&head[at..], FRAMES, mpeg) && (at == 0 || another(at).is_some());
+    let first = (0..head.len()).find(|&at| head[at] == 0xFF && begins(at));
     match first.and_then(|at| mpeg_header(&head[at..])) {
         Some(header) if header.layer == 3 => Sniffed::Audio(Container::Mp3),
         Some(_) => Sniffed::OtherAudio("MPEG layer I/II (MP2)"),
-        None => Sniffed::NotAudio(looks_like(head)),
+        None => Sniffed::NotAudio(None),
     }
 }
 
@@ -194,6 +200,27 @@ mod tests {
         assert_eq!(sniff(b"<!DOCTYPE html><html>"), Sniffed::NotAudio(Some("a web page")));
         assert_eq!(sniff(&[0xFF, 0xD8, 0xFF, 0xE0, 0, 16]), Sniffed::NotAudio(Some("a JPEG picture")));
         assert_eq!(sniff(&[0; 4096]), Sniffed::NotAudio(Some("nothing but zeros")));
+    }
+
+    #[test]
+    fn what_looks_like_a_frame_makes_no_sound_of_a_picture() {
+        let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        picture.extend([0xFF, 0xFB, 0x90, 0x64].iter().cycle().take(2_000));
+        assert_eq!(sniff(&picture), Sniffed::NotAudio(Some("a PNG picture")));
+        // Nor of anything else, where the one frame would reach past the end.
+        let mut unknown = vec![7; 300];
+        unknown.extend([0xFF, 0xFB, 0x90, 0x64, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(sniff(&unknown), Sniffed::NotAudio(None));
+    }
+
+    #[test]
+    fn junk_before_the_first_frame_is_passed_over() {
+        let mut stream = vec![0; 300];
+        for _ in 0..4 {
+            stream.extend([0xFF, 0xFB, 0x90, 0x64]);
+            stream.resize(stream.len() + 413, 0);
+        }
+        assert_eq!(sniff(&stream), Sniffed::Audio(Container::Mp3));
     }
 
     #[test]
