@@ -3,6 +3,7 @@
 //! SQLite starts its log anew only at a moment when nobody reads from it. Where somebody always does, that moment never
 //! comes by itself, and the log grows until the disk is full.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Gate {
     closed: Mutex<bool>,
     opened: Condvar,
+    hurried: AtomicBool,
 }
 
 impl Gate {
@@ -27,7 +29,18 @@ impl Gate {
     pub(super) fn set_closed(&self, closed: bool) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
         if !closed {
+            self.hurried.store(false, Ordering::Relaxed);
             self.opened.notify_all();
         }
+    }
+
+    /// Ends the questions that are being answered, as their deadline would: the log cannot wait for it.
+    pub(super) fn hurry(&self) {
+        self.hurried.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether questions that are being answered must end now.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed)
     }
 }

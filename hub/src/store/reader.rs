@@ -118,8 +118,8 @@ impl Desk {
     fn new(path: &Path, clock: Arc<dyn Clock>, gate: Arc<Gate>) -> rusqlite::Result<Self> {
         let conn = connection::reader(path)?;
         let deadline = Arc::new(AtomicI64::new(i64::MAX));
-        let (watched, watch) = (Arc::clone(&deadline), Arc::clone(&clock));
-        let is_over = move || watch.monotonic_ms() > watched.load(Ordering::Relaxed);
+        let (watched, watch, door) = (Arc::clone(&deadline), Arc::clone(&clock), Arc::clone(&gate));
+        let is_over = move || door.is_hurried() || watch.monotonic_ms() > watched.load(Ordering::Relaxed);
         conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))?;
         Ok(Self { conn, clock, deadline, gate })
     }

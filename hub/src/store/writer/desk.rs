@@ -38,6 +38,10 @@ const PAGES_WORTH_A_CHECKPOINT: i64 = 1000;
 /// A log longer than this is cut at the next chance; checkpoints of themselves keep it at half of that.
 const LOG_IS_LONG: u64 = 8 << 20;
 
+/// A log longer than this is cut now: whoever still reads is ended before their deadline. On a fast disk the deadline
+/// alone would let it grow by all that is written in two seconds.
+const LOG_IS_TOO_LONG: u64 = 16 << 20;
+
 /// How long a checkpoint waits for readers: hardly, for a vote waits behind it, and it is tried again after the next.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(5);
 
@@ -155,10 +159,14 @@ impl Desk {
     }
 
     /// Cuts a log that has grown too long. Readers hold it up: no new ones are let in until those that are there have
-    /// ended, which their deadline sees to. Votes go on meanwhile.
+    /// ended, which their deadline sees to, or [`LOG_IS_TOO_LONG`]. Votes go on meanwhile.
     fn cut_log_down(&mut self) {
-        if !self.gate_closed && size(&wal_of(&self.path)) <= LOG_IS_LONG {
+        let length = size(&wal_of(&self.path));
+        if !self.gate_closed && length <= LOG_IS_LONG {
             return;
+        }
+        if self.gate_closed && LOG_IS_TOO_LONG < length {
+            self.gate.hurry();
         }
         let cut = matches!(self.checkpoint("truncate"), Ok(Checkpoint { held_up: false, .. }));
         if self.gate_closed == cut {
