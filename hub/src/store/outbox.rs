@@ -103,16 +103,21 @@ pub(super) fn append(
     payload: &[u8],
 ) -> rusqlite::Result<i64> {
     let stamp = tx.stamp();
+    let known = tx.known;
+    let epoch = known.epoch.get().map_or_else(|| hub_state::epoch(tx), Ok)?;
+    let chain = link(&known.chain.get().map_or_else(|| last_chain(tx), Ok)?, payload);
     tx.prepare_cached(
         "insert into outbox (epoch, op_id, kind, payload, payload_hash, hlc, boot_id, mono_ms, wall_ms, chain)
          values (:epoch, :op, :kind, :payload, :hash, :hlc, :boot, :mono, :wall, :chain)",
     )?
     .execute(named_params! {
-        ":epoch": hub_state::epoch(tx)?, ":op": op.to_bytes(), ":kind": row::word(kind)?,
+        ":epoch": epoch, ":op": op.to_bytes(), ":kind": row::word(kind)?,
         ":payload": payload, ":hash": *blake3::hash(payload).as_bytes(), ":hlc": hlc.cast_signed(),
         ":boot": stamp.boot.to_bytes(), ":mono": stamp.mono_ms, ":wall": stamp.wall_ms,
-        ":chain": link(&last_chain(tx)?, payload),
+        ":chain": chain,
     })?;
+    known.epoch.set(Some(epoch));
+    known.chain.set(Some(chain));
     let seq = tx.last_insert_rowid();
     tx.note_seq(seq);
     Ok(seq)

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
 use super::error::OpenError;
 use super::outbox::{self, Fact, FactKind};
 use super::songs::Withdrawal;
-use super::tx::{Stamp, Tx};
+use super::tx::{Known, Stamp, Tx};
 use super::votes::{self, Direction};
 use super::{connection, picks, players, plays, sessions, songs};
 
@@ -132,11 +132,13 @@ fn proven(facts: Vec<Fact>) -> Vec<Fact> {
 fn apply_and_keep(conn: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
     let stamp = Stamp { boot: fact.boot, mono_ms: fact.mono_ms, wall_ms: fact.wall_ms };
     let (hlc, seq) = (Cell::new(Hlc(fact.hlc)), Cell::new(0));
-    let tx = Tx { conn, stamp, hlc: &hlc, last_seq: &seq };
+    let known = Known::default();
+    let tx = Tx { conn, stamp, hlc: &hlc, last_seq: &seq, known: &known };
     conn.execute_batch("savepoint fact")?;
     if let Err(error) = apply(&tx, fact) {
         tracing::debug!("fact {} is kept but could not be applied: {error}", fact.op_id);
         conn.execute_batch("rollback to fact")?;
+        known.forget();
     }
     conn.execute_batch("release fact")?;
     outbox::append(&tx, fact.kind, fact.op_id, fact.hlc, &fact.payload)?;

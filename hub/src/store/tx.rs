@@ -18,6 +18,23 @@ pub struct Stamp {
     pub wall_ms: i64,
 }
 
+/// What every fact needs of the store and only the writer changes: known here, it is not read again for each.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The epoch that facts belong to.
+    pub(super) epoch: Cell<Option<i64>>,
+    /// The digest that the next fact is chained to.
+    pub(super) chain: Cell<Option<[u8; 32]>>,
+}
+
+impl Known {
+    /// After a transaction was rolled back: what it taught is not so.
+    pub(super) fn forget(&self) {
+        self.epoch.set(None);
+        self.chain.set(None);
+    }
+}
+
 /// A transaction on the single writer. Dereferences to the connection.
 #[derive(Debug)]
 pub struct Tx<'a> {
@@ -25,6 +42,7 @@ pub struct Tx<'a> {
     pub(super) stamp: Stamp,
     pub(super) hlc: &'a Cell<Hlc>,
     pub(super) last_seq: &'a Cell<i64>,
+    pub(super) known: &'a Known,
 }
 
 impl Tx<'_> {

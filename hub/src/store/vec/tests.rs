@@ -10,7 +10,7 @@ use roomtone_schema::vote::Hlc;
 use roomtone_schema::{BootId, Embedding, ZoneId};
 
 use super::super::migrate::migrate;
-use super::super::tx::Stamp;
+use super::super::tx::{Known, Stamp};
 use super::super::{register_vec, zone_plays};
 use super::*;
 use crate::index::{Index, ZoneOrder};
@@ -79,7 +79,8 @@ impl Library {
     fn write<T>(&self, work: impl Fn(&Tx<'_>) -> rusqlite::Result<T>) -> T {
         let stamp = Stamp { boot: BootId::from_bytes([7; 16]), mono_ms: 0, wall_ms: 0 };
         let (hlc, last_seq) = (Cell::new(Hlc(0)), Cell::new(0));
-        work(&Tx { conn: &self.conn, stamp, hlc: &hlc, last_seq: &last_seq }).unwrap()
+        work(&Tx { conn: &self.conn, stamp, hlc: &hlc, last_seq: &last_seq, known: &Known::default() })
+            .unwrap()
     }
 
     /// Both engines and the rules, over both rules.

@@ -19,7 +19,7 @@ use crate::store::gate::Gate;
 use crate::store::lock::Lock;
 use crate::store::opening::Parts;
 use crate::store::stats::{Counters, Health, size, wal_of};
-use crate::store::tx::{Stamp, Tx};
+use crate::store::tx::{Known, Stamp, Tx};
 use crate::store::{hub_state, outbox};
 
 /// So many failures of the disk within [`FAILURE_WINDOW`] make the store read-only.
@@ -35,12 +35,12 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// nothing: the log is as durable as the database.
 const PAGES_WORTH_A_CHECKPOINT: i64 = 1000;
 
-/// A log longer than this is cut at the next chance; checkpoints of themselves keep it at half of that.
-const LOG_IS_LONG: u64 = 8 << 20;
+/// A log longer than this is cut at the next chance; checkpoints of themselves keep it at two thirds of that.
+const LOG_IS_LONG: u64 = 12 << 20;
 
 /// A log longer than this is cut now: whoever still reads is ended before their deadline. On a fast disk the deadline
 /// alone would let it grow by all that is written in two seconds.
-const LOG_IS_TOO_LONG: u64 = 16 << 20;
+const LOG_IS_TOO_LONG: u64 = 18 << 20;
 
 /// How long a checkpoint waits for readers: hardly, for a vote waits behind it, and it is tried again after the next.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(5);
@@ -52,6 +52,7 @@ pub(super) struct Desk {
     boot: BootId,
     hlc: Cell<Hlc>,
     last_seq: Cell<i64>,
+    known: Known,
     stats: Arc<Counters>,
     gate: Arc<Gate>,
     gate_closed: bool,
@@ -79,6 +80,7 @@ impl Desk {
             boot: parts.boot,
             hlc: Cell::new(parts.hlc),
             last_seq: Cell::new(parts.last_seq),
+            known: Known::default(),
             stats,
             gate,
             gate_closed: false,
@@ -136,7 +138,7 @@ impl Desk {
         let began = self.clock.monotonic_ms();
         let before = self.last_seq.get();
         let stamp = Stamp { boot: self.boot, mono_ms: began, wall_ms: self.clock.wall().0 };
-        let result = run(&mut self.conn, stamp, &self.hlc, &self.last_seq, batch);
+        let result = run(&mut self.conn, stamp, (&self.hlc, &self.last_seq, &self.known), batch);
         match &result {
             Ok(acknowledged) => {
                 let took = self.clock.monotonic_ms() - began;
@@ -144,7 +146,10 @@ impl Desk {
                 self.stats.acknowledged(*acknowledged);
                 self.succeeded();
             }
-            Err(_) => self.last_seq.set(before),
+            Err(_) => {
+                self.last_seq.set(before);
+                self.known.forget();
+            }
         }
         result.map(|_| ())
     }
@@ -313,12 +318,11 @@ struct Checkpoint {
 fn run(
     conn: &mut Connection,
     stamp: Stamp,
-    hlc: &Cell<Hlc>,
-    last_seq: &Cell<i64>,
+    (hlc, last_seq, known): (&Cell<Hlc>, &Cell<i64>, &Known),
     batch: &mut [Box<dyn Job>],
 ) -> Result<i64, Fault> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tx = Tx { conn: &transaction, stamp, hlc, last_seq };
+    let tx = Tx { conn: &transaction, stamp, hlc, last_seq, known };
     for job in batch {
         job.attempt(&tx)?;
     }
