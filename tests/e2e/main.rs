@@ -10,5 +10,6 @@ mod faketime;
 mod kills;
 mod library;
 mod refusals;
+mod rot;
 mod staying;
 mod walkthrough;
