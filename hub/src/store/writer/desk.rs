@@ -139,17 +139,14 @@ impl Desk {
         let before = self.last_seq.get();
         let stamp = Stamp { boot: self.boot, mono_ms: began, wall_ms: self.clock.wall().0 };
         let result = run(&mut self.conn, stamp, (&self.hlc, &self.last_seq, &self.known), batch);
-        match &result {
-            Ok(acknowledged) => {
-                let took = self.clock.monotonic_ms() - began;
-                self.stats.committed(batch.len(), took, self.last_seq.get());
-                self.stats.acknowledged(*acknowledged);
-                self.succeeded();
-            }
-            Err(_) => {
-                self.last_seq.set(before);
-                self.known.forget();
-            }
+        if let Ok(acknowledged) = &result {
+            let took = self.clock.monotonic_ms() - began;
+            self.stats.committed(batch.len(), took, self.last_seq.get());
+            self.stats.acknowledged(*acknowledged);
+            self.succeeded();
+        } else {
+            self.last_seq.set(before);
+            self.known.forget();
         }
         result.map(|_| ())
     }
