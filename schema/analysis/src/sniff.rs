@@ -92,9 +92,10 @@ pub fn sniff(head: &[u8]) -> Sniffed {
     if let Some(found) = by_magic(head) {
         return found;
     }
-    // Before any search for frames: in a picture's bytes something always looks like one.
-    if let Some(other) = looks_like(head) {
-        return Sniffed::NotAudio(Some(other));
+    // Before any search for frames: in a picture's bytes something always looks like one. RIFF may wrap an MP3.
+    let other = looks_like(head);
+    if other.is_some() && !head.starts_with(b"RIFF") {
+        return Sniffed::NotAudio(other);
     }
     let adts = |bytes: &[u8]| adts_frame(bytes);
     let mpeg = |bytes: &[u8]| mpeg_header(bytes).map(|header| header.bytes);
@@ -108,7 +109,7 @@ pub fn sniff(head: &[u8]) -> Sniffed {
     match first.and_then(|at| mpeg_header(&head[at..])) {
         Some(header) if header.layer == 3 => Sniffed::Audio(Container::Mp3),
         Some(_) => Sniffed::OtherAudio("MPEG layer I/II (MP2)"),
-        None => Sniffed::NotAudio(None),
+        None => Sniffed::NotAudio(other),
     }
 }
 
@@ -221,6 +222,9 @@ mod tests {
             stream.resize(stream.len() + 413, 0);
         }
         assert_eq!(sniff(&stream), Sniffed::Audio(Container::Mp3));
+        stream[..12].copy_from_slice(b"RIFF\x10\x08\0\0RMP3");
+        assert_eq!(sniff(&stream), Sniffed::Audio(Container::Mp3));
+        assert_eq!(sniff(&stream[..300]), Sniffed::NotAudio(Some("a RIFF file that is no WAVE")));
     }
 
     #[test]
