@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, Executor, ServerError};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue,
@@ -21,10 +21,10 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures_util::FutureExt as _;
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer;
 use crate::body::{self, BodyError};
 use crate::caller::{Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
 use crate::guard::Bounds;
@@ -121,7 +121,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
 
     /// The endpoint at `path`.
     pub fn router(self, path: &str) -> Router {
-        Router::new().route(path, any(answer::<E, G>)).with_state(self)
+        Router::new().route(path, any(respond::<E, G>)).with_state(self)
     }
 
     /// Runs a query or mutation; the caller learns nothing of a panic but that it was ours.
@@ -159,7 +159,7 @@ pub(crate) fn refusal(refused: &Refused) -> ServerError {
     error(code, &refused.to_string())
 }
 
-async fn answer<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request: Request) -> Response {
+async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request: Request) -> Response {
     let visit = visit(&request);
     if socket::is_upgrade(&request) {
         return socket::upgrade(front, visit, request).await;
@@ -201,11 +201,10 @@ impl No {
                 plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
             }
             Self::Body(why) => plain(why.status(), &why.to_string()),
-            Self::Malformed(why) => media.reply(
-                StatusCode::BAD_REQUEST,
-                &json!({ "errors": [error("BAD_REQUEST", &why.to_string())] }),
-            ),
-            Self::Refused(why) => media.reply(media.request_error(), &json!({ "errors": [refusal(&why)] })),
+            Self::Malformed(why) => {
+                media.refuse(StatusCode::BAD_REQUEST, error("BAD_REQUEST", &why.to_string()))
+            }
+            Self::Refused(why) => media.refuse(media.request_error(), refusal(&why)),
         }
     }
 }
@@ -283,34 +282,23 @@ impl Media {
     }
 
     fn answer(self, response: &async_graphql::Response) -> Response {
-        let status = if is_request_error(response) { self.request_error() } else { StatusCode::OK };
-        let mut reply = self.reply(status, &body_of(response));
+        let status = if answer::is_request_error(response) { self.request_error() } else { StatusCode::OK };
+        let mut reply = self.reply(status, answer::bytes(response));
         for (name, value) in &response.http_headers {
             reply.headers_mut().append(name, value.clone());
         }
         reply
     }
 
-    fn reply(self, status: StatusCode, body: &Value) -> Response {
+    fn refuse(self, status: StatusCode, why: ServerError) -> Response {
+        self.reply(status, answer::bytes(&async_graphql::Response::from_errors(vec![why])))
+    }
+
+    fn reply(self, status: StatusCode, body: Bytes) -> Response {
         const PRIVATE: [(HeaderName, HeaderValue); 2] = [
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (VARY, HeaderValue::from_static("accept")),
         ];
-        (status, PRIVATE, [(CONTENT_TYPE, self.content_type())], Body::from(body.to_string())).into_response()
+        (status, PRIVATE, [(CONTENT_TYPE, self.content_type())], Body::from(body)).into_response()
     }
-}
-
-/// Whether a request was refused before anything ran: none of its errors has a place in the data.
-pub(crate) fn is_request_error(response: &async_graphql::Response) -> bool {
-    response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
-}
-
-/// The response as the specification wants it: `data` is absent where nothing ran.
-pub(crate) fn body_of(response: &async_graphql::Response) -> Value {
-    if is_request_error(response) {
-        return json!({ "errors": response.errors });
-    }
-    json!(response)
 }

@@ -22,8 +22,9 @@ use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use tokio_stream::StreamMap;
 
+use crate::answer;
 use crate::caller::{Caller, Gate, Visit, bearer};
-use crate::front::{Front, body_of, error, is_request_error, refusal};
+use crate::front::{Front, error, refusal};
 use crate::operation::{Operation, Params};
 
 mod message;
@@ -261,12 +262,12 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                 self.operations.remove(&id);
                 self.send(json!({ "id": id, "type": "complete" })).await
             }
-            Event::Next(response) if is_request_error(&response) => {
+            Event::Next(response) if answer::is_request_error(&response) => {
                 self.operations.remove(&id);
                 self.refuse(id, &response.errors).await
             }
             Event::Next(response) => {
-                self.send(json!({ "id": id, "type": "next", "payload": body_of(&response) })).await
+                self.write(Message::Text(message::next(&id, &answer::bytes(&response)))).await
             }
         };
         sent.map_or_else(Step::Break, Step::Continue)

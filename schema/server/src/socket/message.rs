@@ -2,6 +2,8 @@
 //!
 //! Reasons are short and fixed: a close frame holds at most 123 bytes, and what a parser thinks is nobody's business.
 
+use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 /// A close code with its reason.
@@ -72,6 +74,13 @@ fn payload(object: &mut Map<String, Value>) -> Result<Option<Value>, Fault> {
     }
 }
 
+/// A `next` around a response that has been written already.
+pub(super) fn next(id: &str, response: &[u8]) -> Utf8Bytes {
+    let head = format!(r#"{{"id":{},"type":"next","payload":"#, Value::from(id));
+    let frame = [head.as_bytes(), response, b"}"].concat();
+    Utf8Bytes::try_from(Bytes::from(frame)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -93,6 +102,11 @@ mod tests {
     #[case::complete_what(r#"{"type":"complete"}"#)]
     fn what_is_not_of_the_protocol_is_invalid(#[case] text: &str) {
         assert_eq!(ClientMessage::parse(text), Err(INVALID));
+    }
+
+    #[test]
+    fn an_event_carries_its_id_and_the_response_as_it_was_written() {
+        assert_eq!(next("a\"b", br#"{"data":1}"#), r#"{"id":"a\"b","type":"next","payload":{"data":1}}"#);
     }
 
     #[test]
