@@ -12,7 +12,7 @@ const READY_WITHIN_MS = 180_000;
 export class Hub {
   static async demo(...args) {
     const hub = new Hub();
-    hub.folder = await mkdtemp(join(tmpdir(), "roomtone-browser-"));
+    hub.folder = await mkdtemp(join(tmpdir(), "roomtone-demo-"));
     hub.args = args;
     hub.port = 0;
     await hub.start();
