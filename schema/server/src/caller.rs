@@ -2,7 +2,10 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_graphql::Context;
 use roomtone_schema::PlayerId;
 use roomtone_schema::view::Viewer;
 
@@ -30,6 +33,94 @@ pub struct Visit {
     pub device_cookie: Option<String>,
     /// The other end of the connection.
     pub address: Option<IpAddr>,
+}
+
+/// What callers have in common, as coarsely as it can be told: those of one class may share what is the same for
+/// everybody. A guard at the root of a shared subscription asks for this, and for nothing finer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Showed nothing, or nothing that holds.
+    Anonymous,
+    /// Is checked in.
+    Listener,
+    /// Plays music.
+    Player,
+    /// Runs the venue.
+    Manager,
+}
+
+impl Caller {
+    /// The class of this caller.
+    pub fn class(self) -> Class {
+        match self {
+            Self::Anonymous | Self::Expired | Self::Unknown => Class::Anonymous,
+            Self::Listener(_) => Class::Listener,
+            Self::Player(_) => Class::Player,
+            Self::Manager => Class::Manager,
+        }
+    }
+}
+
+/// Who asks, as resolvers get to know it: one caller, or everybody of a class at once.
+///
+/// Resolvers reach the caller by these functions alone, so whatever reads the viewer can be told to have done so.
+#[derive(Debug, Clone)]
+pub struct Asker(Who);
+
+#[derive(Debug, Clone)]
+enum Who {
+    One(Caller, Visit),
+    /// The answer goes to many: nobody in particular asks, and whoever wants to know is counted.
+    Everybody(Class, Arc<AtomicUsize>),
+}
+
+impl Asker {
+    /// One caller.
+    pub fn one(caller: Caller, visit: Visit) -> Self {
+        Self(Who::One(caller, visit))
+    }
+
+    /// Everybody of a class; `asked` counts how often a resolver wanted to know who asks all the same.
+    pub fn everybody(class: Class, asked: Arc<AtomicUsize>) -> Self {
+        Self(Who::Everybody(class, asked))
+    }
+
+    /// Who asks; nobody where the answer goes to many.
+    pub fn caller(ctx: &Context<'_>) -> Caller {
+        match Self::who(ctx) {
+            Some(Who::One(caller, _)) => *caller,
+            Some(Who::Everybody(_, asked)) => {
+                asked.fetch_add(1, Ordering::Relaxed);
+                Caller::Anonymous
+            }
+            None => Caller::Anonymous,
+        }
+    }
+
+    /// Where the request comes from; nowhere where the answer goes to many.
+    pub fn visit(ctx: &Context<'_>) -> Visit {
+        match Self::who(ctx) {
+            Some(Who::One(_, visit)) => visit.clone(),
+            Some(Who::Everybody(_, asked)) => {
+                asked.fetch_add(1, Ordering::Relaxed);
+                Visit::default()
+            }
+            None => Visit::default(),
+        }
+    }
+
+    /// The class of whoever asks, which a shared answer may depend on.
+    pub fn class(ctx: &Context<'_>) -> Class {
+        match Self::who(ctx) {
+            Some(Who::One(caller, _)) => caller.class(),
+            Some(Who::Everybody(class, _)) => *class,
+            None => Class::Anonymous,
+        }
+    }
+
+    fn who<'a>(ctx: &Context<'a>) -> Option<&'a Who> {
+        ctx.data_opt::<Self>().map(|asker| &asker.0)
+    }
 }
 
 /// The name of the cookie by which a hub knows a phone again.

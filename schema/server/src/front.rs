@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::answer;
 use crate::body::{self, BodyError};
-use crate::caller::{Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
+use crate::caller::{Asker, Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
 use crate::guard::Bounds;
 use crate::operation::{Malformed, Operation, Params, Refused};
 use crate::serve::Peer;
@@ -135,7 +135,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
     }
 }
 
-fn failed(code: &str, message: &str) -> async_graphql::Response {
+pub(crate) fn failed(code: &str, message: &str) -> async_graphql::Response {
     async_graphql::Response::from_errors(vec![error(code, message)])
 }
 
@@ -224,7 +224,7 @@ async fn read<E: Executor, G: Gate>(
         return Err(No::Refused(Refused::NeedsSocket));
     }
     let caller: Caller = front.gate.admit(token.as_deref()).await;
-    operation.request = operation.request.data(caller).data(visit);
+    operation.request = operation.request.data(Asker::one(caller, visit));
     Ok(operation)
 }
 

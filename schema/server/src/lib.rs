@@ -8,6 +8,7 @@ mod answer;
 pub mod body;
 pub mod caller;
 pub mod doors;
+mod events;
 pub mod front;
 pub mod guard;
 pub mod listener;

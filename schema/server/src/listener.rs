@@ -17,7 +17,7 @@ use roomtone_schema::vote::{Vote, VoteValue};
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
-use crate::caller::{Caller, Visit};
+use crate::caller::{Asker, Caller, Visit};
 
 pub mod mutation;
 pub mod page;
@@ -158,12 +158,12 @@ pub fn room<'a>(ctx: &Context<'a>) -> &'a dyn Room {
 
 /// Who asks.
 pub fn caller(ctx: &Context<'_>) -> Caller {
-    ctx.data_opt::<Caller>().copied().unwrap_or(Caller::Anonymous)
+    Asker::caller(ctx)
 }
 
 /// Where the request comes from.
 pub fn visit(ctx: &Context<'_>) -> Visit {
-    ctx.data_opt::<Visit>().cloned().unwrap_or_default()
+    Asker::visit(ctx)
 }
 
 /// The listener who asks, or why there is none.

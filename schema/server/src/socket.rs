@@ -11,19 +11,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::Executor;
-use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request};
 use axum::http::StatusCode;
 use axum::http::header::UPGRADE;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
 use tokio_stream::StreamMap;
 
-use crate::answer;
 use crate::caller::{Caller, Gate, Visit, bearer};
+use crate::events::Event;
 use crate::front::{Front, error, refusal};
 use crate::operation::{Operation, Params};
 
@@ -91,12 +90,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// What an operation brings.
-enum Event {
-    Next(Box<async_graphql::Response>),
-    Complete,
 }
 
 /// How a conversation ends: with a reason that the other side is told, or because it is gone already.
@@ -235,25 +228,12 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         }
         match Operation::prepare(params, &self.front.settings.bounds) {
             Ok(operation) => {
-                self.operations.insert(id, self.start(operation, caller));
+                let events = self.front.start(operation, caller, &self.visit);
+                self.operations.insert(id, events);
                 Ok(())
             }
             Err(refused) => self.refuse(id, &[refusal(&refused)]).await,
         }
-    }
-
-    fn start(&self, operation: Operation, caller: Caller) -> BoxStream<'static, Event> {
-        let request = operation.request.data(caller).data(self.visit.clone());
-        let events = if operation.kind == OperationType::Subscription {
-            self.front.executor.execute_stream(request, None)
-        } else {
-            let front = self.front.clone();
-            stream::once(async move { front.run(request).await }).boxed()
-        };
-        events
-            .map(|response| Event::Next(Box::new(response)))
-            .chain(stream::once(async { Event::Complete }))
-            .boxed()
     }
 
     async fn deliver(&mut self, id: String, event: Event) -> Step {
@@ -262,13 +242,11 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                 self.operations.remove(&id);
                 self.send(json!({ "id": id, "type": "complete" })).await
             }
-            Event::Next(response) if answer::is_request_error(&response) => {
+            Event::Next(payload) if payload.request_error => {
                 self.operations.remove(&id);
-                self.refuse(id, &response.errors).await
+                self.write(message::framed(&id, "error", &payload.errors())).await
             }
-            Event::Next(response) => {
-                self.write(Message::Text(message::next(&id, &answer::bytes(&response)))).await
-            }
+            Event::Next(payload) => self.write(message::framed(&id, "next", &payload.bytes)).await,
         };
         sent.map_or_else(Step::Break, Step::Continue)
     }

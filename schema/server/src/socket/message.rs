@@ -2,7 +2,7 @@
 //!
 //! Reasons are short and fixed: a close frame holds at most 123 bytes, and what a parser thinks is nobody's business.
 
-use axum::extract::ws::Utf8Bytes;
+use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -74,11 +74,11 @@ fn payload(object: &mut Map<String, Value>) -> Result<Option<Value>, Fault> {
     }
 }
 
-/// A `next` around a response that has been written already.
-pub(super) fn next(id: &str, response: &[u8]) -> Utf8Bytes {
-    let head = format!(r#"{{"id":{},"type":"next","payload":"#, Value::from(id));
-    let frame = [head.as_bytes(), response, b"}"].concat();
-    Utf8Bytes::try_from(Bytes::from(frame)).unwrap_or_default()
+/// A message of an operation around a payload that has been written already.
+pub(super) fn framed(id: &str, kind: &str, payload: &[u8]) -> Message {
+    let head = format!(r#"{{"id":{},"type":"{kind}","payload":"#, Value::from(id));
+    let frame = [head.as_bytes(), payload, b"}"].concat();
+    Message::Text(Utf8Bytes::try_from(Bytes::from(frame)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn an_event_carries_its_id_and_the_response_as_it_was_written() {
-        assert_eq!(next("a\"b", br#"{"data":1}"#), r#"{"id":"a\"b","type":"next","payload":{"data":1}}"#);
+        let message = framed("a\"b", "next", br#"{"data":1}"#);
+        assert_eq!(message, Message::Text(r#"{"id":"a\"b","type":"next","payload":{"data":1}}"#.into()));
     }
 
     #[test]

@@ -1,0 +1,102 @@
+//! What an operation brings, whatever carries it to the client.
+
+use std::panic::AssertUnwindSafe;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Executor, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use crate::answer;
+use crate::caller::{Asker, Caller, Gate, Visit};
+use crate::front::{Front, failed};
+use crate::operation::Operation;
+
+/// What an operation brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// An answer; more may follow where the operation is a subscription.
+    Next(Payload),
+    /// There is nothing more.
+    Complete,
+}
+
+/// One answer, written once for however many clients it goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Payload {
+    /// The response object as JSON.
+    pub(crate) bytes: Bytes,
+    /// Nothing ran: the response is `{"errors":[...]}` alone, and the operation is over.
+    pub(crate) request_error: bool,
+}
+
+impl Payload {
+    /// The errors of a request that did not run, as the JSON list that `graphql-transport-ws` wants of them.
+    pub(crate) fn errors(&self) -> Bytes {
+        let list = Self::ERRORS.len()..self.bytes.len().saturating_sub(1);
+        if self.request_error && self.bytes.starts_with(Self::ERRORS) {
+            self.bytes.slice(list)
+        } else {
+            Bytes::from_static(b"[]")
+        }
+    }
+
+    const ERRORS: &[u8] = br#"{"errors":"#;
+}
+
+impl From<&Response> for Payload {
+    fn from(response: &Response) -> Self {
+        Self { bytes: answer::bytes(response), request_error: answer::is_request_error(response) }
+    }
+}
+
+impl<E: Executor, G: Gate> Front<E, G> {
+    /// Begins an operation for a caller: the stream brings its answers as they come, and ends after [`Event::Complete`].
+    ///
+    /// Dropping the stream ends the operation.
+    pub(crate) fn start(
+        &self,
+        operation: Operation,
+        caller: Caller,
+        visit: &Visit,
+    ) -> BoxStream<'static, Event> {
+        let Operation { request, kind } = operation;
+        let request = request.data(Asker::one(caller, visit.clone()));
+        let responses = if kind == OperationType::Subscription {
+            let stream = self.executor.execute_stream(request, None);
+            AssertUnwindSafe(stream)
+                .catch_unwind()
+                .map(|ran| ran.unwrap_or_else(|_panic| failed("INTERNAL", "something went wrong at our end")))
+                .boxed()
+        } else {
+            let front = self.clone();
+            async move { front.run(request).await }.into_stream().boxed()
+        };
+        responses
+            .map(|response| Event::Next(Payload::from(&response)))
+            .chain(stream::once(async { Event::Complete }))
+            .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{ServerError, value};
+
+    use super::*;
+
+    #[test]
+    fn the_errors_of_what_did_not_run_are_a_list_of_their_own() {
+        let refused = Payload::from(&Response::from_errors(vec![ServerError::new("no", None)]));
+        assert!(refused.request_error);
+        assert_eq!(refused.errors(), r#"[{"message":"no"}]"#);
+    }
+
+    #[test]
+    fn an_answer_is_no_error() {
+        let answer = Payload::from(&Response::new(value!({ "errors": [1] })));
+        assert!(!answer.request_error);
+        assert_eq!(answer.errors(), "[]");
+    }
+}
