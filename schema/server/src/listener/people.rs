@@ -32,8 +32,7 @@ impl Listener {
         room(ctx).session(&self.0).map(Session)
     }
 
-    /// Their taste: five numbers in the order energy, brightness, tempo, tonality, density. Empty until votes give
-    /// it a direction.
+    /// Their taste: energy, brightness, tempo, tonality, density. Empty until votes give it a direction.
     async fn preference(&self, ctx: &Context<'_>) -> Vec<f64> {
         room(ctx).taste(&self.0).map_or_else(Vec::new, Vec::from)
     }
