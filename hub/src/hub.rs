@@ -35,7 +35,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::reporting::ReportError;
 use crate::room::ZoneRoom;
 use crate::room_code::{CodeMaker, RoomCode};
-use crate::secrets::{Hash, hash, new_token};
+use crate::secrets::{Key, hash, new_token};
 use crate::skipping::SkipError;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
@@ -92,7 +92,7 @@ pub(crate) struct Inner {
     pub(crate) library_stale: AtomicBool,
     pub(crate) limits: LimitSettings,
     pub(crate) codes: RwLock<CodeMaker>,
-    pub(crate) manager: Mutex<Option<Hash>>,
+    pub(crate) manager: Mutex<Option<Key>>,
     pub(crate) secret: [u8; 32],
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
@@ -345,7 +345,16 @@ impl Hub {
     /// Whether this is a manager's token.
     pub fn is_manager_token(&self, token: &str) -> bool {
         use subtle::ConstantTimeEq as _;
-        locked(&self.0.manager).is_some_and(|manager| manager.ct_eq(&hash(token)).into())
+        locked(&self.0.manager).as_ref().is_some_and(|manager| manager.hash.ct_eq(&hash(token)).into())
+    }
+
+    /// What is cancelled when this token opens nothing any more; `None` where it opens nothing now.
+    pub fn lease(&self, token: &str) -> Option<CancellationToken> {
+        let token = hash(token);
+        let manager =
+            || locked(&self.0.manager).as_ref().filter(|key| key.hash == token).map(|key| key.void.clone());
+        let player = || locked(&self.0.players).lease(&token);
+        locked(&self.0.people).lease(&token).or_else(player).or_else(manager)
     }
 
     /// Which device a cookie belongs to.
@@ -462,7 +471,7 @@ impl Hub {
     pub async fn mint_manager_token(&self) -> Result<String, StoreError> {
         let (token, hash) = new_token();
         self.0.store.write(move |tx| hub_state::put(tx, MANAGER, hash)).await?;
-        *locked(&self.0.manager) = Some(hash);
+        *locked(&self.0.manager) = Some(Key::new(hash));
         Ok(token)
     }
 

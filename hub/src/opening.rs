@@ -29,7 +29,7 @@ use crate::presence::{People, REMEMBERED};
 use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, vibe_view};
 use crate::room::{Current, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
-use crate::secrets::{Hash, new_id, random};
+use crate::secrets::{Hash, Key, new_id, random};
 use crate::store::picks::{self, PickRecord};
 use crate::store::{
     OpenError, Snapshot, Store, StoreError, Tx, TxResult, hub_state, players, plays, sessions, skip_votes,
@@ -103,7 +103,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         address_secret: derived(&identity.secret, "addresses"),
         id: identity.hub,
         venue: Venue { id: identity.venue, name: options.venue_name, time_zone: options.time_zone },
-        manager: Mutex::new(identity.manager),
+        manager: Mutex::new(identity.manager.map(Key::new)),
         secret: identity.secret,
         store,
         clock,

@@ -8,11 +8,12 @@ use roomtone_schema::play::Play;
 use roomtone_schema::player::{Player, PlayerStatus};
 use roomtone_schema::{FactId, PlayerId, UnixMillis, ZoneId};
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use crate::hub::Inner;
 use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::secrets::{Hash, new_id, new_token};
+use crate::secrets::{Hash, Key, new_id, new_token};
 use crate::store::{StoreError, players};
 use crate::view::{PlayerCommand, PlayerCommandKind};
 
@@ -114,7 +115,7 @@ pub(crate) struct Players(BTreeMap<PlayerId, Known>);
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) player: Player,
-    pub(crate) token: Hash,
+    key: Key,
     /// The song it plays.
     pub(crate) play: Option<Play>,
     /// When its last sign of life was written down.
@@ -138,7 +139,7 @@ impl Players {
     pub(crate) fn put(&mut self, player: Player, token: Hash, play: Option<Play>) {
         let saved_at = player.last_seen_at;
         let orders = broadcast::Sender::new(ORDERS_KEPT);
-        self.0.insert(player.id, Known { player, token, play, saved_at, orders, given: 0 });
+        self.0.insert(player.id, Known { player, key: Key::new(token), play, saved_at, orders, given: 0 });
     }
 
     pub(crate) fn get(&self, player: PlayerId) -> Option<&Known> {
@@ -151,7 +152,12 @@ impl Players {
 
     pub(crate) fn by_token(&self, token: &Hash) -> Option<PlayerId> {
         // Hashes of 256 random bits: comparing them tells nothing about the token.
-        self.0.values().find(|known| known.token == *token).map(|known| known.player.id)
+        self.0.values().find(|known| known.key.hash == *token).map(|known| known.player.id)
+    }
+
+    /// What is cancelled when a token opens nothing any more.
+    pub(crate) fn lease(&self, token: &Hash) -> Option<CancellationToken> {
+        self.0.values().find(|known| known.key.hash == *token).map(|known| known.key.void.clone())
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Known> {

@@ -15,20 +15,21 @@ use roomtone_schema::vector::Axes;
 use roomtone_schema::vibe::presence_weight;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{DeviceId, ListenerId, SessionId, SongId, UnixMillis, ZoneId};
+use tokio_util::sync::CancellationToken;
 
 use crate::check_in::NoViewer;
 use crate::limits::LastMinute;
-use crate::secrets::Hash;
+use crate::secrets::{Hash, Key};
 use crate::view::Viewer;
 
 /// So many sessions that have ended are remembered, to tell "your visit has ended" from "check in first".
 pub(crate) const REMEMBERED: usize = 4_096;
 
 /// A session that counts.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Here {
     pub(crate) session: Session,
-    pub(crate) token: Hash,
+    key: Key,
     /// The last sign of life that the store knows of.
     pub(crate) saved_at: UnixMillis,
 }
@@ -81,14 +82,14 @@ impl People {
         let listener = self.listeners.entry(session.listener).or_insert(known);
         listener.debts.entry(session.zone).or_default();
         self.by_token.insert(token, session.id);
-        self.sessions.insert(session.id, Here { session, token, saved_at: joined_at });
+        self.sessions.insert(session.id, Here { session, key: Key::new(token), saved_at: joined_at });
     }
 
     /// Takes a session out; what its listener wants goes with their last one.
     pub(crate) fn leave(&mut self, session: SessionId) -> Option<Session> {
         let here = self.sessions.remove(&session)?;
-        self.by_token.remove(&here.token);
-        self.remember_gone(here.token);
+        self.by_token.remove(&here.key.hash);
+        self.remember_gone(here.key.hash);
         let (listener, zone) = (here.session.listener, here.session.zone);
         if !self.sessions.values().any(|other| other.session.listener == listener) {
             self.listeners.remove(&listener);
@@ -111,8 +112,8 @@ impl People {
     /// Gives a session another token; the old one opens nothing from then on.
     pub(crate) fn renew_token(&mut self, session: SessionId, token: Hash) {
         if let Some(here) = self.sessions.get_mut(&session) {
-            self.by_token.remove(&here.token);
-            here.token = token;
+            self.by_token.remove(&here.key.hash);
+            here.key = Key::new(token);
             self.by_token.insert(token, session);
         }
     }
@@ -130,6 +131,12 @@ impl People {
         here.session.last_seen_at = here.session.last_seen_at.max(now);
         let Session { id: session, listener, device, zone, .. } = here.session;
         Ok(Viewer { session, listener, device, zone })
+    }
+
+    /// What is cancelled when a token opens nothing any more: its session has ended, or it has another one.
+    pub(crate) fn lease(&self, token: &Hash) -> Option<CancellationToken> {
+        let session = self.by_token.get(token)?;
+        self.sessions.get(session).map(|here| here.key.void.clone())
     }
 
     /// Refuses whoever has left or run out since they were let in.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomtone_schema::UnixMillis;
 use roomtone_schema::id::Id;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 /// What the store keeps of a secret.
 pub(crate) type Hash = [u8; 32];
@@ -19,6 +20,26 @@ pub(crate) fn new_token() -> (String, Hash) {
 /// The hash that a shown secret is known by.
 pub(crate) fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// A token that opens something, and what ends with it.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) hash: Hash,
+    /// Cancelled when the token opens nothing any more: connections that stay open wait for it.
+    pub(crate) void: CancellationToken,
+}
+
+impl Key {
+    pub(crate) fn new(hash: Hash) -> Self {
+        Self { hash, void: CancellationToken::new() }
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.void.cancel();
+    }
 }
 
 /// A new id, made here and now.

@@ -1,6 +1,7 @@
 //! Who may come in.
 
 use roomtone_server::caller::{Caller, Gate};
+use roomtone_server::lease::Lease;
 
 use crate::check_in::NoViewer;
 use crate::hub::Hub;
@@ -19,5 +20,9 @@ impl Gate for Hub {
             Err(NoViewer::Expired) => Caller::Expired,
             Err(NoViewer::NotCheckedIn) => Caller::Unknown,
         }
+    }
+
+    fn lease(&self, token: Option<&str>) -> Lease {
+        token.and_then(|token| self.lease(token)).map_or_else(Lease::endless, Lease::until)
     }
 }

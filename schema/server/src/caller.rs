@@ -9,6 +9,8 @@ use async_graphql::Context;
 use roomtone_schema::PlayerId;
 use roomtone_schema::view::Viewer;
 
+use crate::lease::Lease;
+
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
@@ -130,6 +132,10 @@ pub const DEVICE_COOKIE: &str = "roomtone_device";
 pub trait Gate: Clone + Send + Sync + 'static {
     /// Who holds this token. Asking is a sign of life, so a socket asks again while its other end answers.
     fn admit(&self, token: Option<&str>) -> impl Future<Output = Caller> + Send;
+
+    /// For how long this token opens anything: ends in the moment in which the session behind it ends or the token is
+    /// revoked. Where it opens nothing, the lease has no end. Asking is no sign of life.
+    fn lease(&self, token: Option<&str>) -> Lease;
 }
 
 /// The token of an `Authorization: Bearer <token>` value.

@@ -53,8 +53,9 @@ pub struct FrontSettings {
     pub write_time: Duration,
     /// How often a WebSocket is asked whether it still lives; twice without an answer and it is closed.
     pub ping_every: Duration,
-    /// After how many pings it is asked again whether its token still holds.
-    pub pings_per_check: u32,
+    /// How often a connection that stays open is asked again whether its token still holds. It also learns at once
+    /// when it does not.
+    pub check_every: Duration,
 }
 
 impl Default for FrontSettings {
@@ -69,7 +70,7 @@ impl Default for FrontSettings {
             hello_time: Duration::from_secs(3),
             write_time: Duration::from_secs(5),
             ping_every: Duration::from_secs(20),
-            pings_per_check: 3,
+            check_every: Duration::from_secs(60),
         }
     }
 }

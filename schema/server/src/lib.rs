@@ -11,6 +11,7 @@ pub mod doors;
 mod events;
 pub mod front;
 pub mod guard;
+pub mod lease;
 pub mod listener;
 pub mod operation;
 pub mod serve;

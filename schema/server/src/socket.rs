@@ -19,11 +19,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_stream::StreamMap;
 
 use crate::caller::{Caller, Gate, Visit, bearer};
 use crate::events::Event;
 use crate::front::{Front, error, refusal};
+use crate::lease::{Parting, Stay};
 use crate::operation::{Operation, Params};
 
 mod message;
@@ -110,8 +112,6 @@ struct Talk<E, G> {
     front: Front<E, G>,
     visit: Visit,
     socket: WebSocket,
-    /// What was shown at the introduction; shown again to the gate from time to time.
-    token: Option<String>,
     operations: StreamMap<String, BoxStream<'static, Event>>,
     /// Pings since anything was heard.
     unanswered: u32,
@@ -120,8 +120,7 @@ struct Talk<E, G> {
 impl<E: Executor, G: Gate> Talk<E, G> {
     async fn hold(front: Front<E, G>, visit: Visit, socket: WebSocket) {
         let spoken = socket.protocol().is_some();
-        let mut talk =
-            Self { front, visit, socket, token: None, operations: StreamMap::new(), unanswered: 0 };
+        let mut talk = Self { front, visit, socket, operations: StreamMap::new(), unanswered: 0 };
         let end = if spoken { talk.converse().await } else { End::Close(message::NO_PROTOCOL) };
         if let End::Close(fault) = end {
             talk.close(fault).await;
@@ -131,14 +130,14 @@ impl<E: Executor, G: Gate> Talk<E, G> {
     async fn converse(&mut self) -> End {
         let hello = tokio::time::timeout(self.front.settings.hello_time, self.hello()).await;
         match hello {
-            Ok(Ok(caller)) => self.serve(caller).await,
+            Ok(Ok(stay)) => self.serve(stay).await,
             Ok(Err(end)) => end,
             Err(_elapsed) => End::Close(message::NO_HELLO),
         }
     }
 
     /// Waits for `connection_init` and answers it.
-    async fn hello(&mut self) -> Result<Caller, End> {
+    async fn hello(&mut self) -> Result<Stay, End> {
         let stop = self.front.stop.clone();
         loop {
             let received = tokio::select! {
@@ -155,37 +154,36 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         }
     }
 
-    async fn welcome(&mut self, payload: Option<Value>) -> Result<Caller, End> {
+    async fn welcome(&mut self, payload: Option<Value>) -> Result<Stay, End> {
         let field = |name: &str| payload.as_ref()?.get(name).cloned();
         let shown = match field("authorization").or_else(|| field("Authorization")) {
             None | Some(Value::Null) => None,
             Some(Value::String(value)) => Some(value),
             Some(_) => return Err(message::INVALID.into()),
         };
-        self.token = shown.map(|value| bearer(&value).unwrap_or(&value).to_owned());
-        match self.front.gate.admit(self.token.as_deref()).await {
-            Caller::Expired | Caller::Unknown => Err(message::FORBIDDEN.into()),
-            caller => {
-                self.send(json!({ "type": "connection_ack" })).await?;
-                Ok(caller)
-            }
+        let token = shown.map(|value| bearer(&value).unwrap_or(&value).to_owned());
+        let stay = Stay::begin(&self.front, token, self.visit.clone()).await;
+        if let Caller::Expired | Caller::Unknown = stay.caller {
+            return Err(message::FORBIDDEN.into());
         }
+        self.send(json!({ "type": "connection_ack" })).await?;
+        Ok(stay)
     }
 
-    async fn serve(&mut self, caller: Caller) -> End {
-        let stop = self.front.stop.clone();
+    async fn serve(&mut self, stay: Stay) -> End {
+        let caller = stay.caller;
+        let (stop, over) = (self.front.stop.clone().cancelled_owned(), stay.over());
+        tokio::pin!(stop, over);
         let mut pings = tokio::time::interval(self.front.settings.ping_every);
         pings.tick().await;
-        let mut count = 0;
+        let mut looked = Instant::now();
         loop {
             let outcome = tokio::select! {
-                () = stop.cancelled() => Step::Break(GOING_AWAY.into()),
+                () = &mut stop => Step::Break(GOING_AWAY.into()),
+                () = &mut over => Step::Break(self.parting(&stay).await.into()),
                 received = self.socket.recv() => self.heard(received, caller).await,
                 (id, event) = next(&mut self.operations) => self.deliver(id, event).await,
-                _ = pings.tick() => {
-                    count += 1;
-                    self.pinged(count, &caller).await
-                }
+                _ = pings.tick() => self.pinged(&stay, &mut looked).await,
             };
             if let Step::Break(end) = outcome {
                 return end;
@@ -257,17 +255,24 @@ impl<E: Executor, G: Gate> Talk<E, G> {
 
     /// Asks for a sign of life, and now and then whether the token still holds; while the other end answers, that is
     /// its listener's sign of life, too.
-    async fn pinged(&mut self, count: u32, caller: &Caller) -> Step {
+    async fn pinged(&mut self, stay: &Stay, looked: &mut Instant) -> Step {
         if self.unanswered >= 2 {
             return Step::Break(End::Gone);
         }
-        let is_due = self.unanswered == 0 && count.is_multiple_of(self.front.settings.pings_per_check);
-        if is_due && self.front.gate.admit(self.token.as_deref()).await != *caller {
-            return Step::Break(message::FORBIDDEN.into());
+        if self.unanswered == 0 && looked.elapsed() >= self.front.settings.check_every {
+            *looked = Instant::now();
+            if let Err(parting) = stay.look(&self.front).await {
+                return Step::Break(message::parting(parting).into());
+            }
         }
         self.unanswered += 1;
         let sent = self.write(Message::Ping(axum::body::Bytes::new())).await;
         sent.map_or_else(Step::Break, Step::Continue)
+    }
+
+    /// What is said to whoever may stay no longer.
+    async fn parting(&mut self, stay: &Stay) -> Fault {
+        message::parting(stay.look(&self.front).await.err().unwrap_or(Parting::Revoked))
     }
 
     async fn send(&mut self, message: Value) -> Result<(), End> {

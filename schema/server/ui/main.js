@@ -14,8 +14,8 @@ import { SAYS } from "./words.js";
 
 // Shorter interruptions are nobody's concern.
 const PATIENCE_MS = 2500;
-// How the hub closes the line on a token that it does not (or no longer) know.
-const UNKNOWN_TOKEN = 4403;
+// How the hub closes the line when a visit has ended, and on a token that it does not (or no longer) know.
+const VISIT_ENDED = [4401, 4403];
 
 const notices = createNotices();
 const say = (sentence) => notices.show("said", sentence);
@@ -124,7 +124,7 @@ function settle() {
 }
 
 function down({ code }) {
-  if (code === UNKNOWN_TOKEN) door.ended();
+  if (VISIT_ENDED.includes(code)) door.ended();
   if (!patience) patience = setTimeout(() => notices.show("hub", SAYS.hubGone, { lasting: true }), PATIENCE_MS);
 }
 

@@ -6,6 +6,8 @@ use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::lease::Parting;
+
 /// A close code with its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -15,12 +17,21 @@ pub(super) struct Fault {
 
 pub(super) const INVALID: Fault = Fault { code: 4400, reason: "Invalid message" };
 pub(super) const UNAUTHORIZED: Fault = Fault { code: 4401, reason: "Unauthorized" };
+pub(super) const SESSION_ENDED: Fault = Fault { code: 4401, reason: "Your visit has ended" };
 pub(super) const FORBIDDEN: Fault = Fault { code: 4403, reason: "Forbidden" };
 pub(super) const NO_PROTOCOL: Fault = Fault { code: 4406, reason: "Subprotocol not acceptable" };
 pub(super) const NO_HELLO: Fault = Fault { code: 4408, reason: "Connection initialisation timeout" };
 pub(super) const DUPLICATE: Fault = Fault { code: 4409, reason: "Subscriber for this id already exists" };
 pub(super) const SECOND_HELLO: Fault = Fault { code: 4429, reason: "Too many initialisation requests" };
 const TOO_LONG: Fault = Fault { code: 1009, reason: "Message too long" };
+
+/// What is said to whoever may stay no longer.
+pub(super) fn parting(why: Parting) -> Fault {
+    match why {
+        Parting::SessionEnded => SESSION_ENDED,
+        Parting::Revoked => FORBIDDEN,
+    }
+}
 
 /// Whether a read failed because the message was too long, as far as the library's words tell.
 pub(super) fn too_long(error: &axum::Error) -> Option<Fault> {
