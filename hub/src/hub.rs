@@ -20,6 +20,7 @@ use roomtone_schema::{
     AXES, Clock, DeviceId, HubId, IdempotencyKey, PlayerId, SessionId, SongId, UnixMillis, ZoneId,
 };
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::check_in::{CheckInError, CheckInInput, CheckOutError, CheckedIn, NoViewer};
 use crate::clock::SteadyClock;

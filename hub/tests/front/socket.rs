@@ -244,3 +244,53 @@ async fn mutations_go_over_sockets_too() {
     let event = socket.event().await;
     assert_eq!(event["checkIn"]["userErrors"], Value::Array(Vec::new()));
 }
+
+#[tokio::test]
+async fn a_session_that_ran_out_ends_its_sockets() {
+    let venue = Venue::empty().await;
+    let token = venue.check_in().await;
+    let (mut own, mut other) = (venue.greeted(Some(&token)).await, venue.greeted(None).await);
+    venue.clock.advance(Duration::from_hours(13));
+    venue.hub.tick().await.unwrap();
+    assert_eq!(own.closed().await, 4401);
+    other.say(json!({ "type": "ping" })).await;
+    assert_eq!(other.hear().await, json!({ "type": "pong" }));
+}
+
+#[tokio::test]
+async fn a_session_with_a_fresh_token_ends_the_sockets_of_the_old_one() {
+    let venue = Venue::empty().await;
+    let input = json!({ "venueCode": venue.code(), "idempotencyKey": crate::venue::key() });
+    let first = venue.mutate(None, "checkIn", "CheckInInput", input.clone(), "token").await;
+    let mut socket = venue.greeted(first["token"].as_str()).await;
+    let again = venue.mutate(None, "checkIn", "CheckInInput", input, "token").await;
+    assert_eq!(socket.closed().await, 4403);
+    let _welcome = venue.greeted(again["token"].as_str()).await;
+}
+
+#[tokio::test]
+async fn a_new_managers_token_ends_the_sockets_of_the_one_before() {
+    let venue = Venue::empty().await;
+    let old = venue.hub.mint_manager_token().await.unwrap();
+    let mut socket = venue.greeted(Some(&old)).await;
+    let new = venue.hub.mint_manager_token().await.unwrap();
+    assert_eq!(socket.closed().await, 4403);
+    let _welcome = venue.greeted(Some(&new)).await;
+}
+
+#[tokio::test]
+async fn one_device_has_so_many_sockets_and_no_more() {
+    let venue =
+        Venue::with_settings(FrontSettings { sockets_per_device: 2, ..FrontSettings::default() }).await;
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    let (own, other) = (("cookie", "roomtone_device=mine"), ("cookie", "roomtone_device=yours"));
+    let first = venue.socket_with(&[protocol, own]).await.unwrap();
+    let _second = venue.socket_with(&[protocol, own]).await.unwrap();
+    assert_eq!(venue.socket_with(&[protocol, own]).await.err(), Some(429));
+    let _other = venue.socket_with(&[protocol, other]).await.unwrap();
+    let _nobody = venue.socket_with(&[protocol]).await.unwrap();
+    drop(first);
+    while venue.socket_with(&[protocol, own]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}

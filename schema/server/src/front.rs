@@ -29,6 +29,7 @@ use crate::body::{self, BodyError};
 use crate::caller::{Asker, Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
 use crate::guard::Bounds;
 use crate::operation::{Malformed, Operation, Params, Refused};
+use crate::places::Places;
 use crate::serve::Peer;
 use crate::socket;
 
@@ -43,8 +44,11 @@ pub struct FrontSettings {
     pub body_time: Duration,
     /// For how long a query or mutation may run.
     pub answer_time: Duration,
-    /// Sockets open at once. A café has at most some hundreds of phones in it.
+    /// Connections that stay open (WebSockets, event streams) at once. A café has at most some hundreds of phones in
+    /// it.
     pub sockets: usize,
+    /// Of these, how many one device may have: its pages and what a bad network has not yet given back.
+    pub sockets_per_device: usize,
     /// Operations running at once on one WebSocket.
     pub operations_per_socket: usize,
     /// For how long a WebSocket may stay silent before it has introduced itself.
@@ -65,7 +69,8 @@ impl Default for FrontSettings {
             body_bytes: 64 * 1024,
             body_time: Duration::from_secs(10),
             answer_time: Duration::from_secs(10),
-            sockets: 2_000,
+            sockets: 500,
+            sockets_per_device: 5,
             operations_per_socket: 10,
             hello_time: Duration::from_secs(3),
             write_time: Duration::from_secs(5),
@@ -81,7 +86,7 @@ pub struct Front<E, G> {
     pub(crate) executor: E,
     pub(crate) gate: G,
     pub(crate) settings: Arc<FrontSettings>,
-    pub(crate) sockets: Arc<AtomicUsize>,
+    pub(crate) places: Arc<Places>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -92,7 +97,7 @@ impl<E: Clone, G: Clone> Clone for Front<E, G> {
             executor: self.executor.clone(),
             gate: self.gate.clone(),
             settings: Arc::clone(&self.settings),
-            sockets: Arc::clone(&self.sockets),
+            places: Arc::clone(&self.places),
             tasks: self.tasks.clone(),
             stop: self.stop.clone(),
         }
@@ -102,13 +107,13 @@ impl<E: Clone, G: Clone> Clone for Front<E, G> {
 impl<E: Executor, G: Gate> Front<E, G> {
     /// An endpoint; `stop` closes its sockets.
     pub fn new(executor: E, gate: G, settings: FrontSettings, stop: CancellationToken) -> Self {
-        let (settings, sockets) = (Arc::new(settings), Arc::default());
-        Self { executor, gate, settings, sockets, tasks: TaskTracker::new(), stop }
+        let (settings, places) = (Arc::new(settings), Arc::default());
+        Self { executor, gate, settings, places, tasks: TaskTracker::new(), stop }
     }
 
-    /// How many sockets are open.
+    /// How many connections stay open.
     pub fn open_sockets(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.sockets)
+        self.places.taken()
     }
 
     /// Completes when every WebSocket has said goodbye; call it after `stop`.

@@ -68,6 +68,7 @@ impl Stay {
     }
 
     /// Where they are.
+    #[expect(dead_code, reason = "the event streams over HTTP tell their operations")]
     pub(crate) fn visit(&self) -> &Visit {
         &self.visit
     }

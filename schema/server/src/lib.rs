@@ -14,6 +14,7 @@ pub mod guard;
 pub mod lease;
 pub mod listener;
 pub mod operation;
+mod places;
 pub mod serve;
 pub mod socket;
 pub mod ui;

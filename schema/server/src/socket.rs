@@ -6,14 +6,11 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::Executor;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request};
-use axum::http::StatusCode;
 use axum::http::header::UPGRADE;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
@@ -27,6 +24,7 @@ use crate::events::Event;
 use crate::front::{Front, error, refusal};
 use crate::lease::{Parting, Stay};
 use crate::operation::{Operation, Params};
+use crate::places::Place;
 
 mod message;
 
@@ -59,9 +57,9 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
         Ok(upgrade) => upgrade,
         Err(refused) => return refused.into_response(),
     };
-    let Some(place) = Place::take(&front) else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many phones are connected; try again in a moment\n")
-            .into_response();
+    let place = match Place::take(&front, &visit) {
+        Ok(place) => place,
+        Err(full) => return full.into_response(),
     };
     let token = front.tasks.token();
     let bytes = front.settings.body_bytes;
@@ -76,22 +74,6 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
             Talk::hold(front, visit, socket).await;
             drop((place, token));
         })
-}
-
-/// One of the sockets that may be open at once.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take<E, G>(front: &Front<E, G>) -> Option<Self> {
-        let place = Self(Arc::clone(&front.sockets));
-        (place.0.fetch_add(1, Ordering::Relaxed) < front.settings.sockets).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// How a conversation ends: with a reason that the other side is told, or because it is gone already.
