@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use roomtone_server::front::Introspection;
 use roomtone_sync::supervisor::Supervisor;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,7 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the hub until it is told to stop.
-    Serve(Network),
+    Serve(Serve),
     /// Try it out: a venue with music of its own making, a silent player and, if you like, guests.
     Demo(Demo),
     /// Take the music of files and folders into the catalogue. Can be stopped and run again.
@@ -145,6 +146,15 @@ struct Network {
 }
 
 #[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    network: Network,
+    /// For whoever develops against the hub: anybody may use the query page at /graphiql and ask what the schema is.
+    #[arg(long)]
+    dev: bool,
+}
+
+#[derive(Debug, Args)]
 struct Demo {
     #[command(flatten)]
     network: Network,
@@ -182,7 +192,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Trouble> {
         let _nobody_reads = Cli::command().print_help();
         return Ok(ExitCode::from(2));
     };
-    let setup = setup(&cli.common, &flags_of(&command), matches!(command, Command::Demo(_)))?;
+    let mut setup = setup(&cli.common, &flags_of(&command), matches!(command, Command::Demo(_)))?;
+    if matches!(command, Command::Demo(_) | Command::Serve(Serve { dev: true, .. })) {
+        setup.introspection = Introspection::Everyone;
+    }
     if cli.common.print_config {
         return print_config(&setup);
     }
@@ -245,7 +258,7 @@ fn setup(common: &Common, flags: &Flags, demo: bool) -> Result<Setup, Trouble> {
     // Variables that are no text cannot be settings.
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
     let config = Config::load(&data, common.config.as_deref(), variables, flags)?;
-    Ok(Setup { data, config })
+    Ok(Setup { data, config, introspection: Introspection::default() })
 }
 
 fn text(os: OsString) -> Option<String> {
@@ -254,7 +267,7 @@ fn text(os: OsString) -> Option<String> {
 
 fn flags_of(command: &Command) -> Flags {
     match command {
-        Command::Serve(network) => network.flags(),
+        Command::Serve(serve) => serve.network.flags(),
         Command::Demo(demo) => {
             let mut flags = demo.network.flags();
             flags.venue.get_or_insert_with(|| demo::VENUE.to_owned());

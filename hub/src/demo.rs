@@ -111,6 +111,7 @@ fn welcome(service: &Service) {
         Err(error) => tracing::warn!("no QR code: {error}"),
     }
     say(format!("Roomtone is at {url}"));
+    say(format!("Its GraphQL can be tried at {}", url.replacen("/#", "/graphiql#", 1)));
     say("Scan the code with a phone on this network, or open the page here. Ctrl-C ends the demo.");
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomtone_schema::{Clock, SystemClock};
+use roomtone_server::front::{FrontSettings, Introspection};
 use roomtone_sync::supervisor::Supervisor;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub data: PathBuf,
     /// Its configuration.
     pub config: Config,
+    /// Who may ask what the schema is, and is offered the query page.
+    pub introspection: Introspection,
 }
 
 /// Where a hub is: on the disk and on the network.
@@ -91,7 +94,9 @@ impl Service {
         service.keep_the_room();
         service.keep_in_shape(setup);
         service.take_orders();
-        let front = http::Front::new(service.hub.clone(), setup.config.network.hosts.0.clone());
+        let settings = FrontSettings { introspection: setup.introspection, ..FrontSettings::default() };
+        let hosts = setup.config.network.hosts.0.clone();
+        let front = http::Front::with_settings(service.hub.clone(), hosts, settings);
         for listener in listeners {
             service.serve_on(listener, front.clone());
         }

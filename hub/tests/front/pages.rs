@@ -1,5 +1,6 @@
 //! The page, the doors, health and metrics.
 
+use roomtone_server::front::{FrontSettings, Introspection};
 use rstest::rstest;
 
 use crate::venue::Venue;
@@ -101,4 +102,51 @@ async fn metrics_are_in_the_text_format() {
         line.starts_with('#') || line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok())
     };
     assert!(text.lines().all(is_sound), "{text}");
+}
+
+#[tokio::test]
+async fn where_everybody_may_ask_for_the_schema_everybody_gets_the_query_page() {
+    let venue = Venue::with_settings(FrontSettings {
+        introspection: Introspection::Everyone,
+        ..FrontSettings::default()
+    })
+    .await;
+    let answer = venue.get("/graphiql", "").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(answer.text().contains("<title>Queries"), "{}", answer.text());
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn in_a_venue_the_query_page_is_the_managers() {
+    let venue = Venue::empty().await;
+    let guest = venue.check_in().await;
+    let player = venue.player_token().await;
+    let manager = venue.hub.mint_manager_token().await.unwrap();
+    for (token, status, title) in [
+        ("", 401, "<title>Sign in"),
+        (guest.as_str(), 401, "<title>Sign in"),
+        (player.as_str(), 401, "<title>Sign in"),
+        (manager.as_str(), 200, "<title>Queries"),
+    ] {
+        let answer = venue.get("/graphiql", &format!("authorization: Bearer {token}\r\n")).await;
+        assert_eq!(answer.status, status);
+        assert!(answer.text().contains(title), "{title}: {}", answer.text());
+    }
+    assert_eq!(venue.get("/ui/query/index.html", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_managers_token_is_taken_at_the_hub_itself_only() {
+    let venue = Venue::empty().await;
+    let manager = venue.hub.mint_manager_token().await.unwrap();
+    // What a proxy on the same machine forwards under the hub's public name.
+    let request = format!(
+        "GET /graphiql HTTP/1.1\r\nhost: music.example\r\nconnection: close\r\nauthorization: Bearer {manager}\r\n\r\n"
+    );
+    let answer = venue.raw(&request).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("on the hub’s own machine"), "{}", answer.text());
 }

@@ -35,6 +35,8 @@ pub struct Visit {
     pub device_cookie: Option<String>,
     /// The other end of the connection.
     pub address: Option<IpAddr>,
+    /// Whether it was asked on the machine itself, by a name of the machine itself.
+    pub local: bool,
 }
 
 /// What callers have in common, as coarsely as it can be told: those of one class may share what is the same for

@@ -81,6 +81,20 @@ fn is_same(origin: &str, host: &str) -> bool {
     page.is_some_and(|page| page.eq_ignore_ascii_case(host))
 }
 
+/// Whether a request came from this machine and was meant for it: both ends are loopback, by address and by name. What
+/// another program on this machine forwards under its public name is not local.
+pub fn is_local(headers: &HeaderMap, peer: Option<IpAddr>) -> bool {
+    let authority = sole(headers, &HOST).and_then(|host| host.parse::<Authority>().ok());
+    let named = authority.is_some_and(|authority| is_loopback(authority.host()));
+    named && peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
@@ -154,6 +168,27 @@ mod tests {
     #[case("")]
     fn a_name_that_somebody_else_could_own_is_misdirected(#[case] host: &str) {
         assert_eq!(names().check(&headers(host, None)), Err(Shut::Host));
+    }
+
+    #[rstest]
+    #[case::by_address("127.0.0.1:4700", "127.0.0.1", true)]
+    #[case::by_name("localhost:4700", "::1", true)]
+    #[case::mapped("[::1]:4700", "::ffff:127.0.0.1", true)]
+    #[case::from_the_lan("127.0.0.1:4700", "192.168.1.9", false)]
+    #[case::forwarded_under_a_public_name("music.cafe.example", "127.0.0.1", false)]
+    #[case::a_name_that_only_looks_so("localhost.cafe.example", "127.0.0.1", false)]
+    fn local_is_what_is_loopback_at_both_ends(
+        #[case] host: &str,
+        #[case] peer: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_local(&headers(host, None), peer.parse().ok()), expected);
+    }
+
+    #[test]
+    fn whoever_is_nowhere_is_not_local() {
+        assert!(!is_local(&headers("localhost", None), None));
+        assert!(!is_local(&HeaderMap::new(), Some(IpAddr::from([127, 0, 0, 1]))));
     }
 
     #[rstest]

@@ -27,15 +27,28 @@ use tokio_util::task::TaskTracker;
 use crate::answer;
 use crate::body::{self, BodyError};
 use crate::caller::{Asker, Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
+use crate::doors;
 use crate::guard::Bounds;
 use crate::operation::{Malformed, Operation, Params, Refused};
 use crate::places::Places;
 use crate::serve::Peer;
 use crate::socket;
 
+/// Who may ask what the schema is, and is offered the query page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Introspection {
+    /// Everybody: a demo, or a hub that somebody develops against.
+    Everyone,
+    /// Whoever runs the venue.
+    #[default]
+    Managers,
+}
+
 /// What the front allows. Every bound is a setting.
 #[derive(Debug, Clone)]
 pub struct FrontSettings {
+    /// Who may ask what the schema is.
+    pub introspection: Introspection,
     /// What one document may cost.
     pub bounds: Bounds,
     /// Bytes of a request's body, and of a WebSocket message.
@@ -65,6 +78,7 @@ pub struct FrontSettings {
 impl Default for FrontSettings {
     fn default() -> Self {
         Self {
+            introspection: Introspection::default(),
             bounds: Bounds::default(),
             body_bytes: 64 * 1024,
             body_time: Duration::from_secs(10),
@@ -101,6 +115,21 @@ impl<E: Clone, G: Clone> Clone for Front<E, G> {
             tasks: self.tasks.clone(),
             stop: self.stop.clone(),
         }
+    }
+}
+
+impl<E, G: Gate> Front<E, G> {
+    /// Who asks. Plain HTTP is read by whoever can read the network, so a manager is one on the machine itself only.
+    pub async fn admit(&self, token: Option<&str>, visit: &Visit) -> Caller {
+        match self.gate.admit(token).await {
+            Caller::Manager if !visit.local => Caller::Unknown,
+            caller => caller,
+        }
+    }
+
+    /// Whether this caller may ask what the schema is, and is offered the query page.
+    pub fn may_introspect(&self, caller: &Caller) -> bool {
+        self.settings.introspection == Introspection::Everyone || *caller == Caller::Manager
     }
 }
 
@@ -183,12 +212,14 @@ async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request
 }
 
 /// Where a request comes from.
-fn visit(request: &Request) -> Visit {
+pub fn visit(request: &Request) -> Visit {
     let cookies = request.headers().get(COOKIE).and_then(|value| value.to_str().ok());
     let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    let address = peer.map(|ConnectInfo(peer)| peer.0.ip().to_canonical());
     Visit {
         device_cookie: cookies.and_then(|header| cookie(header, DEVICE_COOKIE)).map(str::to_owned),
-        address: peer.map(|ConnectInfo(peer)| peer.0.ip().to_canonical()),
+        address,
+        local: doors::is_local(request.headers(), address),
     }
 }
 
@@ -229,7 +260,7 @@ async fn read<E: Executor, G: Gate>(
     if operation.kind == OperationType::Subscription {
         return Err(No::Refused(Refused::NeedsSocket));
     }
-    let caller: Caller = front.gate.admit(token.as_deref()).await;
+    let caller: Caller = front.admit(token.as_deref(), &visit).await;
     operation.request = operation.request.data(Asker::one(caller, visit));
     Ok(operation)
 }

@@ -63,7 +63,7 @@ impl Stay {
     pub(crate) async fn begin<E, G: Gate>(front: &Front<E, G>, token: Option<String>, visit: Visit) -> Self {
         // The lease comes first: where the token is revoked in between, it has ended by then.
         let lease = front.gate.lease(token.as_deref());
-        let caller = front.gate.admit(token.as_deref()).await;
+        let caller = front.admit(token.as_deref(), &visit).await;
         Self { token, visit, lease, caller }
     }
 
@@ -81,7 +81,7 @@ impl Stay {
     /// Asks whether they may still stay. It is a sign of life, so it is asked only while their end of the connection
     /// lives.
     pub(crate) async fn look<E, G: Gate>(&self, front: &Front<E, G>) -> Result<(), Parting> {
-        match front.gate.admit(self.token.as_deref()).await {
+        match front.admit(self.token.as_deref(), &self.visit).await {
             caller if caller == self.caller => Ok(()),
             Caller::Expired => Err(Parting::SessionEnded),
             _ => Err(Parting::Revoked),

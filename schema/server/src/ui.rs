@@ -1,11 +1,12 @@
-//! The listener page as it lies in the binary: files, content types and tags, and nothing about HTTP.
+//! The listener page and the query page as they lie in the binary: files, content types and tags, and nothing about
+//! HTTP.
 //!
-//! The page is plain HTML, CSS and ES modules in `schema/server/ui`. There is no build step: a file is served as it
-//! was written. Every file must be named in [`FILES`], and a test below notices the one that is not.
+//! They are plain HTML, CSS and ES modules in `schema/server/ui`. There is no build step: a file is served as it was
+//! written. Every file must be named in [`FILES`], and a test below notices the one that is not.
 
 use std::sync::LazyLock;
 
-/// One file of the page.
+/// One file of the pages.
 #[derive(Debug, Clone)]
 pub struct Asset {
     /// For the `content-type` header.
@@ -16,13 +17,40 @@ pub struct Asset {
     pub etag: String,
 }
 
-/// The file that answers `path`: `/`, `/favicon.ico` and whatever lies under `/ui/`.
+/// What somebody who asks for the query page is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryPage {
+    /// The page.
+    Open,
+    /// A form for the manager's token.
+    SignIn,
+    /// Where that form would be.
+    Elsewhere,
+}
+
+/// The file that answers `path`: `/`, `/favicon.ico` and whatever lies under `/ui/` but the query page's documents,
+/// which are not for everybody.
 pub fn asset(path: &str) -> Option<&'static Asset> {
     let name = match path {
         "/" => "index.html",
         "/favicon.ico" => "icon-48.png",
         _ => path.strip_prefix("/ui/")?,
     };
+    let is_guarded = name.starts_with("query/") && name.ends_with(".html");
+    if is_guarded { None } else { held(name) }
+}
+
+/// The document of the query page.
+pub fn query_page(page: QueryPage) -> &'static Asset {
+    let name = match page {
+        QueryPage::Open => "query/index.html",
+        QueryPage::SignIn => "query/sign-in.html",
+        QueryPage::Elsewhere => "query/elsewhere.html",
+    };
+    held(name).expect("every document is named in FILES, as a test below sees")
+}
+
+fn held(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset)
 }
 
@@ -53,6 +81,20 @@ const FILES: &[(&str, &[u8])] = files![
     "notices.js",
     "operations.js",
     "page.css",
+    "query/answer.js",
+    "query/colour.js",
+    "query/editor.js",
+    "query/elsewhere.html",
+    "query/examples.json",
+    "query/index.html",
+    "query/main.js",
+    "query/query.css",
+    "query/run.js",
+    "query/schema.js",
+    "query/sign-in.html",
+    "query/sign-in.js",
+    "query/text.js",
+    "query/write.js",
     "room.js",
     "vendor/graphql-ws/LICENSE.md",
     "vendor/graphql-ws/VERSION",
@@ -73,6 +115,7 @@ fn content_type(name: &str) -> &'static str {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "webmanifest" => "application/manifest+json",
@@ -106,16 +149,27 @@ mod tests {
     fn every_file_of_the_page_is_in_the_binary() {
         for path in files_below(&ui()) {
             let name = path.strip_prefix(ui()).unwrap().to_str().unwrap().to_owned();
-            let held = asset(&format!("/ui/{name}"));
+            let held = held(&name);
             assert!(held.is_some(), "{name} lies in schema/server/ui but is not named in FILES");
             assert_eq!(held.unwrap().bytes, std::fs::read(&path).unwrap(), "{name} is stale");
         }
     }
 
     #[test]
-    fn the_page_weighs_at_most_200_kilobytes() {
-        let weight: usize = FILES.iter().map(|(_, bytes)| bytes.len()).sum();
+    fn the_listener_page_weighs_at_most_200_kilobytes() {
+        let own = FILES.iter().filter(|(name, _)| !name.starts_with("query/"));
+        let weight: usize = own.map(|(_, bytes)| bytes.len()).sum();
         assert!(weight <= 200 * 1024, "the page weighs {weight} bytes");
+    }
+
+    #[test]
+    fn the_query_pages_documents_are_not_for_everybody() {
+        for name in ["index.html", "sign-in.html", "elsewhere.html", "./index.html"] {
+            assert!(asset(&format!("/ui/query/{name}")).is_none(), "{name}");
+        }
+        for page in [QueryPage::Open, QueryPage::SignIn, QueryPage::Elsewhere] {
+            assert_eq!(query_page(page).content_type, "text/html; charset=utf-8");
+        }
     }
 
     #[test]
