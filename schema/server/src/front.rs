@@ -185,13 +185,7 @@ pub(crate) fn error(code: &str, message: &str) -> ServerError {
 
 /// The code of a refusal, for programs.
 pub(crate) fn refusal(refused: &Refused) -> ServerError {
-    let code = match refused {
-        Refused::TooMuch(_) => "TOO_MUCH",
-        Refused::Syntax(_) => "GRAPHQL_PARSE_FAILED",
-        Refused::WhichOperation | Refused::OneRootField => "GRAPHQL_VALIDATION_FAILED",
-        Refused::NeedsSocket => "NEEDS_SOCKET",
-    };
-    error(code, &refused.to_string())
+    error(refused.code(), &refused.to_string())
 }
 
 async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request: Request) -> Response {

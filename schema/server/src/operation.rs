@@ -9,7 +9,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Request, Variables};
 use serde_json::{Map, Value};
 
-use crate::guard::{Bounds, TooMuch};
+use crate::guard::{Bounds, Survey, TooMuch};
 
 /// Why a message is no GraphQL request. These are the caller's mistakes, told before anything is parsed or run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,20 @@ pub enum Refused {
     /// Subscriptions need a connection that stays open.
     #[error("subscriptions need a WebSocket with the subprotocol graphql-transport-ws")]
     NeedsSocket,
+}
+
+impl Refused {
+    /// For programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooMuch(TooMuch::Unfinished) | Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
+            Self::TooMuch(TooMuch::Cycle | TooMuch::Conflict(_))
+            | Self::WhichOperation
+            | Self::OneRootField => "GRAPHQL_VALIDATION_FAILED",
+            Self::TooMuch(_) => "TOO_MUCH",
+            Self::NeedsSocket => "NEEDS_SOCKET",
+        }
+    }
 }
 
 /// What a client asks for, its types checked and nothing more.
@@ -114,6 +128,8 @@ pub struct Operation {
     pub request: Request,
     /// Query, mutation or subscription.
     pub kind: OperationType,
+    /// What the guard found in it.
+    pub survey: Survey,
 }
 
 impl Operation {
@@ -124,7 +140,7 @@ impl Operation {
     pub fn prepare(params: Params, bounds: &Bounds) -> Result<Self, Refused> {
         bounds.check_text(&params.query)?;
         let mut document = parse_query(&params.query).map_err(|error| Refused::Syntax(error.to_string()))?;
-        bounds.check_document(&document)?;
+        let survey = bounds.check_document(&document, &params.variables)?;
         let kind = kind_of(&document, params.operation_name.as_deref())?;
         if kind == OperationType::Subscription {
             settle_root(&mut document, params.operation_name.as_deref())?;
@@ -133,7 +149,7 @@ impl Operation {
             Request::new(params.query).variables(Variables::from_json(Value::Object(params.variables)));
         request.operation_name = params.operation_name;
         request.set_parsed_query(document);
-        Ok(Self { request, kind })
+        Ok(Self { request, kind, survey })
     }
 }
 
