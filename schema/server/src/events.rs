@@ -61,7 +61,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
         caller: Caller,
         visit: &Visit,
     ) -> BoxStream<'static, Event> {
-        let Operation { request, kind } = operation;
+        let Operation { request, kind, .. } = operation;
         let request = request.data(Asker::one(caller, visit.clone()));
         let responses = if kind == OperationType::Subscription {
             let stream = self.executor.execute_stream(request, None);
