@@ -32,11 +32,8 @@ fn the_standard_questions_about_a_schema_pass_deep_as_they_are() {
 fn going_round_in_the_schema_is_refused() {
     let round = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }";
     assert_eq!(check(round), Ok(Survey { introspects: true }));
-    let rounds = format!(
-        "{{ __schema {{ types {{ {} name {} }} }} }}",
-        "fields { type { ".repeat(7),
-        "} }".repeat(7)
-    );
+    let rounds =
+        format!("{{ __schema {{ types {{ {} name {} }} }} }}", "fields { type { ".repeat(7), "} }".repeat(7));
     assert_eq!(check(&rounds), Err(TooMuch::Introspection(250_000)));
 }
 
@@ -145,11 +142,8 @@ fn a_value_counts_as_often_as_it_is_copied() {
     assert_eq!(check_with(&often, &json!({ "ids": ids })), Err(TooMuch::Values(5_000)));
     let long = "x".repeat(60_000);
     assert_eq!(check_with(&often, &json!({ "ids": long })), Err(TooMuch::Values(5_000)));
-    let default = format!(
-        "query($ids: [ID!]! = [{}]) {{ {} }}",
-        "1 ".repeat(1_000),
-        "a(ids: $ids) { b } ".repeat(10)
-    );
+    let default =
+        format!("query($ids: [ID!]! = [{}]) {{ {} }}", "1 ".repeat(1_000), "a(ids: $ids) { b } ".repeat(10));
     assert_eq!(check(&default), Err(TooMuch::Values(5_000)));
 }
 
