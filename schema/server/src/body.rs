@@ -23,6 +23,15 @@ pub enum BodyError {
 }
 
 impl BodyError {
+    /// For programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooLong => "TOO_MUCH",
+            Self::TooSlow => "TIMEOUT",
+            Self::Broken => "BAD_REQUEST",
+        }
+    }
+
     /// How HTTP says so.
     pub fn status(self) -> StatusCode {
         match self {

@@ -1,7 +1,6 @@
-//! GraphQL over HTTP: one operation per POST, as JSON and nothing else.
+//! GraphQL over HTTP, as its specification has it, and where connections that stay open branch off.
 //!
-//! `application/json` is the only content type that a foreign page cannot send without asking first, so no other is
-//! read. GET is for WebSocket upgrades.
+//! Queries come by POST or GET, mutations by POST, and the answer is in the form that the client likes best.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,28 +10,30 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, Executor, ServerError};
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue,
-    VARY,
-};
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
+use axum::response::Response;
 use axum::routing::any;
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::answer;
-use crate::body::{self, BodyError};
 use crate::caller::{Asker, Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
 use crate::doors;
 use crate::guard::Bounds;
-use crate::operation::{Malformed, Operation, Params, Refused};
-use crate::places::Places;
+use crate::lease::Stay;
+use crate::operation::{Operation, Refused};
+use crate::places::{Place, Places};
 use crate::serve::Peer;
 use crate::socket;
+
+mod media;
+mod reply;
+mod request;
+mod stream;
+
+use media::{Live, Plain, Wanted};
+use request::No;
 
 /// Who may ask what the schema is, and is offered the query page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct FrontSettings {
     pub body_time: Duration,
     /// For how long a query or mutation may run.
     pub answer_time: Duration,
-    /// Connections that stay open (WebSockets, event streams) at once. A café has at most some hundreds of phones in
+    /// Connections that stay open (`WebSocket`s, event streams) at once. A café has at most some hundreds of phones in
     /// it.
     pub sockets: usize,
     /// Of these, how many one device may have: its pages and what a bad network has not yet given back.
@@ -89,7 +90,7 @@ impl Default for FrontSettings {
             hello_time: Duration::from_secs(3),
             write_time: Duration::from_secs(5),
             ping_every: Duration::from_secs(20),
-            check_every: Duration::from_secs(60),
+            check_every: Duration::from_mins(1),
         }
     }
 }
@@ -159,6 +160,37 @@ impl<E: Executor, G: Gate> Front<E, G> {
         Router::new().route(path, any(respond::<E, G>)).with_state(self)
     }
 
+    /// Answers what is asked in the form that is wanted.
+    async fn asked(&self, request: Request, visit: Visit, wanted: Wanted) -> Result<Response, No> {
+        let token = token(request.headers());
+        let operation = request::read(request, &self.settings, wanted).await?;
+        if let (OperationType::Subscription, Some(live)) = (operation.kind, wanted.live) {
+            return self.streamed(operation, live, token, visit).await;
+        }
+        let caller = self.admit(token.as_deref(), &visit).await;
+        let answer = self.run(operation.request.data(Asker::one(caller, visit))).await;
+        Ok(match (wanted.plain, wanted.live) {
+            (None, Some(live)) => reply::at_once(live, &answer),
+            (plain, _) => reply::ran(plain.unwrap_or(Plain::Json), &answer),
+        })
+    }
+
+    /// Begins a subscription for somebody who may stay.
+    async fn streamed(
+        &self,
+        operation: Operation,
+        live: Live,
+        token: Option<String>,
+        visit: Visit,
+    ) -> Result<Response, No> {
+        let place = Place::take(self, &visit).map_err(No::Full)?;
+        let stay = Stay::begin(self, token, visit).await;
+        if let Caller::Expired | Caller::Unknown = stay.caller {
+            return Err(No::Stranger);
+        }
+        Ok(stream::begin(self, live, operation, stay, place))
+    }
+
     /// Runs a query or mutation; the caller learns nothing of a panic but that it was ours.
     pub(crate) async fn run(&self, request: async_graphql::Request) -> async_graphql::Response {
         let execution = AssertUnwindSafe(self.executor.execute(request)).catch_unwind();
@@ -193,15 +225,12 @@ async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request
     if socket::is_upgrade(&request) {
         return socket::upgrade(front, visit, request).await;
     }
-    if request.method() != Method::POST {
-        let allow = [(ALLOW, HeaderValue::from_static("POST"))];
-        return (allow, plain(StatusCode::METHOD_NOT_ALLOWED, "send GraphQL as POST with a JSON body"))
-            .into_response();
-    }
-    let media = Media::wanted(request.headers());
-    match read(&front, request, visit).await {
-        Ok(operation) => media.answer(&front.run(operation.request).await),
-        Err(no) => no.into_response(media),
+    match request::wanted(&request) {
+        Ok(wanted) => {
+            let asked = front.asked(request, visit, wanted).await;
+            asked.unwrap_or_else(|no| no.into_response(Some(wanted)))
+        }
+        Err(no) => no.into_response(None),
     }
 }
 
@@ -217,119 +246,7 @@ pub fn visit(request: &Request) -> Visit {
     }
 }
 
-/// Why a POST is not run.
-enum No {
-    NotJson,
-    Body(BodyError),
-    Malformed(Malformed),
-    Refused(Refused),
-}
-
-impl No {
-    fn into_response(self, media: Media) -> Response {
-        match self {
-            Self::NotJson => {
-                plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
-            }
-            Self::Body(why) => plain(why.status(), &why.to_string()),
-            Self::Malformed(why) => {
-                media.refuse(StatusCode::BAD_REQUEST, error("BAD_REQUEST", &why.to_string()))
-            }
-            Self::Refused(why) => media.refuse(media.request_error(), refusal(&why)),
-        }
-    }
-}
-
-async fn read<E: Executor, G: Gate>(
-    front: &Front<E, G>,
-    request: Request,
-    visit: Visit,
-) -> Result<Operation, No> {
-    is_json(request.headers()).then_some(()).ok_or(No::NotJson)?;
-    let token = token(request.headers());
-    let body =
-        body::read(request, front.settings.body_bytes, front.settings.body_time).await.map_err(No::Body)?;
-    let params = Params::from_bytes(&body).map_err(No::Malformed)?;
-    let mut operation = Operation::prepare(params, &front.settings.bounds).map_err(No::Refused)?;
-    if operation.kind == OperationType::Subscription {
-        return Err(No::Refused(Refused::NeedsSocket));
-    }
-    let caller: Caller = front.admit(token.as_deref(), &visit).await;
-    operation.request = operation.request.data(Asker::one(caller, visit));
-    Ok(operation)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
-    let mut parts = value.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|part| {
-        let charset = part.to_ascii_lowercase();
-        !charset.starts_with("charset=")
-            || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8"
-    })
-}
-
 /// The bearer token of a request.
 pub fn token(headers: &HeaderMap) -> Option<String> {
     headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer).map(str::to_owned)
-}
-
-/// A plain sentence for whoever sent something that is no GraphQL request.
-fn plain(status: StatusCode, why: &str) -> Response {
-    (status, format!("{why}\n")).into_response()
-}
-
-/// The two ways of answering: the newer says by its status whether the request was run at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Media {
-    Json,
-    GraphqlResponse,
-}
-
-impl Media {
-    /// The newer one is sent to those who name it.
-    fn wanted(headers: &HeaderMap) -> Self {
-        let named = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let newer = named.flat_map(|value| value.split(',')).any(|range| {
-            range.split(';').next().is_some_and(|kind| kind.trim() == "application/graphql-response+json")
-        });
-        if newer { Self::GraphqlResponse } else { Self::Json }
-    }
-
-    fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Json => "application/json; charset=utf-8",
-            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-        })
-    }
-
-    /// The status of a request that was understood but not run.
-    fn request_error(self) -> StatusCode {
-        match self {
-            Self::Json => StatusCode::OK,
-            Self::GraphqlResponse => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    fn answer(self, response: &async_graphql::Response) -> Response {
-        let status = if answer::is_request_error(response) { self.request_error() } else { StatusCode::OK };
-        let mut reply = self.reply(status, answer::bytes(response));
-        for (name, value) in &response.http_headers {
-            reply.headers_mut().append(name, value.clone());
-        }
-        reply
-    }
-
-    fn refuse(self, status: StatusCode, why: ServerError) -> Response {
-        self.reply(status, answer::bytes(&async_graphql::Response::from_errors(vec![why])))
-    }
-
-    fn reply(self, status: StatusCode, body: Bytes) -> Response {
-        const PRIVATE: [(HeaderName, HeaderValue); 2] = [
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (VARY, HeaderValue::from_static("accept")),
-        ];
-        (status, PRIVATE, [(CONTENT_TYPE, self.content_type())], Body::from(body)).into_response()
-    }
 }

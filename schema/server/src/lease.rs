@@ -68,7 +68,6 @@ impl Stay {
     }
 
     /// Where they are.
-    #[expect(dead_code, reason = "the event streams over HTTP tell their operations")]
     pub(crate) fn visit(&self) -> &Visit {
         &self.visit
     }
@@ -90,7 +89,6 @@ impl Stay {
 
     /// Completes when they may stay no longer: at once when their lease ends, and looked after from time to time. For
     /// connections that only send; a WebSocket also knows whether anybody is there.
-    #[expect(dead_code, reason = "the event streams over HTTP wait for it")]
     pub(crate) async fn ended<E, G: Gate>(self, front: &Front<E, G>) -> Parting {
         let over = self.over();
         tokio::pin!(over);

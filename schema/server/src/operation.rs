@@ -24,7 +24,7 @@ pub enum Malformed {
     #[error("a GraphQL request is a JSON object")]
     NotAnObject,
     /// `query` is missing or no text.
-    #[error("\"query\" must hold the GraphQL document as text")]
+    #[error("\"query\" is missing or no text: it must hold the GraphQL document")]
     Query,
     /// `operationName` is neither text nor null.
     #[error("\"operationName\" must be text where it is given")]
@@ -52,9 +52,6 @@ pub enum Refused {
     /// The protocol has one event stream per operation.
     #[error("a subscription asks for exactly one field")]
     OneRootField,
-    /// Subscriptions need a connection that stays open.
-    #[error("subscriptions need a WebSocket with the subprotocol graphql-transport-ws")]
-    NeedsSocket,
 }
 
 impl Refused {
@@ -66,7 +63,6 @@ impl Refused {
             | Self::WhichOperation
             | Self::OneRootField => "GRAPHQL_VALIDATION_FAILED",
             Self::TooMuch(_) => "TOO_MUCH",
-            Self::NeedsSocket => "NEEDS_SOCKET",
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::caller::Visit;
 use crate::front::{Front, error};
 
 /// Who came too late comes back after this: what was lost without a goodbye is noticed within a minute.
-const COME_BACK_S: &str = "10";
+pub(crate) const COME_BACK_S: &str = "10";
 
 /// The places that are taken.
 #[derive(Debug, Default)]
