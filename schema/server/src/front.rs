@@ -69,8 +69,10 @@ pub struct FrontSettings {
     pub hello_time: Duration,
     /// For how long a message may wait for its reader to take it.
     pub write_time: Duration,
-    /// How often a WebSocket is asked whether it still lives; twice without an answer and it is closed.
+    /// How often a WebSocket is asked whether it still lives.
     pub ping_every: Duration,
+    /// For how long its answer is waited for.
+    pub pong_time: Duration,
     /// How often a connection that stays open is asked again whether its token still holds. It also learns at once
     /// when it does not.
     pub check_every: Duration,
@@ -90,6 +92,7 @@ impl Default for FrontSettings {
             hello_time: Duration::from_secs(3),
             write_time: Duration::from_secs(5),
             ping_every: Duration::from_secs(20),
+            pong_time: Duration::from_secs(30),
             check_every: Duration::from_mins(1),
         }
     }

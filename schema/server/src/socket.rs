@@ -4,20 +4,15 @@
 //! writes. Whoever breaks the protocol is told by the close code that the protocol names; whoever does not read is
 //! cut off when a write has waited too long; whoever says nothing at all is let go.
 
-use std::future::pending;
-use std::ops::ControlFlow;
-use std::time::Duration;
-
-use async_graphql::Executor;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{FromRequestParts as _, Request};
+use async_graphql::{Executor, ServerError};
+use axum::extract::Request;
 use axum::http::header::UPGRADE;
-use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
-use serde_json::{Value, json};
-use tokio::time::Instant;
-use tokio_stream::StreamMap;
+use axum::response::{IntoResponse as _, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use crate::caller::{Caller, Gate, Visit, bearer};
 use crate::events::Event;
@@ -26,20 +21,17 @@ use crate::lease::{Parting, Stay};
 use crate::operation::{Operation, Params};
 use crate::places::Place;
 
+mod handshake;
+mod line;
 mod message;
+mod operations;
+mod pulse;
 
-use message::{ClientMessage, Fault};
-
-/// The one subprotocol; the legacy `graphql-ws` is not spoken.
-const PROTOCOL: &str = "graphql-transport-ws";
-/// Buffers of one socket. The library's default of 128 KiB is cleared on every read and is most of what a socket costs.
-const READ_BUFFER: usize = 4 * 1024;
-/// What may wait for a slow reader before a write fails at once.
-const WRITE_BUFFER: usize = 1024 * 1024;
-/// For how long the other side may take to answer a close.
-const CLOSING: Duration = Duration::from_secs(1);
-
-const GOING_AWAY: Fault = Fault { code: 1001, reason: "Going away" };
+use handshake::Handshake;
+use line::{CLOSING, End, Line};
+use message::ClientMessage;
+use operations::Operations;
+use pulse::{Due, Pulse};
 
 /// Whether a request wants to become a WebSocket.
 pub(crate) fn is_upgrade(request: &Request) -> bool {
@@ -50,71 +42,53 @@ pub(crate) fn is_upgrade(request: &Request) -> bool {
 pub(crate) async fn upgrade<E: Executor, G: Gate>(
     front: Front<E, G>,
     visit: Visit,
-    request: Request,
+    mut request: Request,
 ) -> Response {
-    let (mut parts, _body) = request.into_parts();
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(refused) => return refused.into_response(),
+    let shake = match Handshake::read(&request) {
+        Ok(shake) => shake,
+        Err(refused) => return refused,
     };
     let place = match Place::take(&front, &visit) {
         Ok(place) => place,
         Err(full) => return full.into_response(),
     };
-    let token = front.tasks.token();
-    let bytes = front.settings.body_bytes;
-    upgrade
-        .protocols([PROTOCOL])
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(WRITE_BUFFER)
-        .max_message_size(bytes)
-        .max_frame_size(bytes)
-        .on_upgrade(move |socket| async move {
-            Talk::hold(front, visit, socket).await;
-            drop((place, token));
-        })
+    let (upgrade, speaks) = (hyper::upgrade::on(&mut request), shake.speaks);
+    front.tasks.clone().spawn(async move {
+        // Where there is no connection any more, there is nobody to tell.
+        let Ok(upgraded) = upgrade.await else { return };
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let line = Line::open(parts.io.into_inner(), &parts.read_buf, &front.settings).await;
+                Talk { front, visit, line, operations: Operations::default() }.hold(speaks).await;
+            }
+            Err(_) => tracing::error!("a connection is not of the kind that `serve` takes in"),
+        }
+        drop(place);
+    });
+    shake.answer()
 }
 
-/// How a conversation ends: with a reason that the other side is told, or because it is gone already.
-enum End {
-    Close(Fault),
-    Gone,
-}
-
-impl From<Fault> for End {
-    fn from(fault: Fault) -> Self {
-        Self::Close(fault)
-    }
-}
-
-type Step = ControlFlow<End>;
-
+/// A conversation.
 struct Talk<E, G> {
     front: Front<E, G>,
     visit: Visit,
-    socket: WebSocket,
-    operations: StreamMap<String, BoxStream<'static, Event>>,
-    /// Pings since anything was heard.
-    unanswered: u32,
+    line: Line,
+    operations: Operations,
 }
 
 impl<E: Executor, G: Gate> Talk<E, G> {
-    async fn hold(front: Front<E, G>, visit: Visit, socket: WebSocket) {
-        let spoken = socket.protocol().is_some();
-        let mut talk = Self { front, visit, socket, operations: StreamMap::new(), unanswered: 0 };
-        let end = if spoken { talk.converse().await } else { End::Close(message::NO_PROTOCOL) };
-        if let End::Close(fault) = end {
-            talk.close(fault).await;
-        }
+    async fn hold(mut self, speaks: bool) {
+        let end = if speaks { self.converse().await } else { message::NO_PROTOCOL.into() };
+        let Self { line, operations, .. } = self;
+        drop(operations);
+        line.end(end).await;
     }
 
     async fn converse(&mut self) -> End {
-        let hello = tokio::time::timeout(self.front.settings.hello_time, self.hello()).await;
-        match hello {
+        match timeout(self.front.settings.hello_time, self.hello()).await {
             Ok(Ok(stay)) => self.serve(stay).await,
             Ok(Err(end)) => end,
-            Err(_elapsed) => End::Close(message::NO_HELLO),
+            Err(_elapsed) => message::NO_HELLO.into(),
         }
     }
 
@@ -122,14 +96,14 @@ impl<E: Executor, G: Gate> Talk<E, G> {
     async fn hello(&mut self) -> Result<Stay, End> {
         let stop = self.front.stop.clone();
         loop {
-            let received = tokio::select! {
-                () = stop.cancelled() => return Err(GOING_AWAY.into()),
-                received = self.socket.recv() => received,
+            let heard = tokio::select! {
+                () = stop.cancelled() => return Err(message::GOING_AWAY.into()),
+                heard = self.line.hear() => heard?,
             };
-            match read(received)? {
+            match heard {
                 None | Some(ClientMessage::Pong) => {}
                 Some(ClientMessage::ConnectionInit(payload)) => return self.welcome(payload).await,
-                Some(ClientMessage::Ping) => self.send(json!({ "type": "pong" })).await?,
+                Some(ClientMessage::Ping(payload)) => self.line.say(message::plain("pong", payload)).await?,
                 Some(ClientMessage::Subscribe { .. }) => return Err(message::UNAUTHORIZED.into()),
                 Some(ClientMessage::Complete(_)) => return Err(message::INVALID.into()),
             }
@@ -148,45 +122,44 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         if let Caller::Expired | Caller::Unknown = stay.caller {
             return Err(message::FORBIDDEN.into());
         }
-        self.send(json!({ "type": "connection_ack" })).await?;
+        self.line.say(message::plain("connection_ack", None)).await?;
         Ok(stay)
     }
 
     async fn serve(&mut self, stay: Stay) -> End {
-        let caller = stay.caller;
+        let mut pulse = Pulse::new(Instant::now(), &self.front.settings);
         let (stop, over) = (self.front.stop.clone().cancelled_owned(), stay.over());
-        tokio::pin!(stop, over);
-        let mut pings = tokio::time::interval(self.front.settings.ping_every);
-        pings.tick().await;
-        let mut looked = Instant::now();
+        let alarm = sleep_until(pulse.next());
+        tokio::pin!(stop, over, alarm);
         loop {
             let outcome = tokio::select! {
-                () = &mut stop => Step::Break(GOING_AWAY.into()),
-                () = &mut over => Step::Break(self.parting(&stay).await.into()),
-                received = self.socket.recv() => self.heard(received, caller).await,
-                (id, event) = next(&mut self.operations) => self.deliver(id, event).await,
-                _ = pings.tick() => self.pinged(&stay, &mut looked).await,
+                () = &mut stop => Err(message::GOING_AWAY.into()),
+                () = &mut over => Err(self.part(&stay).await),
+                heard = self.line.hear() => {
+                    pulse.heard();
+                    match heard {
+                        Ok(Some(message)) => self.obey(message, stay.caller).await,
+                        Ok(None) => Ok(()),
+                        Err(end) => Err(end),
+                    }
+                }
+                (id, event) = self.operations.next() => self.deliver(id, event).await,
+                () = &mut alarm => {
+                    let outcome = self.beat(&mut pulse, &stay).await;
+                    alarm.as_mut().reset(pulse.next());
+                    outcome
+                }
             };
-            if let Step::Break(end) = outcome {
+            if let Err(end) = outcome {
                 return end;
             }
         }
     }
 
-    async fn heard(&mut self, received: Option<Result<Message, axum::Error>>, caller: Caller) -> Step {
-        self.unanswered = 0;
-        let outcome = match read(received) {
-            Ok(Some(message)) => self.obey(message, caller).await,
-            Ok(None) => Ok(()),
-            Err(end) => Err(end),
-        };
-        outcome.map_or_else(Step::Break, Step::Continue)
-    }
-
     async fn obey(&mut self, message: ClientMessage, caller: Caller) -> Result<(), End> {
         match message {
             ClientMessage::ConnectionInit(_) => Err(message::SECOND_HELLO.into()),
-            ClientMessage::Ping => self.send(json!({ "type": "pong" })).await,
+            ClientMessage::Ping(payload) => self.line.say(message::plain("pong", payload)).await,
             ClientMessage::Pong => Ok(()),
             ClientMessage::Complete(id) => {
                 self.operations.remove(&id);
@@ -197,104 +170,72 @@ impl<E: Executor, G: Gate> Talk<E, G> {
     }
 
     async fn subscribe(&mut self, id: String, payload: Value, caller: Caller) -> Result<(), End> {
-        if self.operations.contains_key(&id) {
-            return Err(message::DUPLICATE.into());
+        if self.operations.contains(&id) {
+            return Err(message::duplicate(&id).into());
         }
         let params = Params::from_json(payload).map_err(|_malformed| message::INVALID)?;
-        if self.operations.len() >= self.front.settings.operations_per_socket {
-            let most = self.front.settings.operations_per_socket;
+        let most = self.front.settings.operations_per_socket;
+        if self.operations.len() >= most {
             let why = format!("at most {most} operations at once on one connection: complete one first");
-            return self.refuse(id, &[error("RATE_LIMITED", &why)]).await;
+            return self.refuse(&id, &error("RATE_LIMITED", &why)).await;
         }
         match Operation::prepare(params, &self.front.settings.bounds) {
             Ok(operation) => {
+                let kind = operation.kind;
                 let events = self.front.start(operation, caller, &self.visit);
-                self.operations.insert(id, events);
+                self.operations.insert(id, kind, events);
                 Ok(())
             }
-            Err(refused) => self.refuse(id, &[refusal(&refused)]).await,
+            Err(refused) => self.refuse(&id, &refusal(&refused)).await,
         }
     }
 
-    async fn deliver(&mut self, id: String, event: Event) -> Step {
-        let sent = match event {
+    async fn deliver(&mut self, id: String, event: Event) -> Result<(), End> {
+        match event {
             Event::Complete => {
                 self.operations.remove(&id);
-                self.send(json!({ "id": id, "type": "complete" })).await
+                self.line.say(message::complete(&id)).await
             }
             Event::Next(payload) if payload.request_error => {
                 self.operations.remove(&id);
-                self.write(message::framed(&id, "error", &payload.errors())).await
+                self.line.say(message::framed(&id, "error", &payload.errors())).await
             }
-            Event::Next(payload) => self.write(message::framed(&id, "next", &payload.bytes)).await,
-        };
-        sent.map_or_else(Step::Break, Step::Continue)
+            Event::Next(payload) => self.line.say(message::framed(&id, "next", &payload.bytes)).await,
+        }
     }
 
-    async fn refuse(&mut self, id: String, errors: &[async_graphql::ServerError]) -> Result<(), End> {
-        self.send(json!({ "id": id, "type": "error", "payload": errors })).await
+    async fn refuse(&mut self, id: &str, why: &ServerError) -> Result<(), End> {
+        let errors = serde_json::json!([why]).to_string();
+        self.line.say(message::framed(id, "error", errors.as_bytes())).await
     }
 
     /// Asks for a sign of life, and now and then whether the token still holds; while the other end answers, that is
     /// its listener's sign of life, too.
-    async fn pinged(&mut self, stay: &Stay, looked: &mut Instant) -> Step {
-        if self.unanswered >= 2 {
-            return Step::Break(End::Gone);
-        }
-        if self.unanswered == 0 && looked.elapsed() >= self.front.settings.check_every {
-            *looked = Instant::now();
-            if let Err(parting) = stay.look(&self.front).await {
-                return Step::Break(message::parting(parting).into());
+    async fn beat(&mut self, pulse: &mut Pulse, stay: &Stay) -> Result<(), End> {
+        while let Some(due) = pulse.due(Instant::now()) {
+            match due {
+                Due::Ping => self.line.say(Message::Ping(Bytes::new())).await?,
+                Due::Look => stay.look(&self.front).await.map_err(message::parting)?,
+                Due::Dead => return Err(End::Gone),
             }
         }
-        self.unanswered += 1;
-        let sent = self.write(Message::Ping(axum::body::Bytes::new())).await;
-        sent.map_or_else(Step::Break, Step::Continue)
+        Ok(())
     }
 
-    /// What is said to whoever may stay no longer.
-    async fn parting(&mut self, stay: &Stay) -> Fault {
-        message::parting(stay.look(&self.front).await.err().unwrap_or(Parting::Revoked))
-    }
-
-    async fn send(&mut self, message: Value) -> Result<(), End> {
-        self.write(Message::Text(message.to_string().into())).await
-    }
-
-    /// A reader that takes nothing for too long is gone: waiting for it would hold what it watches in memory.
-    async fn write(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(self.front.settings.write_time, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
+    /// What is left to do for whoever may stay no longer: what they watch ends at once, what they have asked for (to
+    /// check out, say) is still answered.
+    async fn part(&mut self, stay: &Stay) -> End {
+        self.operations.stop_watching();
+        let answers = async {
+            while self.operations.len() > 0 {
+                let (id, event) = self.operations.next().await;
+                self.deliver(id, event).await?;
+            }
+            Ok::<(), End>(())
+        };
+        if let Ok(Err(end)) = timeout(CLOSING, answers).await {
+            return end;
         }
-    }
-
-    /// Says why, and reads on until the other side has heard it: the answer is not flushed otherwise.
-    async fn close(mut self, fault: Fault) {
-        self.operations.clear();
-        let frame = CloseFrame { code: fault.code, reason: fault.reason.into() };
-        if self.write(Message::Close(Some(frame))).await.is_ok() {
-            let rest = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _in_time = tokio::time::timeout(CLOSING, rest).await;
-        }
-    }
-}
-
-/// The next event of any operation; waits for ever where none runs.
-async fn next(operations: &mut StreamMap<String, BoxStream<'static, Event>>) -> (String, Event) {
-    match operations.next().await {
-        Some(event) => event,
-        None => pending().await,
-    }
-}
-
-/// A message of the protocol; `None` for the frames that keep a connection alive.
-fn read(received: Option<Result<Message, axum::Error>>) -> Result<Option<ClientMessage>, End> {
-    match received {
-        Some(Ok(Message::Text(text))) => Ok(Some(ClientMessage::parse(&text)?)),
-        Some(Ok(Message::Binary(_))) => Err(message::INVALID.into()),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-        Some(Ok(Message::Close(_))) | None => Err(End::Gone),
-        Some(Err(error)) => Err(message::too_long(&error).map_or(End::Gone, End::Close)),
+        message::parting(stay.look(&self.front).await.err().unwrap_or(Parting::Revoked)).into()
     }
 }

@@ -1,29 +1,44 @@
 //! What a client may say, and what it is told when it says something else.
 //!
-//! Reasons are short and fixed: a close frame holds at most 123 bytes, and what a parser thinks is nobody's business.
+//! Reasons are short: a close frame holds at most 123 bytes, and what a parser thinks is nobody's business.
 
-use axum::extract::ws::{Message, Utf8Bytes};
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::lease::Parting;
 
+/// The longest reason that fits into a close frame.
+const LONGEST_REASON: usize = 123;
+/// The longest id that an operation may have: it comes back with every event.
+const LONGEST_ID: usize = 1_024;
+
 /// A close code with its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) code: u16,
-    pub(super) reason: &'static str,
+    pub(super) reason: Cow<'static, str>,
 }
 
-pub(super) const INVALID: Fault = Fault { code: 4400, reason: "Invalid message" };
-pub(super) const UNAUTHORIZED: Fault = Fault { code: 4401, reason: "Unauthorized" };
-pub(super) const SESSION_ENDED: Fault = Fault { code: 4401, reason: "Your visit has ended" };
-pub(super) const FORBIDDEN: Fault = Fault { code: 4403, reason: "Forbidden" };
-pub(super) const NO_PROTOCOL: Fault = Fault { code: 4406, reason: "Subprotocol not acceptable" };
-pub(super) const NO_HELLO: Fault = Fault { code: 4408, reason: "Connection initialisation timeout" };
-pub(super) const DUPLICATE: Fault = Fault { code: 4409, reason: "Subscriber for this id already exists" };
-pub(super) const SECOND_HELLO: Fault = Fault { code: 4429, reason: "Too many initialisation requests" };
-const TOO_LONG: Fault = Fault { code: 1009, reason: "Message too long" };
+impl Fault {
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+}
+
+pub(super) const INVALID: Fault = Fault::new(4400, "Invalid message");
+pub(super) const UNAUTHORIZED: Fault = Fault::new(4401, "Unauthorized");
+pub(super) const SESSION_ENDED: Fault = Fault::new(4401, "Your visit has ended");
+pub(super) const FORBIDDEN: Fault = Fault::new(4403, "Forbidden");
+pub(super) const NO_PROTOCOL: Fault = Fault::new(4406, "Subprotocol not acceptable");
+pub(super) const NO_HELLO: Fault = Fault::new(4408, "Connection initialisation timeout");
+pub(super) const SECOND_HELLO: Fault = Fault::new(4429, "Too many initialisation requests");
+pub(super) const GOING_AWAY: Fault = Fault::new(1001, "Going away");
+pub(super) const NOT_TEXT: Fault = Fault::new(1007, "Text must be UTF-8");
+pub(super) const TOO_LONG: Fault = Fault::new(1009, "Message too long");
 
 /// What is said to whoever may stay no longer.
 pub(super) fn parting(why: Parting) -> Fault {
@@ -33,18 +48,26 @@ pub(super) fn parting(why: Parting) -> Fault {
     }
 }
 
-/// Whether a read failed because the message was too long, as far as the library's words tell.
-pub(super) fn too_long(error: &axum::Error) -> Option<Fault> {
-    let words = error.to_string();
-    (words.contains("too long") || words.contains("too big") || words.contains("Space limit"))
-        .then_some(TOO_LONG)
+/// What is said to whoever uses an id twice at once; the id is told where it fits.
+pub(super) fn duplicate(id: &str) -> Fault {
+    let reason = format!("Subscriber for {id} already exists");
+    if reason.len() > LONGEST_REASON {
+        return Fault::new(4409, "Subscriber for this id already exists");
+    }
+    Fault { code: 4409, reason: reason.into() }
+}
+
+/// What is said to whoever breaks the protocol of WebSocket itself; nothing to those who simply went away.
+pub(super) fn broken(error: &ProtocolError) -> Option<Fault> {
+    let gone = matches!(error, ProtocolError::ResetWithoutClosingHandshake);
+    (!gone).then_some(Fault::new(1002, "Protocol error"))
 }
 
 /// A message of `graphql-transport-ws`, from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ClientMessage {
     ConnectionInit(Option<Value>),
-    Ping,
+    Ping(Option<Value>),
     Pong,
     Subscribe { id: String, payload: Value },
     Complete(String),
@@ -56,7 +79,7 @@ impl ClientMessage {
         let Some(Value::String(kind)) = object.remove("type") else { return Err(INVALID) };
         match kind.as_str() {
             "connection_init" => Ok(Self::ConnectionInit(payload(&mut object)?)),
-            "ping" => payload(&mut object).map(|_| Self::Ping),
+            "ping" => payload(&mut object).map(Self::Ping),
             "pong" => payload(&mut object).map(|_| Self::Pong),
             "complete" => Ok(Self::Complete(id(&mut object)?)),
             "subscribe" => {
@@ -71,7 +94,7 @@ impl ClientMessage {
 
 fn id(object: &mut Map<String, Value>) -> Result<String, Fault> {
     match object.remove("id") {
-        Some(Value::String(id)) if !id.is_empty() => Ok(id),
+        Some(Value::String(id)) if !id.is_empty() && id.len() <= LONGEST_ID => Ok(id),
         _ => Err(INVALID),
     }
 }
@@ -83,6 +106,20 @@ fn payload(object: &mut Map<String, Value>) -> Result<Option<Value>, Fault> {
         Some(payload @ Value::Object(_)) => Ok(Some(payload)),
         Some(_) => Err(INVALID),
     }
+}
+
+/// What a server may say that belongs to no operation.
+pub(super) fn plain(kind: &str, payload: Option<Value>) -> Message {
+    let message = match payload {
+        Some(payload) => json!({ "type": kind, "payload": payload }),
+        None => json!({ "type": kind }),
+    };
+    Message::text(message.to_string())
+}
+
+/// The end of an operation.
+pub(super) fn complete(id: &str) -> Message {
+    Message::text(json!({ "id": id, "type": "complete" }).to_string())
 }
 
 /// A message of an operation around a payload that has been written already.
@@ -119,6 +156,21 @@ mod tests {
     fn an_event_carries_its_id_and_the_response_as_it_was_written() {
         let message = framed("a\"b", "next", br#"{"data":1}"#);
         assert_eq!(message, Message::Text(r#"{"id":"a\"b","type":"next","payload":{"data":1}}"#.into()));
+    }
+
+    #[test]
+    fn an_id_that_would_come_back_at_length_is_invalid() {
+        let text = format!(r#"{{"type":"complete","id":"{}"}}"#, "x".repeat(LONGEST_ID + 1));
+        assert_eq!(ClientMessage::parse(&text), Err(INVALID));
+    }
+
+    #[test]
+    fn every_reason_fits_into_its_frame() {
+        for length in [1, 90, 96, 97, 500] {
+            let fault = duplicate(&"é".repeat(length / 2));
+            assert!(fault.code == 4409 && fault.reason.len() <= LONGEST_REASON, "{fault:?}");
+        }
+        assert_eq!(duplicate("7").reason, "Subscriber for 7 already exists");
     }
 
     #[test]
