@@ -19,6 +19,7 @@ use roomtone_schema::vote::Vote;
 use roomtone_schema::{
     AXES, Clock, DeviceId, HubId, IdempotencyKey, PlayerId, SessionId, SongId, UnixMillis, ZoneId,
 };
+use roomtone_server::listener::Catalogue;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -320,6 +321,11 @@ impl Hub {
 
     /// The catalogue without withdrawn songs, by id.
     pub fn songs(&self) -> Arc<[Arc<Song>]> {
+        Arc::clone(self.0.library.listed().songs())
+    }
+
+    /// The same songs with the orders in which lists of them are read.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
         self.0.library.listed()
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use roomtone_schema::SongId;
 use roomtone_schema::song::{Sha256, Song, SongStatus};
 use roomtone_schema::vector::{Axes, centroid};
+use roomtone_server::listener::Catalogue;
 
 use crate::locks::{locked, reading, writing};
 
@@ -50,7 +51,7 @@ pub(crate) struct Shelf {
 pub(crate) struct Library {
     media: PathBuf,
     songs: RwLock<HashMap<SongId, Kept>>,
-    listed: Mutex<Option<Arc<[Arc<Song>]>>>,
+    listed: Mutex<Option<Arc<Catalogue>>>,
     shelf: RwLock<Arc<Shelf>>,
     /// Taken away since the shelf was built.
     away: RwLock<HashSet<SongId>>,
@@ -94,8 +95,9 @@ impl Library {
         reading(&self.songs).get(&song).cloned()
     }
 
-    /// Songs that are not withdrawn, by id.
-    pub(crate) fn listed(&self) -> Arc<[Arc<Song>]> {
+    /// Songs that are not withdrawn, and their orders as far as somebody has asked for them. The same until songs come or
+    /// go.
+    pub(crate) fn listed(&self) -> Arc<Catalogue> {
         let mut listed = locked(&self.listed);
         if let Some(listed) = &*listed {
             return Arc::clone(listed);
@@ -104,9 +106,9 @@ impl Library {
         let mut songs: Vec<Arc<Song>> =
             reading(&self.songs).values().filter(is_listed).map(|kept| Arc::clone(&kept.song)).collect();
         songs.sort_unstable_by_key(|song| song.id);
-        let songs: Arc<[Arc<Song>]> = songs.into();
-        *listed = Some(Arc::clone(&songs));
-        songs
+        let catalogue = Arc::new(Catalogue::new(songs.into()));
+        *listed = Some(Arc::clone(&catalogue));
+        catalogue
     }
 
     /// Puts a song in, or a newer record of it in its place.

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::time::UnixMillis;
 
@@ -62,7 +63,12 @@ pub trait Id: Copy + Eq + Ord + fmt::Display + Sized {
 
     /// The opaque id of the GraphQL APIs: base64url, no padding, of `Type:uuid`. The same on hub and cloud.
     fn to_global(self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{}:{}", Self::TYPE, self.uuid().hyphenated()))
+        let mut plain = Vec::with_capacity(Self::TYPE.len() + 1 + Hyphenated::LENGTH);
+        plain.extend_from_slice(Self::TYPE.as_bytes());
+        plain.push(b':');
+        let mut uuid = Uuid::encode_buffer();
+        plain.extend_from_slice(self.uuid().hyphenated().encode_lower(&mut uuid).as_bytes());
+        URL_SAFE_NO_PAD.encode(plain)
     }
 
     /// Reads a global id of this type.

@@ -9,7 +9,9 @@ use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
-use roomtone_server::listener::{Arrival, CheckedIn, Opinion, Room, Unmet, UserError, UserErrorCode, Voted};
+use roomtone_server::listener::{
+    Arrival, Catalogue, CheckedIn, Opinion, Room, Unmet, UserError, UserErrorCode, Voted,
+};
 use tokio::sync::watch;
 
 use crate::check_in::CheckInInput;
@@ -91,8 +93,8 @@ impl Room for Hub {
         Self::song(self, song)
     }
 
-    fn songs(&self) -> Arc<[Arc<Song>]> {
-        Self::songs(self)
+    fn songs(&self) -> Arc<Catalogue> {
+        self.catalogue()
     }
 
     fn is_cached(&self, song: SongId) -> bool {

@@ -2,6 +2,7 @@
 
 mod code_and_limits;
 mod fairness;
+mod lists;
 mod music;
 mod restart;
 mod room;

@@ -1,27 +1,96 @@
 //! Responses as bytes: the one place where they are written, whatever carries them to the client.
+//!
+//! Everything goes straight into one buffer. A [`Value::Binary`] holds JSON that is written already, by
+//! [`crate::listener::rows`], and goes in as it is. Nothing else makes one: no scalar of ours does, variables come from
+//! JSON, which has no such thing, and a document has no literal for it.
 
 use async_graphql::{Response, ServerError, Value};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// What is said of an answer that has no form as JSON. None is known.
-const UNWRITABLE: &[u8] =
-    br#"{"errors":[{"message":"something went wrong at our end","extensions":{"code":"INTERNAL"}}]}"#;
-
-/// A response that says only why nothing ran: without `data`, as the specification wants it.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    errors: &'a [ServerError],
-}
+/// What a response is reckoned to take beside the lists in it that are written already.
+const USUAL_BYTES: usize = 512;
 
 /// The response as the JSON that every transport sends.
-pub(crate) fn bytes(response: &Response) -> Bytes {
-    let written = if is_request_error(response) {
-        serde_json::to_vec(&Refusal { errors: &response.errors })
+pub fn bytes(response: &Response) -> Bytes {
+    let mut out = Vec::with_capacity(USUAL_BYTES + written_already(&response.data));
+    if is_request_error(response) {
+        // Without `data`, as the specification wants it where nothing ran.
+        out.extend_from_slice(b"{\"errors\":");
+        errors(&response.errors, &mut out);
     } else {
-        serde_json::to_vec(response)
-    };
-    written.map_or_else(|_unwritable| Bytes::from_static(UNWRITABLE), Bytes::from)
+        out.extend_from_slice(b"{\"data\":");
+        write(&response.data, &mut out);
+        if !response.extensions.is_empty() {
+            out.extend_from_slice(b",\"extensions\":");
+            object(response.extensions.iter(), &mut out);
+        }
+        if !response.errors.is_empty() {
+            out.extend_from_slice(b",\"errors\":");
+            errors(&response.errors, &mut out);
+        }
+    }
+    out.push(b'}');
+    out.into()
+}
+
+/// How many bytes of a value are written already.
+fn written_already(value: &Value) -> usize {
+    match value {
+        Value::Binary(json) => json.len(),
+        Value::Object(fields) => fields.values().map(written_already).sum(),
+        _ => 0,
+    }
+}
+
+/// Appends a value. Recursion is as deep as the document, which is bounded.
+fn write(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Boolean(true) => out.extend_from_slice(b"true"),
+        Value::Boolean(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => json(number, out),
+        Value::String(text) => json(text, out),
+        Value::Enum(name) => json(name, out),
+        Value::Binary(written) => out.extend_from_slice(written),
+        Value::List(items) => {
+            out.push(b'[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    out.push(b',');
+                }
+                write(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Object(fields) => object(fields.iter(), out),
+    }
+}
+
+fn object<'a, K: Serialize + 'a>(fields: impl Iterator<Item = (&'a K, &'a Value)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (position, (name, value)) in fields.enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        json(name, out);
+        out.push(b':');
+        write(value, out);
+    }
+    out.push(b'}');
+}
+
+fn errors(errors: &[ServerError], out: &mut Vec<u8>) {
+    json(errors, out);
+}
+
+/// Appends whatever serde makes of a value that has a form as JSON; all that get here have one.
+fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(before);
+        out.extend_from_slice(b"null");
+    }
 }
 
 /// Whether a request was refused before anything ran: none of its errors has a place in the data.
@@ -33,9 +102,61 @@ pub(crate) fn is_request_error(response: &Response) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::{PathSegment, value};
+    use async_graphql::{Name, PathSegment, value};
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// Any value but those that are written already.
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Boolean),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<f32>().prop_map(|number| Value::from(f64::from(number))),
+            any::<String>().prop_map(Value::String),
+            "[A-Z]{1,8}".prop_map(|name| Value::Enum(Name::new(name))),
+        ];
+        leaf.prop_recursive(5, 64, 8, |inside| {
+            let fields = proptest::collection::vec(("[a-z_A-Z0-9]{0,8}", inside.clone()), 0..8);
+            prop_oneof![
+                proptest::collection::vec(inside, 0..8).prop_map(Value::List),
+                fields.prop_map(|fields| {
+                    Value::Object(fields.into_iter().map(|(name, value)| (Name::new(name), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_response_is_written_as_serde_would(
+            data in values(),
+            extension in proptest::option::of(values()),
+            message in proptest::option::of(any::<String>()),
+        ) {
+            let mut response = Response::new(data);
+            if let Some(extension) = extension {
+                response.extensions.insert("of \"ours\"".to_owned(), extension);
+            }
+            if let Some(message) = message {
+                let mut error = ServerError::new(message, None);
+                error.path = vec![PathSegment::Field("a".to_owned()), PathSegment::Index(3)];
+                response.errors.push(error);
+            }
+            prop_assert_eq!(bytes(&response), serde_json::to_vec(&response).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_written_already_goes_in_as_it_is() {
+        let mut response = Response::new(value!({ "a": null, "b": [1] }));
+        let Value::Object(fields) = &mut response.data else { unreachable!() };
+        fields.insert(Name::new("a"), Value::Binary(Bytes::from_static(br#"[{"title":"x"}]"#)));
+        assert_eq!(bytes(&response), r#"{"data":{"a":[{"title":"x"}],"b":[1]}}"#);
+    }
 
     #[test]
     fn fields_are_written_in_the_order_in_which_they_were_asked_for() {

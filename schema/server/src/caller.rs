@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_graphql::Context;
+use async_graphql::{Context, ContextBase};
 use roomtone_schema::PlayerId;
 use roomtone_schema::view::Viewer;
 
@@ -90,7 +90,7 @@ impl Asker {
     }
 
     /// Who asks; nobody where the answer goes to many.
-    pub fn caller(ctx: &Context<'_>) -> Caller {
+    pub fn caller<T>(ctx: &ContextBase<'_, T>) -> Caller {
         match Self::who(ctx) {
             Some(Who::One(caller, _)) => *caller,
             Some(Who::Everybody(_, asked)) => {
@@ -122,7 +122,7 @@ impl Asker {
         }
     }
 
-    fn who<'a>(ctx: &Context<'a>) -> Option<&'a Who> {
+    fn who<'a, T>(ctx: &ContextBase<'a, T>) -> Option<&'a Who> {
         ctx.data_opt::<Self>().map(|asker| &asker.0)
     }
 }

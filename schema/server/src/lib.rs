@@ -4,7 +4,7 @@
 //! bounded before it reaches an executor: see [`guard`] for sizes, [`doors`] for names and origins, [`front`] for HTTP,
 //! [`socket`] for `WebSocket`s and [`serve`] for connections and their timeouts.
 
-mod answer;
+pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod doors;

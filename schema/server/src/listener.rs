@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, TypeDirective};
+use async_graphql::{Context, ContextBase, ID, TypeDirective};
 use futures_util::future::BoxFuture;
 use roomtone_schema::id::Id;
 use roomtone_schema::session::Session;
@@ -19,17 +19,20 @@ use tokio::sync::watch;
 
 use crate::caller::{Asker, Caller, Visit};
 
+pub mod catalogue;
 pub mod mutation;
 pub mod page;
 pub mod people;
 pub mod play;
 pub mod query;
 pub mod refusal;
+pub mod rows;
 pub mod scalar;
 pub mod song;
 pub mod subscription;
 pub mod venue;
 
+pub use catalogue::Catalogue;
 pub use mutation::ListenerMutation;
 pub use query::ListenerQuery;
 pub use refusal::{Payload, Unmet, UserError, UserErrorCode, settle};
@@ -70,8 +73,8 @@ pub trait Room: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<Recommendation>, Unmet>>;
     /// A song, withdrawn or not.
     fn song(&self, song: SongId) -> Option<Arc<Song>>;
-    /// The catalogue without withdrawn songs, by id.
-    fn songs(&self) -> Arc<[Arc<Song>]>;
+    /// The catalogue without withdrawn songs; the same one until songs come or go.
+    fn songs(&self) -> Arc<Catalogue>;
     /// Whether a song's file can be played from here.
     fn is_cached(&self, song: SongId) -> bool;
     /// Where its file can be had, for some hours.
@@ -95,7 +98,7 @@ pub trait Room: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Option<Arc<NowPlayingView>>, Unmet>>;
     /// A viewer's vote for a song.
     fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote>;
-    /// A viewer's votes as they stand, newest first.
+    /// A viewer's votes as they stand, newest first: by `hlc`, then `id`, both downwards.
     fn viewer_votes(&self, viewer: &Viewer) -> Vec<Vote>;
     /// A viewer's taste, where their votes give it a direction.
     fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]>;
@@ -152,12 +155,12 @@ pub struct Voted {
 }
 
 /// What stands behind this schema.
-pub fn room<'a>(ctx: &Context<'a>) -> &'a dyn Room {
+pub fn room<'a, T>(ctx: &ContextBase<'a, T>) -> &'a dyn Room {
     ctx.data_unchecked::<Arc<dyn Room>>().as_ref()
 }
 
 /// Who asks.
-pub fn caller(ctx: &Context<'_>) -> Caller {
+pub fn caller<T>(ctx: &ContextBase<'_, T>) -> Caller {
     Asker::caller(ctx)
 }
 

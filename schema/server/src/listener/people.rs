@@ -1,6 +1,8 @@
 //! The viewer's own things: who they are, their presence, their votes. All of it private.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::view::Viewer;
 use roomtone_schema::{session, vote};
@@ -48,13 +50,41 @@ impl Listener {
         before: Option<String>,
     ) -> Result<VoteConnection> {
         let votes = room(ctx).viewer_votes(&self.0);
-        let page = PageArguments { first, after, last, before }.of(&votes, |vote| vote.id.to_global())?;
-        let edges = page
-            .items
-            .into_iter()
-            .map(|vote| VoteEdge { cursor: vote.id.to_global(), node: Vote(vote) })
-            .collect();
-        Ok(VoteConnection { edges, page_info: page.info, total_count: votes.len() })
+        let page = PageArguments { first, after, last, before };
+        // Newest first: what is greater comes earlier.
+        let compare = |at: usize, mark: &Place| mark.cmp(&Place::of(&votes[at]));
+        let range = page.range(votes.len(), Place::from_cursor, compare)?;
+        let page_info = PageInfo::of(&range, votes.len(), |at| Place::of(&votes[at]).cursor());
+        let edge = |vote: &vote::Vote| VoteEdge { cursor: Place::of(vote).cursor(), node: Vote(*vote) };
+        Ok(VoteConnection {
+            edges: votes[range].iter().map(edge).collect(),
+            page_info,
+            total_count: votes.len(),
+        })
+    }
+}
+
+/// Where a vote stands among its listener's: by when it was cast, then by id. It is still a place when the vote has been
+/// replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    hlc: u64,
+    id: [u8; 16],
+}
+
+impl Place {
+    fn of(vote: &vote::Vote) -> Self {
+        Self { hlc: vote.hlc.0, id: vote.id.to_bytes() }
+    }
+
+    fn cursor(self) -> String {
+        URL_SAFE_NO_PAD.encode([b"v", self.id.as_slice(), &self.hlc.to_be_bytes()].concat())
+    }
+
+    fn from_cursor(cursor: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (id, hlc) = bytes.strip_prefix(b"v")?.split_at_checked(16)?;
+        Some(Self { hlc: u64::from_be_bytes(hlc.try_into().ok()?), id: id.try_into().ok()? })
     }
 }
 

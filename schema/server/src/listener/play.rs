@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use roomtone_schema::view;
 
+use super::rows::{Asked, Plan, Row, View, write};
 use super::scalar::{Axis, DateTime, Tier, axes};
 use super::song::Song;
 use super::venue::{Player, Zone};
@@ -141,6 +142,37 @@ impl From<&view::Recommendation> for Recommendation {
     }
 }
 
+/// See [`Row`].
+#[derive(Debug)]
+#[expect(missing_docs, reason = "they are the fields of the type, described there")]
+pub enum RecommendationField {
+    Rank,
+    Song(Plan<Song>),
+    Explanation(Plan<Explanation>),
+}
+
+impl Row for Recommendation {
+    const TYPES: &'static [&'static str] = &["Recommendation"];
+    type Field = RecommendationField;
+
+    fn field(asked: &Asked<'_>) -> Option<RecommendationField> {
+        Some(match asked.name {
+            "rank" => RecommendationField::Rank,
+            "song" => RecommendationField::Song(asked.plan()?),
+            "explanation" => RecommendationField::Explanation(asked.plan()?),
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &RecommendationField, view: &View<'_>, out: &mut Vec<u8>) {
+        match field {
+            RecommendationField::Rank => write::json(&self.rank, out),
+            RecommendationField::Song(plan) => plan.write(&self.song, view, out),
+            RecommendationField::Explanation(plan) => plan.write(&self.explanation, view, out),
+        }
+    }
+}
+
 /// Why a song stands where it stands.
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(directive = shared::apply())]
@@ -172,6 +204,46 @@ impl From<&view::Explanation> for Explanation {
     }
 }
 
+/// See [`Row`].
+#[derive(Debug)]
+#[expect(missing_docs, reason = "they are the fields of the type, described there")]
+pub enum ExplanationField {
+    Similarity,
+    Penalty,
+    Score,
+    LastPlayedAt,
+    RestsUntil,
+    Reasons(Plan<Reason>),
+}
+
+impl Row for Explanation {
+    const TYPES: &'static [&'static str] = &["Explanation"];
+    type Field = ExplanationField;
+
+    fn field(asked: &Asked<'_>) -> Option<ExplanationField> {
+        Some(match asked.name {
+            "similarity" => ExplanationField::Similarity,
+            "penalty" => ExplanationField::Penalty,
+            "score" => ExplanationField::Score,
+            "lastPlayedAt" => ExplanationField::LastPlayedAt,
+            "restsUntil" => ExplanationField::RestsUntil,
+            "reasons" => ExplanationField::Reasons(asked.plan()?),
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &ExplanationField, view: &View<'_>, out: &mut Vec<u8>) {
+        match field {
+            ExplanationField::Similarity => write::float(self.similarity, out),
+            ExplanationField::Penalty => write::float(self.penalty, out),
+            ExplanationField::Score => write::float(self.score, out),
+            ExplanationField::LastPlayedAt => write::optional(self.last_played_at, out, write::time),
+            ExplanationField::RestsUntil => write::optional(self.rests_until, out, write::time),
+            ExplanationField::Reasons(plan) => plan.write_all(&self.reasons, view, out),
+        }
+    }
+}
+
 /// A reason as a code with its value; pages word them.
 #[derive(Debug, Clone, Copy, SimpleObject)]
 #[graphql(directive = shared::apply())]
@@ -185,6 +257,35 @@ pub struct Reason {
 impl From<&view::Reason> for Reason {
     fn from(reason: &view::Reason) -> Self {
         Self { code: reason.code.into(), value: reason.value }
+    }
+}
+
+/// See [`Row`].
+#[derive(Debug, Clone, Copy)]
+pub enum ReasonField {
+    /// Which.
+    Code,
+    /// How much of it.
+    Value,
+}
+
+impl Row for Reason {
+    const TYPES: &'static [&'static str] = &["Reason"];
+    type Field = ReasonField;
+
+    fn field(asked: &Asked<'_>) -> Option<ReasonField> {
+        Some(match asked.name {
+            "code" => ReasonField::Code,
+            "value" => ReasonField::Value,
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &ReasonField, _view: &View<'_>, out: &mut Vec<u8>) {
+        match field {
+            ReasonField::Code => write::name::<ReasonCode>(self.code, out),
+            ReasonField::Value => write::optional(self.value, out, write::float),
+        }
     }
 }
 

@@ -6,9 +6,11 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use roomtone_schema::id::{Id, split_global};
 use roomtone_schema::{ListenerId, PlayerId, SessionId, SongId, VenueId, VoteId, ZoneId};
 
-use super::page::{self, PageArguments, SongConnection, SongFilter, SongOrder};
+use super::catalogue::{SongConnection, SongFilter, SongOrder};
+use super::page::PageArguments;
 use super::people::{Listener, Session, Vote};
 use super::play::{NowPlaying, Recommendation, Vibe};
+use super::rows::Rows;
 use super::song::Song;
 use super::venue::{Player, Venue, Zone};
 use super::{no_zone, refusal, room, viewer, zone_of};
@@ -93,7 +95,7 @@ impl ListenerQuery {
         ctx: &Context<'_>,
         zone_id: Option<ID>,
         #[graphql(default = 5)] first: i32,
-    ) -> Result<Vec<Recommendation>> {
+    ) -> Result<Rows<Recommendation>> {
         let zone = zone_of(ctx, zone_id.as_ref())?;
         let list = room(ctx).up_next(zone).ok_or_else(no_zone)?;
         Ok(list.borrow().iter().take(ranked(first)?).map(Into::into).collect())
@@ -106,13 +108,13 @@ impl ListenerQuery {
         ctx: &Context<'_>,
         zone_id: Option<ID>,
         #[graphql(default = 10)] first: i32,
-    ) -> Result<Vec<Recommendation>> {
+    ) -> Result<Rows<Recommendation>> {
         let zone = zone_of(ctx, zone_id.as_ref())?;
         let ranked = room(ctx).recommendations(zone, ranked(first)?).await?;
         Ok(ranked.iter().map(Into::into).collect())
     }
 
-    /// The catalogue; at most 100 songs at a time.
+    /// The catalogue; at most 100 songs at a time, 20 where neither first nor last says how many.
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity")]
     #[expect(
         clippy::too_many_arguments,
@@ -130,7 +132,7 @@ impl ListenerQuery {
     ) -> Result<SongConnection> {
         let page = PageArguments { first, after, last, before };
         let is_cached = |song: &roomtone_schema::song::Song| room(ctx).is_cached(song.id);
-        page::songs(&room(ctx).songs(), &filter.unwrap_or_default(), order_by, &page, is_cached)
+        room(ctx).songs().page(&filter.unwrap_or_default(), order_by, &page, is_cached)
     }
 
     /// The venue's players.

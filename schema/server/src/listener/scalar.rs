@@ -3,6 +3,7 @@
 use async_graphql::{Enum, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 use roomtone_schema::{AXES, Axis as Which};
 
+use super::rows::{Asked, Row, View, write};
 use super::shared;
 
 /// Absolute or hub-relative URL.
@@ -39,7 +40,14 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        Value::String(self.to_text())
+    }
+}
+
+impl DateTime {
+    /// As it is shown.
+    pub(crate) fn to_text(self) -> String {
+        self.0.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
     }
 }
 
@@ -51,6 +59,35 @@ pub struct Axis {
     pub name: AxisName,
     /// -1 to 1.
     pub value: f64,
+}
+
+/// See [`Row`].
+#[derive(Debug, Clone, Copy)]
+pub enum AxisField {
+    /// Which.
+    Name,
+    /// Where.
+    Value,
+}
+
+impl Row for Axis {
+    const TYPES: &'static [&'static str] = &["Axis"];
+    type Field = AxisField;
+
+    fn field(asked: &Asked<'_>) -> Option<AxisField> {
+        Some(match asked.name {
+            "name" => AxisField::Name,
+            "value" => AxisField::Value,
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &AxisField, _view: &View<'_>, out: &mut Vec<u8>) {
+        match field {
+            AxisField::Name => write::name::<AxisName>(self.name, out),
+            AxisField::Value => write::float(self.value, out),
+        }
+    }
 }
 
 /// The five axes.

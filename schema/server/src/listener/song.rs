@@ -7,6 +7,7 @@ use roomtone_schema::Embedding;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::song;
 
+use super::rows::{Asked, Plan, Row, View, write};
 use super::scalar::{Axis, Url, VoteValue, axes};
 use super::{per_viewer, room, shared, viewer};
 
@@ -81,7 +82,7 @@ impl Song {
 
     /// Where it stands on the five axes; empty where it has no direction (silence).
     async fn axes(&self) -> Vec<Axis> {
-        self.0.facts.embedding.map_or_else(Vec::new, |embedding| axes(embedding.values().map(f64::from)))
+        self.places()
     }
 
     /// Integrated loudness (EBU R128); null for silence.
@@ -114,6 +115,87 @@ impl Song {
     async fn viewer_vote(&self, ctx: &Context<'_>) -> Option<VoteValue> {
         let viewer = viewer(ctx).ok()?;
         room(ctx).viewer_vote(&viewer, self.0.id).map(|vote| vote.value.into())
+    }
+}
+
+impl Song {
+    fn places(&self) -> Vec<Axis> {
+        self.0.facts.embedding.map_or_else(Vec::new, |embedding| axes(embedding.values().map(f64::from)))
+    }
+}
+
+/// See [`Row`].
+#[derive(Debug)]
+#[expect(missing_docs, reason = "they are the fields of the type, described there")]
+pub enum SongField {
+    Id,
+    Title,
+    Artist,
+    Album,
+    DurationMs,
+    Bpm,
+    Key,
+    Kind,
+    Axes(Plan<Axis>),
+    LoudnessLufs,
+    Explicit,
+    Color,
+    IsCached,
+    MediaUrl,
+    ViewerVote,
+}
+
+impl Row for Song {
+    const TYPES: &'static [&'static str] = &["Song", "Node"];
+    type Field = SongField;
+
+    fn field(asked: &Asked<'_>) -> Option<SongField> {
+        Some(match asked.name {
+            "id" => SongField::Id,
+            "title" => SongField::Title,
+            "artist" => SongField::Artist,
+            "album" => SongField::Album,
+            "durationMs" => SongField::DurationMs,
+            "bpm" => SongField::Bpm,
+            "key" => SongField::Key,
+            "kind" => SongField::Kind,
+            "axes" => SongField::Axes(asked.plan()?),
+            "loudnessLufs" => SongField::LoudnessLufs,
+            "explicit" => SongField::Explicit,
+            "color" => SongField::Color,
+            "isCached" => SongField::IsCached,
+            "mediaUrl" => SongField::MediaUrl,
+            "viewerVote" => SongField::ViewerVote,
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &SongField, view: &View<'_>, out: &mut Vec<u8>) {
+        let facts = &self.0.facts;
+        match field {
+            SongField::Id => write::id(self.0.id, out),
+            SongField::Title => write::text(&facts.title, out),
+            SongField::Artist => write::optional(facts.artist.as_deref(), out, write::text),
+            SongField::Album => write::optional(facts.album.as_deref(), out, write::text),
+            SongField::DurationMs => write::json(&facts.duration_ms, out),
+            SongField::Bpm => write::optional(facts.bpm, out, |bpm, out| write::float(bpm.into(), out)),
+            SongField::Key => write::optional(facts.key.as_deref(), out, write::text),
+            SongField::Kind => write::optional(facts.kind, out, write::name::<SongKind>),
+            SongField::Axes(plan) => plan.write_all(&self.places(), view, out),
+            SongField::LoudnessLufs => {
+                write::optional(facts.loudness_lufs, out, |lufs, out| write::float(lufs.into(), out));
+            }
+            SongField::Explicit => write::name::<Explicit>(facts.explicit, out),
+            SongField::Color => write::text(&colour(facts.embedding.as_ref()), out),
+            SongField::IsCached => write::json(&view.room.is_cached(self.0.id), out),
+            SongField::MediaUrl => {
+                write::optional(view.room.media_url(&self.0), out, |url, out| write::text(&url, out));
+            }
+            SongField::ViewerVote => {
+                let vote = view.viewer().and_then(|viewer| view.room.viewer_vote(viewer, self.0.id));
+                write::optional(vote, out, |vote, out| write::name::<VoteValue>(vote.value, out));
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use tokio_stream::wrappers::WatchStream;
 
 use super::play::{NowPlaying, Recommendation, Vibe};
 use super::query::ranked;
+use super::rows::Rows;
 use super::venue::Player;
 use super::{no_zone, room, shared, zone_of};
 
@@ -43,7 +44,7 @@ impl ListenerSubscription {
         ctx: &Context<'_>,
         zone_id: Option<ID>,
         #[graphql(default = 5)] first: i32,
-    ) -> Result<impl Stream<Item = Vec<Recommendation>> + use<>> {
+    ) -> Result<impl Stream<Item = Rows<Recommendation>> + use<>> {
         let (zone, first) = (zone_of(ctx, zone_id.as_ref())?, ranked(first)?);
         let list = room(ctx).up_next(zone).ok_or_else(no_zone)?;
         Ok(WatchStream::new(list).map(move |list| list.iter().take(first).map(Into::into).collect()))
