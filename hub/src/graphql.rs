@@ -12,6 +12,8 @@ mod mutation;
 mod player;
 mod query;
 mod room;
+#[cfg(test)]
+mod sharing;
 mod subscription;
 mod sync_status;
 

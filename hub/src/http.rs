@@ -39,7 +39,10 @@ impl Front {
     /// A front that answers to `hosts` besides addresses, `localhost` and `.local` names.
     pub fn with_settings(hub: Hub, hosts: Vec<String>, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
-        let graphql = GraphqlFront::new(graphql::schema(hub.clone()), hub.clone(), settings, stop.clone());
+        let schema = graphql::schema(hub.clone());
+        let sdl = schema.sdl();
+        let graphql = GraphqlFront::new(schema, hub.clone(), settings, stop.clone());
+        let graphql = graphql.sharing(&sdl).expect("what a schema says of itself is a schema");
         let names = Arc::new(Names { hosts, origins: Vec::new() });
         let since = hub.now();
         Self { hub, names, graphql, stop, since }

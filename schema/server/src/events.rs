@@ -3,10 +3,10 @@
 use std::panic::AssertUnwindSafe;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Response};
+use async_graphql::{Executor, Request, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt as _, StreamExt as _};
 
 use crate::answer;
 use crate::caller::{Asker, Caller, Gate, Visit};
@@ -61,23 +61,27 @@ impl<E: Executor, G: Gate> Front<E, G> {
         caller: Caller,
         visit: &Visit,
     ) -> BoxStream<'static, Event> {
-        let Operation { request, kind, .. } = operation;
-        let request = request.data(Asker::one(caller, visit.clone()));
-        let responses = if kind == OperationType::Subscription {
-            let stream = self.executor.execute_stream(request, None);
-            AssertUnwindSafe(stream)
-                .catch_unwind()
-                .map(|ran| ran.unwrap_or_else(|_panic| failed("INTERNAL", "something went wrong at our end")))
-                .boxed()
+        let Operation { mut request, kind, .. } = operation;
+        let answers = if kind == OperationType::Subscription {
+            if let Some(recipe) = self.shared.recipe(&mut request, caller.class()) {
+                return self.shared.join(recipe, &self.executor, &self.tasks);
+            }
+            answers(&self.executor, request.data(Asker::one(caller, visit.clone())))
         } else {
-            let front = self.clone();
-            async move { front.run(request).await }.into_stream().boxed()
+            let (front, request) = (self.clone(), request.data(Asker::one(caller, visit.clone())));
+            stream::once(async move { Payload::from(&front.run(request).await) }).boxed()
         };
-        responses
-            .map(|response| Event::Next(Payload::from(&response)))
-            .chain(stream::once(async { Event::Complete }))
-            .boxed()
+        answers.map(Event::Next).chain(stream::once(async { Event::Complete })).boxed()
     }
+}
+
+/// The answers of a subscription; who asked learns nothing of a panic but that it was ours.
+pub(crate) fn answers<E: Executor>(executor: &E, request: Request) -> BoxStream<'static, Payload> {
+    let responses = AssertUnwindSafe(executor.execute_stream(request, None)).catch_unwind();
+    let told = |ran: Result<_, _>| {
+        ran.unwrap_or_else(|_panic| failed("INTERNAL", "something went wrong at our end"))
+    };
+    responses.map(move |ran| Payload::from(&told(ran))).boxed()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::lease::Stay;
 use crate::operation::{Operation, Refused};
 use crate::places::{Place, Places};
 use crate::serve::Peer;
+use crate::shared::Shared;
 use crate::socket;
 
 mod media;
@@ -105,6 +106,7 @@ pub struct Front<E, G> {
     pub(crate) gate: G,
     pub(crate) settings: Arc<FrontSettings>,
     pub(crate) places: Arc<Places>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -116,6 +118,7 @@ impl<E: Clone, G: Clone> Clone for Front<E, G> {
             gate: self.gate.clone(),
             settings: Arc::clone(&self.settings),
             places: Arc::clone(&self.places),
+            shared: Arc::clone(&self.shared),
             tasks: self.tasks.clone(),
             stop: self.stop.clone(),
         }
@@ -140,8 +143,17 @@ impl<E, G: Gate> Front<E, G> {
 impl<E: Executor, G: Gate> Front<E, G> {
     /// An endpoint; `stop` closes its sockets.
     pub fn new(executor: E, gate: G, settings: FrontSettings, stop: CancellationToken) -> Self {
-        let (settings, places) = (Arc::new(settings), Arc::default());
-        Self { executor, gate, settings, places, tasks: TaskTracker::new(), stop }
+        let (settings, places, shared) = (Arc::new(settings), Arc::default(), Arc::default());
+        Self { executor, gate, settings, places, shared, tasks: TaskTracker::new(), stop }
+    }
+
+    /// The same, executing once for all subscribers what the schema's text marks as the same for everybody.
+    ///
+    /// # Errors
+    /// Where the text is no schema.
+    pub fn sharing(mut self, sdl: &str) -> Result<Self, async_graphql::parser::Error> {
+        self.shared = Arc::new(Shared::by(sdl)?);
+        Ok(self)
     }
 
     /// How many connections stay open.

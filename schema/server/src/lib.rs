@@ -16,5 +16,6 @@ pub mod listener;
 pub mod operation;
 mod places;
 pub mod serve;
+mod shared;
 pub mod socket;
 pub mod ui;

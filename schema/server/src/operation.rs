@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
+    Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Request, Variables};
 use serde_json::{Map, Value};
@@ -137,7 +138,8 @@ impl Operation {
         bounds.check_text(&params.query)?;
         let mut document = parse_query(&params.query).map_err(|error| Refused::Syntax(error.to_string()))?;
         let survey = bounds.check_document(&document, &params.variables)?;
-        let kind = kind_of(&document, params.operation_name.as_deref())?;
+        let name = params.operation_name.as_deref();
+        let kind = operation_of(&document, name).ok_or(Refused::WhichOperation)?.ty;
         if kind == OperationType::Subscription {
             settle_root(&mut document, params.operation_name.as_deref())?;
         }
@@ -149,15 +151,18 @@ impl Operation {
     }
 }
 
-fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<OperationType, Refused> {
+/// The operation that a request means: the one it names, or the only one.
+pub(crate) fn operation_of<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
     let mut operations = document.operations.iter();
     match name {
         Some(name) => operations.find(|(found, _)| found.is_some_and(|found| found == name)),
         None if operations.len() == 1 => operations.next(),
         None => None,
     }
-    .map(|(_, operation)| operation.node.ty)
-    .ok_or(Refused::WhichOperation)
+    .map(|(_, operation)| &operation.node)
 }
 
 /// Puts the fragments at a subscription's root in their place and insists on one field.
