@@ -160,6 +160,10 @@ impl Refusal for CheckOutError {
             Self::Store(_) => None,
         }
     }
+
+    fn field(&self) -> Option<&'static [&'static str]> {
+        matches!(self, Self::KeyUsed).then_some(&["input", "idempotencyKey"])
+    }
 }
 
 /// A check-in as it goes to the store, with all that it may need made before.
@@ -233,9 +237,13 @@ impl Inner {
     ) -> Result<Session, CheckOutError> {
         let now = self.clock.now();
         let (op, id, owner): (FactId, _, _) = (new_id(now), viewer.session, viewer.listener.to_bytes());
+        let is_here = locked(&self.people).check(viewer, now).is_ok();
         let work = move |tx: &Tx<'_>| {
             if let Some(first) = idempotency::get::<Session>(tx, owner, key, CHECK_OUT)? {
                 return Ok(first.or(Err(CheckOutRefused::KeyUsed)));
+            }
+            if !is_here {
+                return Ok(Err(CheckOutRefused::NotHere));
             }
             let Some(ended) = sessions::end(tx, op, id, SessionStatus::Ended, now)? else {
                 return Ok(Err(CheckOutRefused::NotHere));

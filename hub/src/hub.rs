@@ -32,7 +32,7 @@ use crate::locks::{locked, reading, writing};
 use crate::ordering::CommandError;
 use crate::players::{AddPlayerError, AddedPlayer, Players};
 use crate::playing::{Claim, ClaimError};
-use crate::presence::People;
+use crate::presence::{Holder, People};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::reporting::ReportError;
 use crate::room::ZoneRoom;
@@ -336,7 +336,16 @@ impl Hub {
 
     /// Who holds this token. Asking is a sign of life.
     pub fn viewer(&self, token: &str) -> Result<Viewer, NoViewer> {
-        locked(&self.0.people).viewer(&hash(token), self.now())
+        match self.holder(token) {
+            Some(Holder::Here(viewer)) => Ok(viewer),
+            Some(Holder::Gone(_)) => Err(NoViewer::Expired),
+            None => Err(NoViewer::NotCheckedIn),
+        }
+    }
+
+    /// Who holds this token, or held it until their visit ended. Asking is a sign of life.
+    pub fn holder(&self, token: &str) -> Option<Holder> {
+        locked(&self.0.people).holder(&hash(token), self.now())
     }
 
     /// Whether a session still counts (for sockets that stay open), without being a sign of life.

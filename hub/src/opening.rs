@@ -310,8 +310,8 @@ fn read_people(store: &Store, options: &HubOptions, now: UnixMillis) -> Result<P
     let idle = Duration::from_mins(u64::from(options.limits.idle_minutes));
     let since = now - Duration::from_hours(24);
     let mut people = People::new(idle);
-    for token in read(store, move |conn| sessions::ended_since(conn, since, REMEMBERED as u32))? {
-        people.remember_gone(token);
+    for (session, token) in read(store, move |conn| sessions::ended_since(conn, since, REMEMBERED as u32))? {
+        people.remember_gone(token, &session);
     }
     let active: Vec<(Session, Hash)> = read(store, sessions::active)?;
     for (session, token) in active {

@@ -60,6 +60,10 @@ impl Refusal for ClaimError {
             Self::Store(_) => None,
         }
     }
+
+    fn field(&self) -> Option<&'static [&'static str]> {
+        matches!(self, Self::KeyUsed).then_some(&["input", "idempotencyKey"])
+    }
 }
 
 impl Inner {

@@ -54,6 +54,15 @@ impl Listener {
     }
 }
 
+/// Whose a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Of somebody who is here.
+    Here(Viewer),
+    /// Of somebody whose visit has ended.
+    Gone(Viewer),
+}
+
 /// Everybody who is here.
 #[derive(Debug)]
 pub(crate) struct People {
@@ -61,7 +70,7 @@ pub(crate) struct People {
     sessions: HashMap<SessionId, Here>,
     by_token: HashMap<Hash, SessionId>,
     listeners: HashMap<ListenerId, Listener>,
-    gone: VecDeque<Hash>,
+    gone: VecDeque<(Hash, Viewer)>,
 }
 
 impl People {
@@ -89,7 +98,7 @@ impl People {
     pub(crate) fn leave(&mut self, session: SessionId) -> Option<Session> {
         let here = self.sessions.remove(&session)?;
         self.by_token.remove(&here.key.hash);
-        self.remember_gone(here.key.hash);
+        self.remember_gone(here.key.hash, &here.session);
         let (listener, zone) = (here.session.listener, here.session.zone);
         if !self.sessions.values().any(|other| other.session.listener == listener) {
             self.listeners.remove(&listener);
@@ -101,12 +110,12 @@ impl People {
         Some(here.session)
     }
 
-    /// Notes that a token was good once.
-    pub(crate) fn remember_gone(&mut self, token: Hash) {
+    /// Notes that a token was good once, and whose.
+    pub(crate) fn remember_gone(&mut self, token: Hash, session: &Session) {
         if self.gone.len() == REMEMBERED {
             self.gone.pop_front();
         }
-        self.gone.push_back(token);
+        self.gone.push_back((token, viewer_of(session)));
     }
 
     /// Gives a session another token; the old one opens nothing from then on.
@@ -118,19 +127,19 @@ impl People {
         }
     }
 
-    /// Who holds a token; it is a sign of life.
-    pub(crate) fn viewer(&mut self, token: &Hash, now: UnixMillis) -> Result<Viewer, NoViewer> {
+    /// Who holds a token; it is a sign of life. `None` where nobody ever did.
+    pub(crate) fn holder(&mut self, token: &Hash, now: UnixMillis) -> Option<Holder> {
         let Some(id) = self.by_token.get(token).copied() else {
-            let was_good = self.gone.contains(token);
-            return Err(if was_good { NoViewer::Expired } else { NoViewer::NotCheckedIn });
+            let (_, viewer) = self.gone.iter().find(|(gone, _)| gone == token)?;
+            return Some(Holder::Gone(*viewer));
         };
-        if !self.is_active(id, now) {
-            return Err(NoViewer::Expired);
+        let is_active = self.is_active(id, now);
+        let session = &mut self.sessions.get_mut(&id)?.session;
+        if !is_active {
+            return Some(Holder::Gone(viewer_of(session)));
         }
-        let here = self.sessions.get_mut(&id).ok_or(NoViewer::NotCheckedIn)?;
-        here.session.last_seen_at = here.session.last_seen_at.max(now);
-        let Session { id: session, listener, device, zone, .. } = here.session;
-        Ok(Viewer { session, listener, device, zone })
+        session.last_seen_at = session.last_seen_at.max(now);
+        Some(Holder::Here(viewer_of(session)))
     }
 
     /// What is cancelled when a token opens nothing any more: its session has ended, or it has another one.
@@ -289,6 +298,11 @@ impl People {
             || now >= session.expires_at
             || now.since(session.last_seen_at) >= self.idle
     }
+}
+
+fn viewer_of(session: &Session) -> Viewer {
+    let Session { id, listener, device, zone, .. } = *session;
+    Viewer { session: id, listener, device, zone }
 }
 
 /// What stands in for the people of a zone.

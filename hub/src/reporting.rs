@@ -50,6 +50,10 @@ impl Refusal for ReportError {
             Self::Store(_) => None,
         }
     }
+
+    fn field(&self) -> Option<&'static [&'static str]> {
+        matches!(self, Self::KeyUsed).then_some(&["input", "idempotencyKey"])
+    }
 }
 
 impl Inner {
@@ -62,11 +66,11 @@ impl Inner {
     ) -> Result<PlayerView, ReportError> {
         let room = self.room_of_player(player).ok_or(ReportError::UnknownPlayer)?;
         let _turn = room.advancing.lock().await;
-        let about = self.about(&room, &report)?;
-        let counts = report.ended.is_some() || report.silence_ms.unwrap_or(0) > 0;
-        let key = key.filter(|_| counts);
         if !self.reported_before(player, key).await? {
-            self.take_report(&room, player, key, &report, about).await;
+            let about = self.about(&room, &report)?;
+            // A heartbeat says what is: said twice it changes nothing twice, and its key need not be kept.
+            let counts = report.ended.is_some() || report.silence_ms.unwrap_or(0) > 0;
+            self.take_report(&room, player, key.filter(|_| counts), &report, about).await;
         }
         self.show_now_playing(&room);
         self.show_players();

@@ -21,6 +21,8 @@ enum Wish {
     New,
     Repeated,
     KeyUsed,
+    NotHere,
+    Silence,
 }
 
 /// Why a wish to skip was not counted.
@@ -63,13 +65,14 @@ impl Inner {
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
         let now = self.clock.now();
-        locked(&self.people).check(viewer, now)?;
         let room = Arc::clone(self.room(viewer.zone).ok_or(SkipError::NothingPlays)?);
         let _turn = room.advancing.lock().await;
         match self.wish(&room, viewer, key, now).await? {
             Wish::New => self.skip_if_wanted(&room).await?,
             Wish::Repeated => {}
             Wish::KeyUsed => return Err(SkipError::KeyUsed),
+            Wish::NotHere => return Err(SkipError::NotHere(NoViewer::Expired)),
+            Wish::Silence => return Err(SkipError::NothingPlays),
         }
         self.show_now_playing(&room);
         let shown = room.now_playing.borrow().clone();
@@ -99,22 +102,24 @@ impl Inner {
         viewer: &Viewer,
         key: IdempotencyKey,
         now: UnixMillis,
-    ) -> Result<Wish, SkipError> {
+    ) -> Result<Wish, StoreError> {
+        let is_here = locked(&self.people).check(viewer, now).is_ok();
         let playing = room.current().filter(|current| !current.has_faded(now)).map(|current| current.pick.id);
         let listener = viewer.listener;
         let work = move |tx: &Tx<'_>| {
             let owner = listener.to_bytes();
             match idempotency::get::<()>(tx, owner, key, SKIP)? {
-                Some(Ok(())) => return Ok(Some(Wish::Repeated)),
-                Some(Err(_)) => return Ok(Some(Wish::KeyUsed)),
+                Some(Ok(())) => return Ok(Wish::Repeated),
+                Some(Err(_)) => return Ok(Wish::KeyUsed),
+                None if !is_here => return Ok(Wish::NotHere),
                 None => {}
             }
-            let Some(pick) = playing else { return Ok(None) };
+            let Some(pick) = playing else { return Ok(Wish::Silence) };
             skip_votes::insert(tx, pick, listener, now)?;
             idempotency::put(tx, owner, key, SKIP, &(), now)?;
-            Ok(Some(Wish::New))
+            Ok(Wish::New)
         };
-        let wish = self.store.write(work).await?.ok_or(SkipError::NothingPlays)?;
+        let wish = self.store.write(work).await?;
         if matches!(wish, Wish::New)
             && let Some(current) = &mut locked(&room.stage).current
             && Some(current.pick.id) == playing

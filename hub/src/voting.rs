@@ -93,8 +93,23 @@ enum Cast {
 }
 
 impl Inner {
-    /// Counts a like or dislike.
+    /// Counts a like or dislike, once: whoever asks again is answered as before, whatever has changed since.
     pub(crate) async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
+        let refused = match self.try_vote(viewer, input).await {
+            Ok(voted) => return Ok(voted),
+            Err(ours @ (VoteError::KeyUsed | VoteError::Store(_))) => return Err(ours),
+            Err(refused) => refused,
+        };
+        if let Some(first) = self.voted_before(viewer, input.key).await? {
+            return Ok(first);
+        }
+        if matches!(refused, VoteError::TooOften { .. }) {
+            self.counters.votes_limited.up();
+        }
+        Err(refused)
+    }
+
+    async fn try_vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
         let now = self.clock.now();
         locked(&self.people).check(viewer, now)?;
         let song = self.library.get(input.song).ok_or(VoteError::UnknownSong)?.song;
@@ -102,10 +117,7 @@ impl Inner {
             return Err(VoteError::WithdrawnSong);
         }
         if let Err(refused) = self.take_vote(viewer, now)? {
-            return self.voted_before(viewer, input.key).await?.ok_or_else(|| {
-                self.counters.votes_limited.up();
-                VoteError::TooOften { retry_s: refused.retry_s() }
-            });
+            return Err(VoteError::TooOften { retry_s: refused.retry_s() });
         }
         let cast = self.cast(viewer, input, &song, now).await;
         if !matches!(cast, Ok(Cast::New(_))) {

@@ -10,6 +10,7 @@ mod faketime;
 mod kills;
 mod library;
 mod refusals;
+mod repeats;
 mod rot;
 mod staying;
 mod walkthrough;

@@ -3,8 +3,8 @@
 use roomtone_server::caller::{Caller, Gate};
 use roomtone_server::lease::Lease;
 
-use crate::check_in::NoViewer;
 use crate::hub::Hub;
+use crate::presence::Holder;
 
 impl Gate for Hub {
     async fn admit(&self, token: Option<&str>) -> Caller {
@@ -15,10 +15,10 @@ impl Gate for Hub {
         if self.is_manager_token(token) {
             return Caller::Manager;
         }
-        match self.viewer(token) {
-            Ok(viewer) => Caller::Listener(viewer),
-            Err(NoViewer::Expired) => Caller::Expired,
-            Err(NoViewer::NotCheckedIn) => Caller::Unknown,
+        match self.holder(token) {
+            Some(Holder::Here(viewer)) => Caller::Listener(viewer),
+            Some(Holder::Gone(viewer)) => Caller::Expired(viewer),
+            None => Caller::Unknown,
         }
     }
 

@@ -57,17 +57,18 @@ pub fn active(conn: &Connection) -> rusqlite::Result<Vec<(Session, [u8; 32])>> {
     .collect()
 }
 
-/// The hashes of tokens whose sessions ended since `since`: so that their holders are told so, also after a restart.
+/// The sessions that ended since `since`, with the hashes of their tokens: so that their holders are told so, also
+/// after a restart.
 pub fn ended_since(
     conn: &Connection,
-    since: roomtone_schema::UnixMillis,
+    since: UnixMillis,
     limit: u32,
-) -> rusqlite::Result<Vec<[u8; 32]>> {
-    conn.prepare_cached(
-        "select token_hash from sessions where status <> 'active' and last_seen_at >= :since
-         order by id desc limit :limit",
-    )?
-    .query_map(named_params! { ":since": since.0, ":limit": limit }, |row| row.get(0))?
+) -> rusqlite::Result<Vec<(Session, [u8; 32])>> {
+    conn.prepare_cached(&format!(
+        "select {COLUMNS}, token_hash from sessions where status <> 'active' and last_seen_at >= :since
+         order by id desc limit :limit"
+    ))?
+    .query_map(named_params! { ":since": since.0, ":limit": limit }, |row| Ok((from_row(row)?, row.get(9)?)))?
     .collect()
 }
 

@@ -16,8 +16,9 @@ use crate::lease::Lease;
 pub enum Caller {
     /// Showed nothing.
     Anonymous,
-    /// Showed a token that was good once: the room may be looked at, nothing may be changed.
-    Expired,
+    /// Showed a token that was good once, and whose: the room may be looked at, nothing may be changed. What was
+    /// answered before may be asked for again.
+    Expired(Viewer),
     /// Showed a token that nobody here gave out; may look, too.
     Unknown,
     /// A listener who is checked in.
@@ -57,7 +58,7 @@ impl Caller {
     /// The class of this caller.
     pub fn class(self) -> Class {
         match self {
-            Self::Anonymous | Self::Expired | Self::Unknown => Class::Anonymous,
+            Self::Anonymous | Self::Expired(_) | Self::Unknown => Class::Anonymous,
             Self::Listener(_) => Class::Listener,
             Self::Player(_) => Class::Player,
             Self::Manager => Class::Manager,

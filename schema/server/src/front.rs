@@ -200,7 +200,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
     ) -> Result<Response, No> {
         let place = Place::take(self, &visit).map_err(No::Full)?;
         let stay = Stay::begin(self, token, visit).await;
-        if let Caller::Expired | Caller::Unknown = stay.caller {
+        if let Caller::Expired(_) | Caller::Unknown = stay.caller {
             return Err(No::Stranger);
         }
         Ok(stream::begin(self, live, operation, stay, place))

@@ -82,7 +82,7 @@ impl Stay {
     pub(crate) async fn look<E, G: Gate>(&self, front: &Front<E, G>) -> Result<(), Parting> {
         match front.admit(self.token.as_deref(), &self.visit).await {
             caller if caller == self.caller => Ok(()),
-            Caller::Expired => Err(Parting::SessionEnded),
+            Caller::Expired(_) => Err(Parting::SessionEnded),
             _ => Err(Parting::Revoked),
         }
     }

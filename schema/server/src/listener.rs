@@ -169,11 +169,17 @@ pub fn visit(ctx: &Context<'_>) -> Visit {
     Asker::visit(ctx)
 }
 
+/// The listener who asks, also one whose visit has ended: the answer to a repeated request is still theirs. Whoever
+/// changes anything asks the room whether they are here.
+pub fn visitor(ctx: &Context<'_>) -> Result<Viewer, Unmet> {
+    if let Caller::Expired(viewer) = caller(ctx) { Ok(viewer) } else { viewer(ctx) }
+}
+
 /// The listener who asks, or why there is none.
 pub fn viewer(ctx: &Context<'_>) -> Result<Viewer, Unmet> {
     let (code, why) = match caller(ctx) {
         Caller::Listener(viewer) => return Ok(viewer),
-        Caller::Expired => (UserErrorCode::Expired, "your visit has ended; check in again"),
+        Caller::Expired(_) => (UserErrorCode::Expired, "your visit has ended; check in again"),
         Caller::Anonymous | Caller::Unknown => {
             (UserErrorCode::NotCheckedIn, "check in first: scan the room's code or type it in")
         }

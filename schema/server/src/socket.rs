@@ -119,7 +119,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         };
         let token = shown.map(|value| bearer(&value).unwrap_or(&value).to_owned());
         let stay = Stay::begin(&self.front, token, self.visit.clone()).await;
-        if let Caller::Expired | Caller::Unknown = stay.caller {
+        if let Caller::Expired(_) | Caller::Unknown = stay.caller {
             return Err(message::FORBIDDEN.into());
         }
         self.line.say(message::plain("connection_ack", None)).await?;

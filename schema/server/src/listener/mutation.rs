@@ -7,7 +7,7 @@ use super::people::{Session, Vote};
 use super::play::{NowPlaying, Vibe};
 use super::refusal::{Payload, Unmet, UserError, UserErrorCode, settle};
 use super::scalar::{Axis, VoteValue, axes};
-use super::{Arrival, Opinion, id, key, room, viewer, visit};
+use super::{Arrival, Opinion, id, key, room, visit, visitor};
 use crate::caller::DEVICE_COOKIE;
 
 /// How long a phone is known again: one year.
@@ -179,17 +179,17 @@ fn device_cookie(value: &str) -> String {
 }
 
 async fn check_out(ctx: &Context<'_>, input: &CheckOutInput) -> Result<CheckOutPayload, Unmet> {
-    let session = room(ctx).check_out(viewer(ctx)?, key(&input.idempotency_key)?).await?;
+    let session = room(ctx).check_out(visitor(ctx)?, key(&input.idempotency_key)?).await?;
     Ok(CheckOutPayload { session: Some(Session(session)), user_errors: Vec::new() })
 }
 
 async fn vote(ctx: &Context<'_>, input: &VoteInput) -> Result<VotePayload, Unmet> {
     let opinion = Opinion { song: id::<SongId>(&input.song_id, "songId")?, value: input.value.into() };
-    let voted = room(ctx).vote(viewer(ctx)?, key(&input.idempotency_key)?, opinion).await?;
+    let voted = room(ctx).vote(visitor(ctx)?, key(&input.idempotency_key)?, opinion).await?;
     Ok(VotePayload { vote: Some(Vote(voted.vote)), taste: voted.taste.map(axes), user_errors: Vec::new() })
 }
 
 async fn vote_to_skip(ctx: &Context<'_>, input: &VoteToSkipInput) -> Result<VoteToSkipPayload, Unmet> {
-    let now = room(ctx).vote_to_skip(viewer(ctx)?, key(&input.idempotency_key)?).await?;
+    let now = room(ctx).vote_to_skip(visitor(ctx)?, key(&input.idempotency_key)?).await?;
     Ok(VoteToSkipPayload { now_playing: now.map(NowPlaying), user_errors: Vec::new() })
 }
