@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod graphql;
+mod http;
 mod media;
 mod pages;
 mod refusals;

@@ -19,6 +19,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+mod stall;
+
+use stall::Impatient;
+
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
@@ -30,13 +34,23 @@ pub struct ServeSettings {
     pub connections: usize,
     /// For how long a request's head may take to arrive, also on a connection that is kept for the next one.
     pub head_time: Duration,
+    /// For how long a write may wait for its reader to take anything.
+    pub write_time: Duration,
+    /// For how long what was sent may stay unacknowledged: a phone that left the Wi-Fi says no goodbye.
+    pub vanished_time: Duration,
     /// For how long answers that have begun may go on after the server was told to stop.
     pub farewell: Duration,
 }
 
 impl Default for ServeSettings {
     fn default() -> Self {
-        Self { connections: 4_000, head_time: Duration::from_secs(10), farewell: Duration::from_secs(3) }
+        Self {
+            connections: 4_000,
+            head_time: Duration::from_secs(10),
+            write_time: Duration::from_secs(5),
+            vanished_time: Duration::from_secs(20),
+            farewell: Duration::from_secs(3),
+        }
     }
 }
 
@@ -95,6 +109,8 @@ async fn converse(
 ) {
     // Frames are small and each is wanted now. Where the system refuses, they come a little later.
     let _ = stream.set_nodelay(true);
+    notice_who_vanishes(&stream, settings.vanished_time);
+    let stream = Impatient::new(stream, settings.write_time);
     let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(Peer(peer)));
         request.map(axum::body::Body::new)
@@ -116,6 +132,19 @@ async fn converse(
     if let Err(error) = ended {
         tracing::debug!(peer = %peer, "connection ended: {error}");
     }
+}
+
+/// Without this the system resends for a quarter of an hour to a phone that is gone, and its place is taken meanwhile.
+fn notice_who_vanishes(stream: &TcpStream, after: Duration) {
+    #[cfg(target_os = "linux")]
+    {
+        let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, millis) {
+            tracing::debug!("the system does not notice who vanishes: {error}");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, after);
 }
 
 #[cfg(test)]

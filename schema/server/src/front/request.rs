@@ -23,7 +23,7 @@ use crate::places::{COME_BACK_S, Full};
 
 /// What is told to a person who opened this address in a browser.
 const FOR_VISITORS: &str = "This address answers GraphQL: send a query by POST as a JSON object, or by GET as ?query={...}.\n\
-     There is a page to write queries in at /graphiql.\n";
+     A page to write queries in is at /graphiql, for those who may see it.\n";
 
 /// Why a request is not run.
 #[derive(Debug)]
@@ -175,7 +175,10 @@ impl No {
             }
             Self::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                error("UNSUPPORTED_MEDIA_TYPE", "the content type must be application/json"),
+                error(
+                    "UNSUPPORTED_MEDIA_TYPE",
+                    "the content type must be application/json: send a JSON object with \"query\"",
+                ),
             ),
             Self::Body(why) => (why.status(), error(why.code(), &why.to_string())),
             Self::Empty => bad("the body is empty: send a JSON object with \"query\""),

@@ -118,3 +118,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
