@@ -25,7 +25,9 @@ fn code(answer: &Answer) -> Value {
 #[case::an_empty_name_is_none("query=%7Bvenue%7Bname%7D%7D&operationName=&variables=&extensions=")]
 #[case::plus_is_a_space("query=query+N+%7B+venue+%7B+name+%7D+%7D&operationName=N")]
 #[case::one_of_two("query=query%20A%7Bvenue%7Bid%7D%7Dquery%20B%7Bvenue%7Bname%7D%7D&operationName=B")]
-#[case::variables("query=query%28%24y%3ABoolean%21%29%7Bvenue%7Bname%40include%28if%3A%24y%29%7D%7D&variables=%7B%22y%22%3Atrue%7D")]
+#[case::variables(
+    "query=query%28%24y%3ABoolean%21%29%7Bvenue%7Bname%40include%28if%3A%24y%29%7D%7D&variables=%7B%22y%22%3Atrue%7D"
+)]
 #[case::unknown_parameters_are_somebody_elses("query=%7Bvenue%7Bname%7D%7D&utm_source=poster")]
 #[tokio::test]
 async fn a_query_may_come_by_get(#[case] query: &str) {
@@ -133,7 +135,10 @@ async fn every_answer_says_that_it_depends_on_accept_and_is_not_to_be_kept() {
         venue.post("accept: text/html\r\n", "{}").await,
         venue.post("accept: text/event-stream\r\n", r#"{"query":"{ venue { name } }"}"#).await,
     ] {
-        assert_eq!((answer.header("vary"), answer.header("cache-control")), (Some("accept"), Some("no-store")));
+        assert_eq!(
+            (answer.header("vary"), answer.header("cache-control")),
+            (Some("accept"), Some("no-store"))
+        );
     }
 }
 

@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 mod stall;
 
-use stall::Impatient;
+pub(crate) use stall::Impatient;
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,9 @@ impl Default for ServeSettings {
         }
     }
 }
+
+/// What a connection is underneath.
+pub(crate) type Wire = TokioIo<Impatient<TcpStream>>;
 
 /// Answers connections with `router` until `stop`, then lets the answers that have begun finish.
 ///

@@ -8,9 +8,7 @@ use async_graphql::{Executor, ServerError};
 use axum::extract::Request;
 use axum::http::header::UPGRADE;
 use axum::response::{IntoResponse as _, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
@@ -20,6 +18,7 @@ use crate::front::{Front, error, refusal};
 use crate::lease::{Parting, Stay};
 use crate::operation::{Operation, Params};
 use crate::places::Place;
+use crate::serve::Wire;
 
 mod handshake;
 mod line;
@@ -56,9 +55,10 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
     front.tasks.clone().spawn(async move {
         // Where there is no connection any more, there is nobody to tell.
         let Ok(upgraded) = upgrade.await else { return };
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
+        match upgraded.downcast::<Wire>() {
             Ok(parts) => {
-                let line = Line::open(parts.io.into_inner(), &parts.read_buf, &front.settings).await;
+                let stream = parts.io.into_inner().into_inner();
+                let line = Line::open(stream, &parts.read_buf, &front.settings).await;
                 Talk { front, visit, line, operations: Operations::default() }.hold(speaks).await;
             }
             Err(_) => tracing::error!("a connection is not of the kind that `serve` takes in"),

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream of bytes whose writes fail where they have waited for longer than `patience`.
 #[derive(Debug)]
-pub(super) struct Impatient<S> {
+pub(crate) struct Impatient<S> {
     stream: S,
     patience: Duration,
     /// Runs while a write waits; most never do.
@@ -24,6 +24,11 @@ pub(super) struct Impatient<S> {
 impl<S> Impatient<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, waiting: None }
+    }
+
+    /// The stream alone, for somebody with a patience of their own.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
     }
 
     /// What a write came to: any progress starts the patience anew.
@@ -39,11 +44,7 @@ impl<S> Impatient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.judge(written, cx)
     }

@@ -164,12 +164,8 @@ async fn who_leaves_frees_the_operation_also_where_it_has_nothing_to_say() {
 #[tokio::test]
 async fn a_healthy_stream_outlives_every_timeout_and_shows_signs_of_life() {
     let (blink, short) = (Duration::from_millis(20), Duration::from_millis(200));
-    let front = FrontSettings {
-        ping_every: blink,
-        answer_time: short,
-        body_time: short,
-        ..FrontSettings::default()
-    };
+    let front =
+        FrontSettings { ping_every: blink, answer_time: short, body_time: short, ..FrontSettings::default() };
     let connections = ServeSettings { head_time: short, write_time: short, ..ServeSettings::default() };
     let server = served(front, connections).await;
     for (accept, beat) in [(EVENTS, "\n:\n\n"), (PARTS, "\r\n\r\n{}\r\n--graphql")] {
