@@ -1,18 +1,29 @@
-// The hub under test: `roomtone-hub demo` on a folder of its own.
+// The hub under test: `roomtone-hub demo`, or `serve`, on a folder of its own.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 // A debug build synthesises and imports its songs in this time on a busy machine.
 const READY_WITHIN_MS = 180_000;
 
 export class Hub {
-  static async demo(...args) {
+  static demo(...args) {
+    return Hub.open("demo", args);
+  }
+
+  // As it stands in a venue; it has no music.
+  static venue(...args) {
+    return Hub.open("serve", args);
+  }
+
+  static async open(command, args) {
     const hub = new Hub();
-    hub.folder = await mkdtemp(join(tmpdir(), "roomtone-demo-"));
+    hub.folder = await mkdtemp(join(tmpdir(), "roomtone-hub-"));
+    hub.command = command;
     hub.args = args;
     hub.port = 0;
     await hub.start();
@@ -21,7 +32,7 @@ export class Hub {
 
   // The first time on a free port, ever after on the same.
   async start() {
-    const args = ["--data", join(this.folder, "data"), "demo", "--no-mdns", "--listen", `127.0.0.1:${this.port}`, ...this.args];
+    const args = ["--data", join(this.folder, "data"), this.command, "--no-mdns", "--listen", `127.0.0.1:${this.port}`, ...this.args];
     this.process = spawn(process.env.HUB_UNDER_TEST, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.said = "";
     const address = new Promise((found, failed) => {
@@ -56,6 +67,17 @@ export class Hub {
     const { data, errors } = await answer.json();
     if (errors) throw new Error(JSON.stringify(errors));
     return data;
+  }
+
+  // What an order to the running hub prints.
+  async order(...words) {
+    const { stdout } = await promisify(execFile)(process.env.HUB_UNDER_TEST, ["--data", join(this.folder, "data"), ...words]);
+    return stdout;
+  }
+
+  // A token stands on a line of its own.
+  async token(...words) {
+    return /^ +(\S{20,})$/m.exec(await this.order(...words))[1];
   }
 
   async stop(signal) {

@@ -14,7 +14,7 @@ export const openBrowser = (...flags) =>
 export class Phone {
   static async open(browser, url, options = {}) {
     const context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
-    const phone = new Phone();
+    const phone = new this();
     phone.context = context;
     phone.page = await context.newPage();
     phone.page.setDefaultTimeout(15_000);

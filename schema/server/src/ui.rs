@@ -4,29 +4,63 @@
 //! They are plain HTML, CSS and ES modules in `schema/server/ui`. There is no build step: a file is served as it was
 //! written. Every file must be named in [`FILES`], and a test below notices the one that is not.
 
+use std::io::{Read as _, Write as _};
 use std::sync::LazyLock;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+#[cfg(feature = "graphiql")]
+mod graphiql;
 
 /// One file of the pages.
 #[derive(Debug, Clone)]
 pub struct Asset {
     /// For the `content-type` header.
     pub content_type: &'static str,
-    /// The file.
-    pub bytes: &'static [u8],
-    /// A strong entity tag with its quotes; it changes when the bytes do.
+    /// Changes when the bytes do.
+    tag: String,
+    held: Held,
+}
+
+/// How a file is kept.
+#[derive(Debug, Clone)]
+enum Held {
+    /// As it was written, and gzip'd where that is smaller.
+    Plain(&'static [u8], Option<Bytes>),
+    /// Gzip'd only: what is large and hardly ever asked for.
+    #[cfg_attr(not(feature = "graphiql"), expect(dead_code, reason = "only GraphiQL is that large"))]
+    Packed(&'static [u8]),
+}
+
+/// What is sent of a file.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Whether they are gzip'd.
+    pub is_packed: bool,
+    /// A strong entity tag with its quotes.
     pub etag: String,
 }
 
 /// What somebody who asks for the query page is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryPage {
-    /// The page.
+    /// `GraphiQL` where it is built in, else the small page.
     Open,
+    /// The small page.
+    Small,
     /// A form for the manager's token.
     SignIn,
     /// Where that form would be.
     Elsewhere,
 }
+
+/// Whether `GraphiQL` is built in; it needs a policy that allows its styles.
+pub const HAS_GRAPHIQL: bool = cfg!(feature = "graphiql");
 
 /// The file that answers `path`: `/`, `/favicon.ico` and whatever lies under `/ui/` but the query page's documents,
 /// which are not for everybody.
@@ -36,22 +70,48 @@ pub fn asset(path: &str) -> Option<&'static Asset> {
         "/favicon.ico" => "icon-48.png",
         _ => path.strip_prefix("/ui/")?,
     };
-    let is_guarded = name.starts_with("query/") && name.ends_with(".html");
+    let is_guarded = name.contains('/') && content_type(name) == HTML;
     if is_guarded { None } else { held(name) }
 }
 
 /// The document of the query page.
 pub fn query_page(page: QueryPage) -> &'static Asset {
     let name = match page {
-        QueryPage::Open => "query/index.html",
+        QueryPage::Open if HAS_GRAPHIQL => "vendor/graphiql/index.html",
+        QueryPage::Open | QueryPage::Small => "query/index.html",
         QueryPage::SignIn => "query/sign-in.html",
         QueryPage::Elsewhere => "query/elsewhere.html",
     };
-    held(name).expect("every document is named in FILES, as a test below sees")
+    held(name).unwrap_or(&NOTHING)
 }
 
+/// Never sent: every document is named in [`FILES`], as a test below sees.
+static NOTHING: LazyLock<Asset> = LazyLock::new(|| Asset::new("", Held::Plain(b"", None)));
+
 fn held(name: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset)
+    let found = ASSETS.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset);
+    #[cfg(feature = "graphiql")]
+    let found = found.or_else(|| graphiql::held(name));
+    found
+}
+
+impl Asset {
+    fn new(name: &str, held: Held) -> Self {
+        let (Held::Plain(bytes, _) | Held::Packed(bytes)) = held;
+        Self { content_type: content_type(name), tag: tag(bytes), held }
+    }
+
+    /// The file, for a reader who takes gzip or does not.
+    pub fn sent(&self, takes_gzip: bool) -> Sent {
+        let (bytes, is_packed) = match &self.held {
+            Held::Plain(_, Some(packed)) if takes_gzip => (packed.clone(), true),
+            Held::Plain(bytes, _) => (Bytes::from_static(bytes), false),
+            Held::Packed(packed) if takes_gzip => (Bytes::from_static(packed), true),
+            Held::Packed(packed) => (gunzip(packed), false),
+        };
+        let etag = if is_packed { format!("\"{}-gzip\"", self.tag) } else { format!("\"{}\"", self.tag) };
+        Sent { bytes, is_packed, etag }
+    }
 }
 
 macro_rules! files {
@@ -104,31 +164,45 @@ const FILES: &[(&str, &[u8])] = files![
 ];
 
 static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
-    FILES
-        .iter()
-        .map(|&(name, bytes)| (name, Asset { content_type: content_type(name), bytes, etag: etag(bytes) }))
-        .collect()
+    let plain = |&(name, bytes)| (name, Asset::new(name, Held::Plain(bytes, smaller(bytes))));
+    FILES.iter().map(plain).collect()
 });
+
+/// The bytes gzip'd, where that saves anything.
+fn smaller(bytes: &[u8]) -> Option<Bytes> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes).ok()?;
+    packer.finish().ok().filter(|packed| packed.len() < bytes.len()).map(Bytes::from)
+}
+
+fn gunzip(packed: &[u8]) -> Bytes {
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed).read_to_end(&mut bytes).expect("what the build packed can be unpacked");
+    bytes.into()
+}
+
+const HTML: &str = "text/html; charset=utf-8";
 
 fn content_type(name: &str) -> &'static str {
     match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
-        "html" => "text/html; charset=utf-8",
+        "html" => HTML,
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "json" => "application/json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "ttf" => "font/ttf",
         "webmanifest" => "application/manifest+json",
         _ => "text/plain; charset=utf-8",
     }
 }
 
 /// FNV-1a over the bytes: it tells builds apart and need not withstand anybody, the bytes are public.
-fn etag(bytes: &[u8]) -> String {
+fn tag(bytes: &[u8]) -> String {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    format!("\"{hash:016x}\"")
+    format!("{hash:016x}")
 }
 
 #[cfg(test)]
@@ -147,11 +221,12 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_is_in_the_binary() {
-        for path in files_below(&ui()) {
+        let ours = |path: &PathBuf| !path.starts_with(ui().join("vendor/graphiql"));
+        for path in files_below(&ui()).into_iter().filter(ours) {
             let name = path.strip_prefix(ui()).unwrap().to_str().unwrap().to_owned();
             let held = held(&name);
             assert!(held.is_some(), "{name} lies in schema/server/ui but is not named in FILES");
-            assert_eq!(held.unwrap().bytes, std::fs::read(&path).unwrap(), "{name} is stale");
+            assert_eq!(held.unwrap().sent(false).bytes, std::fs::read(&path).unwrap(), "{name} is stale");
         }
     }
 
@@ -168,7 +243,7 @@ mod tests {
             assert!(asset(&format!("/ui/query/{name}")).is_none(), "{name}");
         }
         for page in [QueryPage::Open, QueryPage::SignIn, QueryPage::Elsewhere] {
-            assert_eq!(query_page(page).content_type, "text/html; charset=utf-8");
+            assert_eq!(query_page(page).content_type, HTML);
         }
     }
 
@@ -181,9 +256,30 @@ mod tests {
     }
 
     #[test]
+    fn the_query_page_loads_at_most_30_kilobytes_beside_what_it_shares_with_the_listener_page() {
+        let own = FILES.iter().filter(|(name, _)| name.starts_with("query/")).map(|(name, _)| name);
+        let weight: usize = own.map(|name| held(name).unwrap().sent(true).bytes.len()).sum();
+        assert!(weight <= 30 * 1000, "the query page weighs {weight} bytes");
+    }
+
+    #[test]
+    fn a_file_is_the_same_packed_or_not_and_told_apart_by_its_tag() {
+        let page = query_page(QueryPage::Small);
+        let (packed, plain) = (page.sent(true), page.sent(false));
+        assert!(packed.is_packed && !plain.is_packed);
+        assert_eq!(gunzip(&packed.bytes), plain.bytes);
+        assert_ne!(packed.etag, plain.etag);
+    }
+
+    #[test]
+    fn what_does_not_get_smaller_is_sent_as_it_is() {
+        assert!(!asset("/favicon.ico").unwrap().sent(true).is_packed);
+    }
+
+    #[test]
     fn the_tag_follows_the_bytes() {
-        assert_eq!(etag(b"a"), etag(b"a"));
-        assert_ne!(etag(b"a"), etag(b"b"));
-        assert!(etag(b"").starts_with('"') && etag(b"").ends_with('"'));
+        assert_eq!(tag(b"a"), tag(b"a"));
+        assert_ne!(tag(b"a"), tag(b"b"));
+        assert!(query_page(QueryPage::Small).sent(false).etag.starts_with('"'));
     }
 }

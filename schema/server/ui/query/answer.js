@@ -11,7 +11,7 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const many = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
 // What fits into a line stands in one, so that five axes are five lines and not twenty.
 const LINE = 64;
-export function pretty(value, indent = "") {
+function pretty(value, indent = "") {
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const list = Array.isArray(value);
   const [open, close] = list ? "[]" : "{}";

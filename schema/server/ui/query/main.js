@@ -1,9 +1,10 @@
 // The query page: what is written on one side is answered on the other.
 
 import { paint } from "../cover.js";
-import { numbers, path } from "../curve.js";
+import { numbers, portrait } from "../curve.js";
 import { remember } from "../memory.js";
-import { createAnswer, pretty } from "./answer.js";
+import { reducedMotion } from "../motion.js";
+import { createAnswer } from "./answer.js";
 import { createEditor } from "./editor.js";
 import { follow, post } from "./run.js";
 import { createSchema } from "./schema.js";
@@ -47,6 +48,7 @@ const variables = createEditor("variables", "json", () => {
   $("variables-help").textContent = `When it runs, ${blanks.join("; ")}.`;
 });
 const answer = createAnswer({ onPlace: ({ line, column }) => query.go(line, column) });
+const written = (value) => JSON.stringify(value, null, 2);
 const token = () => $("token").value.trim();
 const send = (params, signal = new AbortController().signal) => post(params, token(), signal);
 const ask = async (text) => {
@@ -100,6 +102,7 @@ async function run() {
   running(() => given.abort());
   choose("answer");
   answer.asking();
+  show();
   try {
     const params = { query: query.text, variables: await fill(values, ask) };
     if (chosen.name) params.operationName = chosen.name;
@@ -119,6 +122,12 @@ async function run() {
   return undefined;
 }
 
+// Where the answer stands below, it is brought into sight.
+function show() {
+  const { top } = $("answer").getBoundingClientRect();
+  if (top > innerHeight * 0.7) $("tab-answer").scrollIntoView({ block: "start", behavior: reducedMotion() ? "auto" : "smooth" });
+}
+
 function listen(params) {
   answer.say("Waiting for the first event \u2026");
   running(follow(params, token(), {
@@ -126,13 +135,12 @@ function listen(params) {
     fault(errors) {
       answer.refused(errors);
       point(errors);
-      running(null);
+      halt();
     },
     done() {
-      running(null);
-      answer.say(`The subscription has ended after ${answer.count} events.`);
+      halt(`The subscription has ended after ${answer.count} events.`);
     },
-    told: (what) => what === "lost" && answer.say("The line to the hub is lost; trying again \u2026"),
+    told: () => answer.say("The line to the hub is lost; trying again \u2026"),
   }));
 }
 
@@ -168,7 +176,7 @@ function insert(types, root, field) {
   query.type(`${before && "\n\n"}${text}`);
   const line = before ? before.split("\n").length + 2 : 1;
   query.go(line);
-  if (Object.keys(more).length) variables.text = pretty({ ...read(), ...more });
+  if (Object.keys(more).length) variables.text = written({ ...read(), ...more });
 }
 
 function choose(name, focus) {
@@ -195,7 +203,7 @@ function take(example) {
   halt("Stopped.");
   query.rewrite(example.query);
   query.go(1);
-  variables.text = Object.keys(example.variables ?? {}).length ? pretty(example.variables) : "";
+  variables.text = Object.keys(example.variables ?? {}).length ? written(example.variables) : "";
   scrollTo({ top: 0 });
 }
 
@@ -224,7 +232,7 @@ async function dress() {
   const { venue, nowPlaying } = await ask("{ venue { name } nowPlaying { song { axes { name value } } } }");
   $("where").textContent = venue.name;
   const values = numbers(nowPlaying?.song.axes);
-  $("shape").setAttribute("d", path(values));
+  $("shape").setAttribute("d", portrait(values));
   if (!nowPlaying) return;
   paint(document.documentElement, values);
   paint(document.documentElement, values, "-next");

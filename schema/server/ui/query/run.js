@@ -5,7 +5,6 @@ import { createClient } from "../vendor/graphql-ws/client.js";
 const ANSWER_WITHIN_MS = 20_000;
 // What the hub says when it closes for good; anything else is a line that was lost and is tried again.
 const FINAL = {
-  1001: "The hub is going down.",
   4400: "The hub did not understand this page; it may be of another version. Reload it.",
   4401: "The session of this token has ended.",
   4403: "The hub does not accept this token.",
@@ -31,20 +30,26 @@ export async function post(params, token, signal) {
 
 // Follows until `stop()`; `told` hears what happens to the line.
 export function follow(params, token, { next, fault, done, told }) {
+  let over = false;
+  // What comes after the end concerns whatever runs then.
+  const still = (act) => (value) => over || act(value);
   const client = createClient({
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql`,
     connectionParams: bearer(token),
     retryAttempts: Infinity,
     shouldRetry: (event) => !FINAL[event?.code],
     on: {
-      connected: () => told("connected"),
-      closed: ({ code }) => told(FINAL[code] ? "closed" : "lost"),
+      closed: ({ code }) => { if (!over && !FINAL[code]) told("lost"); },
     },
   });
-  client.subscribe(params, {
-    next,
-    error: (error) => fault(Array.isArray(error) ? error : [{ message: FINAL[error?.code] ?? error?.reason ?? "The line to the hub was closed." }]),
-    complete: done,
+  const leave = client.subscribe(params, {
+    next: still(next),
+    error: still((error) => fault(Array.isArray(error) ? error : [{ message: FINAL[error?.code] ?? error?.reason ?? "The line to the hub was closed." }])),
+    complete: still(done),
   });
-  return () => { void client.dispose(); };
+  return () => {
+    over = true;
+    // A line that nobody uses closes itself.
+    leave();
+  };
 }

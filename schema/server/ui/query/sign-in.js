@@ -10,7 +10,7 @@ function store(token) {
 }
 
 async function enter(token) {
-  const answer = await fetch("/graphiql", { headers: { authorization: `Bearer ${token}` }, cache: "no-store" });
+  const answer = await fetch(location.pathname, { headers: { authorization: `Bearer ${token}` }, cache: "no-store" });
   if (!answer.ok) return false;
   store(token);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
