@@ -12,8 +12,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// Longer than is read here.
-    #[error("the request is too long")]
-    TooLong,
+    #[error("the request is too long: at most {0} bytes are read here")]
+    TooLong(usize),
     /// It did not arrive in time.
     #[error("the request's body took too long")]
     TooSlow,
@@ -26,7 +26,7 @@ impl BodyError {
     /// For programs.
     pub fn code(self) -> &'static str {
         match self {
-            Self::TooLong => "TOO_MUCH",
+            Self::TooLong(_) => "TOO_MUCH",
             Self::TooSlow => "TIMEOUT",
             Self::Broken => "BAD_REQUEST",
         }
@@ -35,7 +35,7 @@ impl BodyError {
     /// How HTTP says so.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
         }
@@ -49,11 +49,11 @@ impl BodyError {
 pub async fn read(request: Request, limit: usize, time: Duration) -> Result<Bytes, BodyError> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
-        return Err(BodyError::TooLong);
+        return Err(BodyError::TooLong(limit));
     }
     match tokio::time::timeout(time, Limited::new(request.into_body(), limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong(limit)),
         Ok(Err(_broken)) => Err(BodyError::Broken),
         Err(_elapsed) => Err(BodyError::TooSlow),
     }

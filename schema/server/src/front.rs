@@ -232,7 +232,9 @@ pub(crate) fn error(code: &str, message: &str) -> ServerError {
 
 /// The code of a refusal, for programs.
 pub(crate) fn refusal(refused: &Refused) -> ServerError {
-    error(refused.code(), &refused.to_string())
+    let mut error = error(refused.code(), &refused.to_string());
+    error.locations = refused.places().to_vec();
+    error
 }
 
 async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request: Request) -> Response {

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
     Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, Request, Variables};
+use async_graphql::parser::{self, parse_query};
+use async_graphql::{Name, Pos, Positioned, Request, Variables};
 use serde_json::{Map, Value};
 
 use crate::guard::{Bounds, Survey, TooMuch};
@@ -16,8 +16,13 @@ use crate::guard::{Bounds, Survey, TooMuch};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Not JSON at all.
-    #[error("the request is not valid JSON")]
-    NotJson,
+    #[error("the request is not valid JSON: look at line {line}, column {column}")]
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// A list of requests.
     #[error("send one operation per request: lists of operations are not accepted")]
     Batch,
@@ -45,8 +50,13 @@ pub enum Refused {
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
     /// The document is not GraphQL.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{message}")]
+    Syntax {
+        /// What was expected.
+        message: String,
+        /// Where, the most telling place first.
+        places: Vec<Pos>,
+    },
     /// Which of the operations is meant?
     #[error("name the operation to run: the document holds several, or none of that name")]
     WhichOperation,
@@ -55,11 +65,34 @@ pub enum Refused {
     OneRootField,
 }
 
+impl Malformed {
+    fn not_json(error: &serde_json::Error) -> Self {
+        Self::NotJson { line: error.line(), column: error.column() }
+    }
+}
+
 impl Refused {
+    /// The parser draws its error below the line that it found it in; clients have the place for that.
+    fn syntax(error: &parser::Error) -> Self {
+        let drawn = error.to_string();
+        let expected = drawn.lines().find_map(|line| line.trim_start().strip_prefix("= "));
+        let message =
+            expected.map_or_else(|| drawn.clone(), |expected| format!("this is no GraphQL: {expected}"));
+        Self::Syntax { message, places: error.positions().collect() }
+    }
+
+    /// Where in the document, if there is a place for it.
+    pub fn places(&self) -> &[Pos] {
+        match self {
+            Self::Syntax { places, .. } => places,
+            _ => &[],
+        }
+    }
+
     /// For programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooMuch(TooMuch::Unfinished) | Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
+            Self::TooMuch(TooMuch::Unfinished) | Self::Syntax { .. } => "GRAPHQL_PARSE_FAILED",
             Self::TooMuch(TooMuch::Cycle | TooMuch::Conflict(_))
             | Self::WhichOperation
             | Self::OneRootField => "GRAPHQL_VALIDATION_FAILED",
@@ -85,7 +118,7 @@ impl Params {
     /// # Errors
     /// [`Malformed`], for the first thing that is wrong.
     pub fn from_bytes(body: &[u8]) -> Result<Self, Malformed> {
-        Self::from_json(serde_json::from_slice(body).map_err(|_syntax| Malformed::NotJson)?)
+        Self::from_json(serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?)
     }
 
     /// Reads a request that has been JSON already, as in a WebSocket message.
@@ -136,7 +169,7 @@ impl Operation {
     /// [`Refused`], before anything was validated or run.
     pub fn prepare(params: Params, bounds: &Bounds) -> Result<Self, Refused> {
         bounds.check_text(&params.query)?;
-        let mut document = parse_query(&params.query).map_err(|error| Refused::Syntax(error.to_string()))?;
+        let mut document = parse_query(&params.query).map_err(|error| Refused::syntax(&error))?;
         let survey = bounds.check_document(&document, &params.variables)?;
         let name = params.operation_name.as_deref();
         let kind = operation_of(&document, name).ok_or(Refused::WhichOperation)?.ty;
@@ -243,7 +276,7 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::not_json("{", Malformed::NotJson)]
+    #[case::not_json("{\n  \"query\": x", Malformed::NotJson { line: 2, column: 12 })]
     #[case::a_batch("[]", Malformed::Batch)]
     #[case::a_number("7", Malformed::NotAnObject)]
     #[case::no_query("{}", Malformed::Query)]
@@ -257,6 +290,14 @@ mod tests {
 
     fn prepare(query: &str) -> Result<Operation, Refused> {
         Operation::prepare(Params { query: query.to_owned(), ..Params::default() }, &Bounds::default())
+    }
+
+    #[test]
+    fn what_is_no_graphql_is_told_in_one_line_and_with_its_place() {
+        let refused = prepare("{ venue {\n  name").unwrap_err();
+        assert!(refused.to_string().starts_with("this is no GraphQL: expected "), "{refused}");
+        assert!(!refused.to_string().contains('\n'));
+        assert_eq!(refused.places(), [Pos { line: 2, column: 7 }]);
     }
 
     #[test]
