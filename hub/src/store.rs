@@ -7,7 +7,6 @@
 
 mod backup;
 mod ballast;
-pub mod ballots;
 mod connection;
 mod damage;
 pub mod devices;

@@ -168,16 +168,15 @@ create table skip_votes (
 ) strict, without rowid;
 
 -- The first result of a request that may be repeated. `owner` is who asked (zero where nobody is known yet), so that
--- nobody can fetch another's result with a guessed key. Results are small (of a vote 105 bytes): one comes with every
--- vote. Which bytes they are is the kind's own affair, see hub/src/store/{idempotency,ballots}.rs.
+-- nobody can fetch another's result with a guessed key. Its rows are large: appended by rowid they split no pages.
 create table idempotency (
     owner blob not null check (length(owner) = 16),
     key blob not null check (length(key) = 16),
     kind text not null,
-    result blob not null,
+    result text not null,
     created_at integer not null,
-    primary key (owner, key)
-) strict, without rowid;
+    unique (owner, key)
+) strict;
 
 -- Rate limits (GCRA): the theoretical arrival time of each key.
 create table limits (

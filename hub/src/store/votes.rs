@@ -3,11 +3,11 @@
 use roomtone_schema::id::Id;
 use roomtone_schema::taste::{FixedUnit, TasteState};
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
-use roomtone_schema::{EmbeddingVersion, IdempotencyKey, ListenerId, UnixMillis};
+use roomtone_schema::{EmbeddingVersion, FactId, ListenerId, SongId, UnixMillis};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::idempotency::Kept;
+use super::outbox::{self, FactKind};
 use super::tx::Tx;
 use super::{preferences, row};
 
@@ -33,80 +33,35 @@ pub struct Direction {
     pub version: EmbeddingVersion,
 }
 
-/// What a vote finds: asked in one question, because a rush of votes asks it for each.
-#[derive(Debug)]
-pub(super) struct Standing {
-    /// The first result of the same request.
-    pub(super) kept: Option<Kept>,
-    /// The fold of the listener's votes.
-    state: TasteState,
-    /// What counts for the song so far, and what it added to the fold.
-    effective: Option<(Vote, Option<FixedUnit>)>,
+/// Casts a vote: log, effect, taste and fact in one transaction. `unit` is the song's direction where it has one.
+///
+/// The vote's `hlc` comes from `Tx::hlc`. The same vote again changes nothing; the other value replaces it.
+pub fn cast(tx: &Tx<'_>, op: FactId, vote: &Vote, unit: Option<Direction>) -> rusqlite::Result<CastOutcome> {
+    let outcome = cast_rows(tx, vote, unit)?;
+    if outcome.recorded {
+        outbox::push(tx, FactKind::VoteCast, op, vote.cast_at, vote)?;
+    }
+    Ok(outcome)
 }
 
-/// What `vote` finds; `key` where it was requested by one.
-pub(super) fn standing(
-    conn: &Connection,
-    key: Option<IdempotencyKey>,
-    vote: &Vote,
-    direction: Option<&Direction>,
-) -> rusqlite::Result<Standing> {
-    conn.prepare_cached(
-        "select e.vote, ?1, e.session, ?3, e.value, e.hlc, e.cast_at, e.unit,
-             p.n_like, p.sum_like, p.n_dislike, p.sum_dislike, k.kind, k.result
-         from (select 1)
-         left join effective_votes e on e.listener = ?1 and e.song = ?3
-         left join preferences p on p.listener = ?1 and p.version = ?4
-         left join idempotency k on k.owner = ?1 and k.key = ?2",
-    )?
-    .query_row(
-        params![
-            vote.listener.to_bytes(),
-            key.map(Id::to_bytes),
-            vote.song.to_bytes(),
-            version_of(direction).0
-        ],
-        standing_from_row,
-    )
-}
-
-fn standing_from_row(row: &Row<'_>) -> rusqlite::Result<Standing> {
-    let there = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.data_type() != Type::Null);
-    Ok(Standing {
-        effective: there(0)?.then(|| effective_from_row(row)).transpose()?,
-        state: there(8)?.then(|| preferences::state_from_row(row, 8)).transpose()?.unwrap_or_default(),
-        kept: there(12)?
-            .then(|| Ok::<_, rusqlite::Error>(Kept { kind: row.get(12)?, result: row.get(13)? }))
-            .transpose()?,
-    })
-}
-
-/// Writes what `vote` changes: log, effect and taste. The same value again changes nothing; the other replaces it.
-pub(super) fn apply(
-    tx: &Tx<'_>,
-    before: Standing,
-    vote: &Vote,
-    direction: Option<&Direction>,
-) -> rusqlite::Result<CastOutcome> {
-    let Standing { effective, mut state, .. } = before;
-    let previous = effective.map(|(effective, _)| effective.value);
-    if let Some((effective, _)) = effective.filter(|(effective, _)| effective.value == vote.value) {
+pub(super) fn cast_rows(tx: &Tx<'_>, vote: &Vote, unit: Option<Direction>) -> rusqlite::Result<CastOutcome> {
+    let version = unit.map_or(EmbeddingVersion::DESC_V1, |unit| unit.version);
+    let mut state = preferences::get(tx, vote.listener, version)?;
+    let before = effective_of(tx, vote.listener, vote.song)?;
+    let previous = before.map(|(effective, _)| effective.value);
+    if let Some((effective, _)) = before.filter(|(effective, _)| effective.value == vote.value) {
         return Ok(CastOutcome { recorded: false, previous, effective, state });
     }
-    if let Some((effective, Some(unit))) = effective {
+    if let Some((effective, Some(unit))) = before {
         state.remove(effective.value, &unit);
     }
-    if let Some(Direction { unit, .. }) = direction {
-        state.add(vote.value, unit);
+    if let Some(Direction { unit, .. }) = unit {
+        state.add(vote.value, &unit);
     }
     log(tx, vote)?;
-    make_effective(tx, vote, direction.map(|direction| direction.unit))?;
-    preferences::put(tx, vote.listener, version_of(direction), &state, vote.cast_at)?;
+    make_effective(tx, vote, unit.map(|unit| unit.unit))?;
+    preferences::put(tx, vote.listener, version, &state, vote.cast_at)?;
     Ok(CastOutcome { recorded: true, previous, effective: *vote, state })
-}
-
-fn version_of(direction: Option<&Direction>) -> EmbeddingVersion {
-    direction.map_or(EmbeddingVersion::DESC_V1, |direction| direction.version)
 }
 
 /// The votes of a listener that count, newest first.
@@ -161,39 +116,48 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
 
 fn log(tx: &Tx<'_>, vote: &Vote) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "insert into votes (id, listener, session, song, value, hlc, cast_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "insert into votes (id, listener, session, song, value, hlc, cast_at)
+         values (:id, :listener, :session, :song, :value, :hlc, :cast_at)",
     )?
-    .execute(params![
-        vote.id.to_bytes(),
-        vote.listener.to_bytes(),
-        vote.session.to_bytes(),
-        vote.song.to_bytes(),
-        sign(vote.value),
-        vote.hlc.0.cast_signed(),
-        vote.cast_at.0,
-    ])?;
+    .execute(named_params! {
+        ":id": vote.id.to_bytes(), ":listener": vote.listener.to_bytes(), ":session": vote.session.to_bytes(),
+        ":song": vote.song.to_bytes(), ":value": sign(vote.value), ":hlc": vote.hlc.0.cast_signed(),
+        ":cast_at": vote.cast_at.0,
+    })?;
     Ok(())
 }
 
 fn make_effective(tx: &Tx<'_>, vote: &Vote, unit: Option<FixedUnit>) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "insert into effective_votes (listener, song, vote, session, value, unit, hlc, cast_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         values (:listener, :song, :vote, :session, :value, :unit, :hlc, :cast_at)
          on conflict (listener, song) do update set
              vote = excluded.vote, session = excluded.session, value = excluded.value, unit = excluded.unit,
              hlc = excluded.hlc, cast_at = excluded.cast_at",
     )?
-    .execute(params![
-        vote.listener.to_bytes(),
-        vote.song.to_bytes(),
-        vote.id.to_bytes(),
-        vote.session.to_bytes(),
-        sign(vote.value),
-        unit.map(|unit| row::sums_to_bytes(&unit)),
-        vote.hlc.0.cast_signed(),
-        vote.cast_at.0,
-    ])?;
+    .execute(named_params! {
+        ":listener": vote.listener.to_bytes(), ":song": vote.song.to_bytes(), ":vote": vote.id.to_bytes(),
+        ":session": vote.session.to_bytes(), ":value": sign(vote.value),
+        ":unit": unit.map(|unit| row::sums_to_bytes(&unit)), ":hlc": vote.hlc.0.cast_signed(),
+        ":cast_at": vote.cast_at.0,
+    })?;
     Ok(())
+}
+
+fn effective_of(
+    conn: &Connection,
+    listener: ListenerId,
+    song: SongId,
+) -> rusqlite::Result<Option<(Vote, Option<FixedUnit>)>> {
+    conn.prepare_cached(
+        "select vote, listener, session, song, value, hlc, cast_at, unit from effective_votes
+         where listener = :listener and song = :song",
+    )?
+    .query_row(
+        named_params! { ":listener": listener.to_bytes(), ":song": song.to_bytes() },
+        effective_from_row,
+    )
+    .optional()
 }
 
 fn effective_from_row(row: &Row<'_>) -> rusqlite::Result<(Vote, Option<FixedUnit>)> {

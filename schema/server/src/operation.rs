@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
-    Selection, SelectionSet,
+    Selection, SelectionSet, VariableDefinition,
 };
 use async_graphql::parser::{self, parse_query};
 use async_graphql::{Name, Pos, Positioned, Request, Variables};
@@ -63,6 +63,9 @@ pub enum Refused {
     /// The protocol has one event stream per operation.
     #[error("a subscription asks for exactly one field")]
     OneRootField,
+    /// A variable that must have a value has none. The engine would find out only in the middle of running.
+    #[error("the variable ${0} needs a value")]
+    Variable(String),
 }
 
 impl Malformed {
@@ -95,7 +98,8 @@ impl Refused {
             Self::TooMuch(TooMuch::Unfinished) | Self::Syntax { .. } => "GRAPHQL_PARSE_FAILED",
             Self::TooMuch(TooMuch::Cycle | TooMuch::Conflict(_))
             | Self::WhichOperation
-            | Self::OneRootField => "GRAPHQL_VALIDATION_FAILED",
+            | Self::OneRootField
+            | Self::Variable(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::TooMuch(_) => "TOO_MUCH",
         }
     }
@@ -172,7 +176,9 @@ impl Operation {
         let mut document = parse_query(&params.query).map_err(|error| Refused::syntax(&error))?;
         let survey = bounds.check_document(&document, &params.variables)?;
         let name = params.operation_name.as_deref();
-        let kind = operation_of(&document, name).ok_or(Refused::WhichOperation)?.ty;
+        let operation = operation_of(&document, name).ok_or(Refused::WhichOperation)?;
+        check_variables(operation, &params.variables)?;
+        let kind = operation.ty;
         if kind == OperationType::Subscription {
             settle_root(&mut document, params.operation_name.as_deref())?;
         }
@@ -196,6 +202,18 @@ pub(crate) fn operation_of<'a>(
         None => None,
     }
     .map(|(_, operation)| &operation.node)
+}
+
+fn check_variables(operation: &OperationDefinition, given: &Map<String, Value>) -> Result<(), Refused> {
+    let lacks = |definition: &VariableDefinition| match given.get(definition.name.node.as_str()) {
+        Some(value) => value.is_null(),
+        None => definition.default_value().is_none(),
+    };
+    let mut needed = operation.variable_definitions.iter().map(|definition| &definition.node);
+    match needed.find(|definition| !definition.var_type.node.nullable && lacks(definition)) {
+        Some(definition) => Err(Refused::Variable(definition.name.node.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Puts the fragments at a subscription's root in their place and insists on one field.
@@ -312,6 +330,20 @@ mod tests {
         let refused =
             prepare("subscription { vibe { consensus } ...F } fragment F on Subscription { players { id } }");
         assert_eq!(refused.unwrap_err(), Refused::OneRootField);
+    }
+
+    #[rstest]
+    #[case::given("query ($a: ID!) { a }", r#"{"a":"x"}"#, true)]
+    #[case::not_given("query ($a: ID!) { a }", "{}", false)]
+    #[case::given_as_null("query ($a: ID!) { a }", r#"{"a":null}"#, false)]
+    #[case::with_a_default("query ($a: ID! = \"x\") { a }", "{}", true)]
+    #[case::null_for_a_default("query ($a: ID! = \"x\") { a }", r#"{"a":null}"#, false)]
+    #[case::not_needed("query ($a: ID) { a }", "{}", true)]
+    fn a_variable_that_needs_a_value_has_one(#[case] query: &str, #[case] given: &str, #[case] runs: bool) {
+        let variables = serde_json::from_str(given).unwrap();
+        let params = Params { query: query.to_owned(), variables, ..Params::default() };
+        let refused = Operation::prepare(params, &Bounds::default()).err();
+        assert_eq!(refused, (!runs).then(|| Refused::Variable("a".to_owned())));
     }
 
     #[test]

@@ -101,11 +101,11 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                 heard = self.line.hear() => heard?,
             };
             match heard {
-                None | Some(ClientMessage::Pong) => {}
+                // An id that nobody uses may be completed at any time.
+                None | Some(ClientMessage::Pong | ClientMessage::Complete(_)) => {}
                 Some(ClientMessage::ConnectionInit(payload)) => return self.welcome(payload).await,
                 Some(ClientMessage::Ping(payload)) => self.line.say(message::plain("pong", payload)).await?,
                 Some(ClientMessage::Subscribe { .. }) => return Err(message::UNAUTHORIZED.into()),
-                Some(ClientMessage::Complete(_)) => return Err(message::INVALID.into()),
             }
         }
     }
@@ -200,7 +200,13 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                 self.operations.remove(&id);
                 self.line.say(message::framed(&id, "error", &payload.errors())).await
             }
-            Event::Next(payload) => self.line.say(message::framed(&id, "next", &payload.bytes)).await,
+            Event::Next(payload) => {
+                self.line.say(message::framed(&id, "next", &payload.bytes)).await?;
+                if self.operations.is_answered(&id) {
+                    self.line.say(message::complete(&id)).await?;
+                }
+                Ok(())
+            }
         }
     }
 

@@ -42,6 +42,11 @@ impl Operations {
         let _ended = self.answers.remove(id).or_else(|| self.watches.remove(id));
     }
 
+    /// Whether an operation has its answer now and nothing more to bring; it ends here then.
+    pub(super) fn is_answered(&mut self, id: &str) -> bool {
+        self.answers.remove(id).is_some()
+    }
+
     /// Ends all subscriptions; queries and mutations go on.
     pub(super) fn stop_watching(&mut self) {
         self.watches.clear();
