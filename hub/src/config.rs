@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use roomtone_schema::venue::ZoneSettings;
+use roomtone_server::front::FrontSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::LimitSettings;
@@ -16,8 +17,10 @@ use crate::limits::LimitSettings;
 mod env;
 mod folders;
 mod ranges;
+mod requests;
 
 pub use folders::{default_data_dir, demo_data_dir};
+pub use requests::{ConnectionSection, RequestSection};
 
 /// The port of a hub, unless it is told another.
 pub const DEFAULT_PORT: u16 = 4700;
@@ -37,6 +40,10 @@ pub struct Config {
     pub upkeep: UpkeepSection,
     /// How often one may do what.
     pub limits: LimitSettings,
+    /// What one request may cost.
+    pub requests: RequestSection,
+    /// Who may be connected, and how long they may keep others waiting.
+    pub connections: ConnectionSection,
     /// The parts of the venue, by name.
     pub zones: BTreeMap<String, ZoneSettings>,
 }
@@ -112,8 +119,13 @@ pub enum ConfigError {
         message: String,
     },
     /// A limit outside what makes sense.
-    #[error("limits.{0}")]
-    Limits(String),
+    #[error("{section}.{message}")]
+    Limits {
+        /// Such as `limits`.
+        section: &'static str,
+        /// Which setting of it, and what would do.
+        message: String,
+    },
     /// A number outside what makes sense.
     #[error("{key} is {value}, but must be {allowed}")]
     OutOfRange {
@@ -133,6 +145,8 @@ impl Default for Config {
             network: NetworkSection::default(),
             upkeep: UpkeepSection::default(),
             limits: LimitSettings::default(),
+            requests: RequestSection::default(),
+            connections: ConnectionSection::default(),
             zones: BTreeMap::from([("main".to_owned(), ZoneSettings::default())]),
         }
     }
@@ -183,6 +197,11 @@ impl Config {
     /// As TOML, with every setting: what `--print-config` shows. There are no secrets among them.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
+    }
+
+    /// What the GraphQL front allows.
+    pub fn front(&self) -> FrontSettings {
+        requests::front(&self.requests, &self.connections)
     }
 
     /// The venue's time zone: that of the machine where none is set.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use roomtone_server::front::{FrontSettings, Introspection};
 use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscription, Room};
 
 use crate::hub::Hub;
@@ -32,25 +33,24 @@ pub struct Subscription(ListenerSubscription, subscription::HubSubscription);
 /// The hub's schema.
 pub type HubSchema = Schema<Query, Mutation, Subscription>;
 
-/// Fields a query may cost with lists counted at their length: a page of 100 songs with all their fields, twice.
-const COMPLEXITY: usize = 5_000;
 /// Selections inside one another with fragments: a second line behind the guard, which counts them first (and counts
 /// fields without those of introspection, as the engine's own limit of depth could not).
-const RECURSION: usize = 40;
-/// Directives on one field.
-const DIRECTIVES: usize = 5;
+const RECURSION: usize = 200;
 
-/// The schema over a hub. Suggestions are off: a typing error is told, the schema is not.
-pub fn schema(hub: Hub) -> HubSchema {
+/// The schema over a hub, behind the bounds of a front. A typing error is told to everybody; what the right word would
+/// have been, only where everybody may ask for the schema itself.
+pub fn schema(hub: Hub, front: &FrontSettings) -> HubSchema {
     let room: Arc<dyn Room> = Arc::new(hub.clone());
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    let mut schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .data(room)
         .data(hub)
-        .limit_complexity(COMPLEXITY)
+        .limit_complexity(front.bounds.complexity)
         .limit_recursive_depth(RECURSION)
-        .limit_directives(DIRECTIVES)
-        .disable_suggestions()
-        .finish()
+        .limit_directives(front.bounds.directives);
+    if front.introspection == Introspection::Managers {
+        schema = schema.disable_suggestions();
+    }
+    schema.finish()
 }
 
 /// The schema as text, as it stands in `schema/hub.graphql`.

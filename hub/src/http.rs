@@ -27,6 +27,7 @@ pub struct Front {
     graphql: GraphqlFront<HubSchema, Hub>,
     stop: CancellationToken,
     since: UnixMillis,
+    serving: ServeSettings,
 }
 
 impl std::fmt::Debug for Front {
@@ -39,13 +40,19 @@ impl Front {
     /// A front that answers to `hosts` besides addresses, `localhost` and `.local` names.
     pub fn with_settings(hub: Hub, hosts: Vec<String>, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
-        let schema = graphql::schema(hub.clone());
+        let schema = graphql::schema(hub.clone(), &settings);
         let sdl = schema.sdl();
         let graphql = GraphqlFront::new(schema, hub.clone(), settings, stop.clone());
         let graphql = graphql.sharing(&sdl).expect("what a schema says of itself is a schema");
         let names = Arc::new(Names { hosts, origins: Vec::new() });
         let since = hub.now();
-        Self { hub, names, graphql, stop, since }
+        Self { hub, names, graphql, stop, since, serving: ServeSettings::default() }
+    }
+
+    /// The same with another way of holding connections.
+    #[must_use]
+    pub fn holding(self, serving: ServeSettings) -> Self {
+        Self { serving, ..self }
     }
 }
 
@@ -71,7 +78,7 @@ pub fn router(front: Front) -> Router {
 /// # Errors
 /// Where the listener is beyond use.
 pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let settings = ServeSettings::default();
+    let settings = front.serving;
     let goodbyes = front.graphql.goodbyes();
     let sockets = front.stop.clone();
     let serving = converse(listener, router(front), settings, stop.clone());

@@ -89,13 +89,14 @@ async fn hand_out(
         }
         Wanted::Whole => {
             let body = piece(&method, file, 0, length).await?;
-            Ok((described, [(CONTENT_LENGTH, length)], body).into_response())
+            Ok((described, [(CONTENT_LENGTH, length)], Extension(TakesItsTime), body).into_response())
         }
         Wanted::Part { first, last } => {
             let size = last - first + 1;
             let body = piece(&method, file, first, size).await?;
             let part = [(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))];
-            Ok((StatusCode::PARTIAL_CONTENT, described, part, [(CONTENT_LENGTH, size)], body).into_response())
+            let part = (part, [(CONTENT_LENGTH, size)], Extension(TakesItsTime));
+            Ok((StatusCode::PARTIAL_CONTENT, described, part, body).into_response())
         }
     }
 }

@@ -94,9 +94,10 @@ impl Service {
         service.keep_the_room();
         service.keep_in_shape(setup);
         service.take_orders();
-        let settings = FrontSettings { introspection: setup.introspection, ..FrontSettings::default() };
+        let settings = FrontSettings { introspection: setup.introspection, ..setup.config.front() };
         let hosts = setup.config.network.hosts.0.clone();
-        let front = http::Front::with_settings(service.hub.clone(), hosts, settings);
+        let front = http::Front::with_settings(service.hub.clone(), hosts, settings)
+            .holding(setup.config.connections.serving());
         for listener in listeners {
             service.serve_on(listener, front.clone());
         }

@@ -17,7 +17,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
     }
     within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
-    config.limits.check().map_err(ConfigError::Limits)?;
+    let section = |section| move |message| ConfigError::Limits { section, message };
+    config.limits.check().map_err(section("limits"))?;
+    config.requests.check().map_err(section("requests"))?;
+    config.connections.check().map_err(section("connections"))?;
     config.zones.iter().try_for_each(|(name, zone)| check_zone(name, zone))
 }
 

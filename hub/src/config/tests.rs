@@ -58,12 +58,20 @@ fn an_unknown_key_is_refused_with_its_name_and_line(#[case] file: &str, #[case] 
     "[limits]\nvotes_per_minute = 0\n",
     "limits.votes_per_minute is 0; it must lie between 1 and 1000"
 )]
+#[case::requests(
+    "[requests]\nnesting = 5000\n",
+    "requests.nesting is 5000; it must lie between 15 and 200"
+)]
+#[case::connections(
+    "[connections]\nat_once = 0\n",
+    "connections.at_once is 0; it must lie between 10 and 100000"
+)]
 #[case::name("[venue]\nname = ''\n", "1 to 60 printable characters")]
 #[case::time_zone("[venue]\ntime_zone = '../etc'\n", "an IANA name")]
 #[case::nowhere("[network]\nlisten = []\n", "at least one address")]
 fn a_value_out_of_range_is_refused_with_what_would_do(#[case] file: &str, #[case] sentence: &str) {
     let refusal = load(file, &[], &Flags::default()).unwrap_err();
-    assert!(matches!(refusal, ConfigError::OutOfRange { .. } | ConfigError::Limits(_)), "{refusal}");
+    assert!(matches!(refusal, ConfigError::OutOfRange { .. } | ConfigError::Limits { .. }), "{refusal}");
     assert!(refusal.to_string().contains(sentence), "{refusal}");
 }
 

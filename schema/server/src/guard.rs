@@ -41,6 +41,9 @@ pub struct Bounds {
     pub arguments: usize,
     /// Values in arguments once every fragment and variable is in its place; long texts count as several.
     pub values: usize,
+    /// Fields in the answer, lists counted at the length that was asked for. The engine counts them, by what the schema
+    /// says of each field.
+    pub complexity: usize,
     /// What introspection is reckoned to answer, in fields.
     pub introspection: usize,
 }
@@ -60,6 +63,7 @@ impl Default for Bounds {
             directives_in_all: 50,
             arguments: 20,
             values: 5_000,
+            complexity: 5_000,
             introspection: 250_000,
         }
     }

@@ -1,42 +1,61 @@
 //! Connections: taken in, given their timeouts, and let go in order.
 //!
 //! `axum::serve` knows no timeouts, so a client that sends half a header would hold its connection for ever. hyper has
-//! them where it is given a timer.
+//! one where it is given a timer: for how long a connection may wait for its next request. What a request's head and
+//! an answer may take is watched where the bytes pass.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-mod stall;
+mod paced;
 
-pub(crate) use stall::Impatient;
+use paced::{Pace, Paced, Times};
+
+/// What a connection is underneath.
+pub(crate) type Wire = TokioIo<Paced<TcpStream>>;
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// Put among the extensions of a response whose reader takes it at the speed at which it is heard: it has
+/// [`ServeSettings::patient_write_time`].
+#[derive(Debug, Clone, Copy)]
+pub struct TakesItsTime;
+
 /// How connections are held.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeSettings {
-    /// Connections at once; more wait in the system's queue until one closes.
+    /// Connections at once. When it is reached, the one that has waited longest for its next request gives way; where
+    /// none waits, newcomers queue in the system.
     pub connections: usize,
-    /// For how long a request's head may take to arrive, also on a connection that is kept for the next one.
+    /// For how long a request's head may take to arrive, from the first byte or from the connection's first moment.
     pub head_time: Duration,
-    /// For how long a write may wait for its reader to take anything.
+    /// For how long a connection is kept for the next request.
+    pub idle_time: Duration,
+    /// For how long an answer may wait without a byte of it being taken.
     pub write_time: Duration,
-    /// For how long what was sent may stay unacknowledged: a phone that left the Wi-Fi says no goodbye.
+    /// The same for a song: a player that is paused takes none of it.
+    pub patient_write_time: Duration,
+    /// For how long the other end may be gone without a word (a phone that left the Wi-Fi) while bytes are on their way.
     pub vanished_time: Duration,
     /// For how long answers that have begun may go on after the server was told to stop.
     pub farewell: Duration,
@@ -45,17 +64,16 @@ pub struct ServeSettings {
 impl Default for ServeSettings {
     fn default() -> Self {
         Self {
-            connections: 4_000,
+            connections: 1_500,
             head_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(60),
             write_time: Duration::from_secs(5),
-            vanished_time: Duration::from_secs(20),
+            patient_write_time: Duration::from_secs(60),
+            vanished_time: Duration::from_secs(60),
             farewell: Duration::from_secs(3),
         }
     }
 }
-
-/// What a connection is underneath.
-pub(crate) type Wire = TokioIo<Impatient<TcpStream>>;
 
 /// Answers connections with `router` until `stop`, then lets the answers that have begun finish.
 ///
@@ -67,21 +85,19 @@ pub async fn serve(
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let room = Arc::new(Semaphore::new(settings.connections));
+    let hall = Arc::new(Hall::new(settings.connections));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &hall) => accepted,
         };
         match accepted {
             Ok((stream, peer, permit)) => {
+                let conversation = Conversation { peer, settings, guest: Guest::enter(&hall, permit) };
                 let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    converse(stream, peer, router, settings, stop).await;
-                    drop(permit);
-                });
+                connections.spawn(conversation.hold(stream, router, stop));
             }
             Err(error) => {
                 tracing::warn!("could not take in a connection, trying again: {error}");
@@ -96,58 +112,182 @@ pub async fn serve(
 
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
+    hall: &Arc<Hall>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let (stream, peer) = listener.accept().await?;
+    if let Ok(permit) = Arc::clone(&hall.room).try_acquire_owned() {
+        return Ok((stream, peer, permit));
+    }
+    hall.make_room();
+    let permit = Arc::clone(&hall.room).acquire_owned().await.map_err(std::io::Error::other)?;
     Ok((stream, peer, permit))
 }
 
-async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    settings: ServeSettings,
-    stop: CancellationToken,
-) {
-    // Frames are small and each is wanted now. Where the system refuses, they come a little later.
-    let _ = stream.set_nodelay(true);
-    notice_who_vanishes(&stream, settings.vanished_time);
-    let stream = Impatient::new(stream, settings.write_time);
-    let service = router.map_request(move |mut request: axum::http::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
-        request.map(axum::body::Body::new)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_time)
-        .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .with_upgrades();
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// Everybody who is connected.
+struct Hall {
+    room: Arc<Semaphore>,
+    /// Counts connections, and the times at which one began to wait.
+    turns: AtomicU64,
+    guests: Mutex<HashMap<u64, Arc<Pace>>>,
+}
+
+impl Hall {
+    fn new(connections: usize) -> Self {
+        let connections = connections.min(Semaphore::MAX_PERMITS);
+        Self { room: Arc::new(Semaphore::new(connections)), turns: AtomicU64::new(1), guests: Mutex::default() }
+    }
+
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks the one who has waited longest for a request to leave.
+    fn make_room(&self) {
+        let guests = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = guests.values().filter(|pace| !pace.give_way.is_cancelled());
+        let waiting = waiting.filter_map(|pace| Some((pace.waiting()?, pace)));
+        if let Some((_, longest)) = waiting.min_by_key(|(since, _)| *since) {
+            longest.give_way.cancel();
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(peer = %peer, "connection ended: {error}");
     }
 }
 
-/// Without this the system resends for a quarter of an hour to a phone that is gone, and its place is taken meanwhile.
-fn notice_who_vanishes(stream: &TcpStream, after: Duration) {
-    #[cfg(target_os = "linux")]
-    {
-        let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
-        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, millis) {
-            tracing::debug!("the system does not notice who vanishes: {error}");
+/// One of them; leaves when dropped.
+struct Guest {
+    hall: Arc<Hall>,
+    number: u64,
+    pace: Arc<Pace>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Guest {
+    fn enter(hall: &Arc<Hall>, permit: OwnedSemaphorePermit) -> Self {
+        let (number, pace) = (hall.turn(), Arc::<Pace>::default());
+        pace.wait_from(number);
+        let mut guests = hall.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        guests.insert(number, Arc::clone(&pace));
+        drop(guests);
+        Self { hall: Arc::clone(hall), number, pace, _permit: permit }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.hall.guests.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
+struct Conversation {
+    peer: SocketAddr,
+    settings: ServeSettings,
+    guest: Guest,
+}
+
+impl Conversation {
+    async fn hold(self, stream: TcpStream, router: Router, stop: CancellationToken) {
+        // Frames are small and each is wanted now. Where the system refuses either, things take a little longer.
+        let _ = stream.set_nodelay(true);
+        let vanished = u32::try_from(self.settings.vanished_time.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, vanished);
+        let pace = Arc::clone(&self.guest.pace);
+        let times = Times {
+            head: self.settings.head_time,
+            write: self.settings.write_time,
+            patient_write: self.settings.patient_write_time,
+        };
+        let service = self.attended(router);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.settings.idle_time.max(self.settings.head_time))
+            .max_buf_size(64 * 1024)
+            .serve_connection(
+                TokioIo::new(Paced::new(stream, Arc::clone(&pace), times)),
+                TowerToHyperService::new(service),
+            )
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = pace.give_way.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %self.peer, "connection ended: {error}");
         }
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (stream, after);
+
+    /// The router, with everything that it is told of a request and that the connection is told of an answer.
+    fn attended(
+        &self,
+        router: Router,
+    ) -> impl tower::Service<
+        Request<Incoming>,
+        Response = Response<Attended>,
+        Error = std::convert::Infallible,
+        Future: Send,
+    > + Clone
+    + use<> {
+        let (peer, asked, answered) = (self.peer, Arc::clone(&self.guest.pace), Arc::clone(&self.guest.pace));
+        let hall = Arc::clone(&self.guest.hall);
+        router
+            .map_request(move |mut request: Request<Incoming>| {
+                asked.begin(false);
+                request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+                request.map(Body::new)
+            })
+            .map_response(move |response: Response<Body>| {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    answered.become_other();
+                } else {
+                    answered.begin(response.extensions().get::<TakesItsTime>().is_some());
+                }
+                let end = End { pace: Arc::clone(&answered), hall: Arc::clone(&hall) };
+                response.map(|body| Attended { body, _end: end })
+            })
+    }
+}
+
+/// A body that tells its connection when it has ended.
+struct Attended {
+    body: Body,
+    _end: End,
+}
+
+struct End {
+    pace: Arc<Pace>,
+    hall: Arc<Hall>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.pace.end(self.hall.turn());
+    }
+}
+
+impl hyper::body::Body for Attended {
+    type Data = <Body as hyper::body::Body>::Data;
+    type Error = <Body as hyper::body::Body>::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +319,7 @@ mod tests {
             "done"
         });
         let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", slow);
-        let settings = ServeSettings { head_time, ..ServeSettings::default() };
+        let settings = ServeSettings { head_time, idle_time: head_time, ..ServeSettings::default() };
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, router, settings, stop.clone()));
         Server { address, stop, serving, begun, end }
