@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use axum::Extension;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -18,6 +19,7 @@ use axum::routing::get;
 use roomtone_schema::song::Sha256;
 use roomtone_server::caller::{Caller, Gate as _};
 use roomtone_server::front;
+use roomtone_server::serve::TakesItsTime;
 use roomtone_sync::file_cache::path_in;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};

@@ -71,6 +71,8 @@ pub struct ConnectionSection {
     pub socket_write_s: u32,
     /// Seconds between two questions whether the other side still lives.
     pub ping_s: u32,
+    /// Seconds for which it may owe the answer.
+    pub pong_s: u32,
     /// Seconds between two looks at whether its token still holds.
     pub check_s: u32,
 }
@@ -116,6 +118,7 @@ impl Default for ConnectionSection {
             hello_s: seconds(front.hello_time),
             socket_write_s: seconds(front.write_time),
             ping_s: seconds(front.ping_every),
+            pong_s: seconds(front.pong_time),
             check_s: seconds(front.check_every),
         }
     }
@@ -180,6 +183,7 @@ impl ConnectionSection {
             ("hello_s", self.hello_s, 1, 60),
             ("socket_write_s", self.socket_write_s, 1, 60),
             ("ping_s", self.ping_s, 1, 600),
+            ("pong_s", self.pong_s, 1, 600),
             ("check_s", self.check_s, 1, 3_600),
         ])
     }
@@ -209,6 +213,7 @@ pub(super) fn front(requests: &RequestSection, connections: &ConnectionSection) 
         hello_time: seconds(connections.hello_s),
         write_time: seconds(connections.socket_write_s),
         ping_every: seconds(connections.ping_s),
+        pong_time: seconds(connections.pong_s),
         check_every: seconds(connections.check_s),
         ..FrontSettings::default()
     }

@@ -93,6 +93,19 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     }
 }
 
+/// How many errors are told at once; who made more mistakes has enough to begin with.
+const ERRORS_TOLD: usize = 20;
+
+/// The response with no more errors than help.
+pub(crate) fn told(mut response: Response) -> Response {
+    let untold = response.errors.len().saturating_sub(ERRORS_TOLD);
+    if 0 < untold {
+        response.errors.truncate(ERRORS_TOLD);
+        response.errors.push(ServerError::new(format!("there are {untold} more errors"), None));
+    }
+    response
+}
+
 /// Whether a request was refused before anything ran: none of its errors has a place in the data.
 pub(crate) fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null

@@ -10,7 +10,7 @@ use futures_util::stream::{self, BoxStream};
 
 use crate::answer;
 use crate::caller::{Asker, Caller, Gate, Visit};
-use crate::front::{Front, failed};
+use crate::front::{Front, failed, refusal};
 use crate::operation::Operation;
 
 /// What an operation brings.
@@ -61,6 +61,10 @@ impl<E: Executor, G: Gate> Front<E, G> {
         caller: Caller,
         visit: &Visit,
     ) -> BoxStream<'static, Event> {
+        if let Err(refused) = self.permit(&operation, &caller) {
+            let refusal = Response::from_errors(vec![refusal(&refused)]);
+            return stream::iter([Event::Next(Payload::from(&refusal)), Event::Complete]).boxed();
+        }
         let Operation { mut request, kind, .. } = operation;
         let answers = if kind == OperationType::Subscription {
             if let Some(recipe) = self.shared.recipe(&mut request, caller.class()) {
@@ -81,7 +85,7 @@ pub(crate) fn answers<E: Executor>(executor: &E, request: Request) -> BoxStream<
     let told = |ran: Result<_, _>| {
         ran.unwrap_or_else(|_panic| failed("INTERNAL", "something went wrong at our end"))
     };
-    responses.map(move |ran| Payload::from(&told(ran))).boxed()
+    responses.map(move |ran| Payload::from(&answer::told(told(ran)))).boxed()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer;
 use crate::caller::{Asker, Caller, DEVICE_COOKIE, Gate, Visit, bearer, cookie};
 use crate::doors;
 use crate::guard::Bounds;
@@ -138,6 +139,12 @@ impl<E, G: Gate> Front<E, G> {
     pub fn may_introspect(&self, caller: &Caller) -> bool {
         self.settings.introspection == Introspection::Everyone || *caller == Caller::Manager
     }
+
+    /// Whether this caller may have this operation run at all; who may see and do what in it, its fields decide.
+    pub(crate) fn permit(&self, operation: &Operation, caller: &Caller) -> Result<(), Refused> {
+        let asks_too_much = operation.survey.introspects && !self.may_introspect(caller);
+        if asks_too_much { Err(Refused::Introspection) } else { Ok(()) }
+    }
 }
 
 impl<E: Executor, G: Gate> Front<E, G> {
@@ -183,6 +190,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
             return self.streamed(operation, live, token, visit).await;
         }
         let caller = self.admit(token.as_deref(), &visit).await;
+        self.permit(&operation, &caller).map_err(No::Refused)?;
         let answer = self.run(operation.request.data(Asker::one(caller, visit))).await;
         Ok(match (wanted.plain, wanted.live) {
             (None, Some(live)) => reply::at_once(live, &answer),
@@ -210,7 +218,7 @@ impl<E: Executor, G: Gate> Front<E, G> {
     pub(crate) async fn run(&self, request: async_graphql::Request) -> async_graphql::Response {
         let execution = AssertUnwindSafe(self.executor.execute(request)).catch_unwind();
         match tokio::time::timeout(self.settings.answer_time, execution).await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => answer::told(response),
             Ok(Err(_panic)) => failed("INTERNAL", "something went wrong at our end"),
             Err(_elapsed) => failed("TIMEOUT", "this took too long and was given up"),
         }

@@ -60,6 +60,9 @@ pub enum Refused {
     /// Which of the operations is meant?
     #[error("name the operation to run: the document holds several, or none of that name")]
     WhichOperation,
+    /// The schema is in the repository; a hub in a room full of strangers explains itself to who runs it.
+    #[error("this hub explains its schema to its manager only; it is published as schema/hub.graphql")]
+    Introspection,
     /// The protocol has one event stream per operation.
     #[error("a subscription asks for exactly one field")]
     OneRootField,
@@ -101,6 +104,7 @@ impl Refused {
             | Self::OneRootField
             | Self::Variable(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::TooMuch(_) => "TOO_MUCH",
+            Self::Introspection => "FORBIDDEN",
         }
     }
 }

@@ -27,7 +27,8 @@ use tower::ServiceExt as _;
 
 mod paced;
 
-use paced::{Pace, Paced, Times};
+pub(crate) use paced::Paced;
+use paced::{Pace, Times};
 
 /// What a connection is underneath.
 pub(crate) type Wire = TokioIo<Paced<TcpStream>>;

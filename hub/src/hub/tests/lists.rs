@@ -10,6 +10,7 @@ use roomtone_schema::seed::Seeded;
 use roomtone_schema::song::{Explicit, SongFacts, SongKind};
 use roomtone_schema::view::Viewer;
 use roomtone_schema::vote::VoteValue;
+use roomtone_server::front::FrontSettings;
 use roomtone_server::answer;
 use roomtone_server::caller::{Asker, Caller, Visit};
 use roomtone_server::listener::rows::EngineOnly;
@@ -93,7 +94,7 @@ fn is_compiled(value: &Value) -> bool {
 #[tokio::test]
 async fn a_list_says_the_same_whoever_writes_it() {
     let (venue, ana) = venue().await;
-    let schema = schema(venue.hub.clone());
+    let schema = schema(venue.hub.clone(), &FrontSettings::default());
     let mut compiled = 0;
     for seed in 0..DOCUMENTS {
         let document = document::random(seed);
@@ -117,7 +118,7 @@ async fn a_list_says_the_same_whoever_writes_it() {
 #[tokio::test]
 async fn every_field_of_a_row_is_compiled() {
     let (venue, _) = venue().await;
-    let schema = schema(venue.hub.clone());
+    let schema = schema(venue.hub.clone(), &FrontSettings::default());
     let places = [
         ("Song", "songs(first: 3) { nodes", "}"),
         ("SongEdge", "songs(first: 3) { edges", "}"),
@@ -184,7 +185,7 @@ async fn votes_that_change_between_pages_neither_repeat_nor_hide_the_others() {
     for song in &venue.songs {
         vote_in_time(*song, VoteValue::Like).await;
     }
-    let schema = schema(venue.hub.clone());
+    let schema = schema(venue.hub.clone(), &FrontSettings::default());
     let (mut seen, mut next) = votes_after(&schema, ana, None).await;
     let mut replaced = Vec::new();
     while let Some(cursor) = next {

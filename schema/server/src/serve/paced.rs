@@ -102,6 +102,11 @@ impl<S> Paced<S> {
         Self { stream, pace, times, reading: None, writing: None }
     }
 
+    /// The connection itself, for whoever speaks something else on it and watches it in their own way.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// What a write came to, unless it has waited too long.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
