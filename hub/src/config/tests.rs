@@ -58,10 +58,7 @@ fn an_unknown_key_is_refused_with_its_name_and_line(#[case] file: &str, #[case] 
     "[limits]\nvotes_per_minute = 0\n",
     "limits.votes_per_minute is 0; it must lie between 1 and 1000"
 )]
-#[case::requests(
-    "[requests]\nnesting = 5000\n",
-    "requests.nesting is 5000; it must lie between 15 and 200"
-)]
+#[case::requests("[requests]\nnesting = 5000\n", "requests.nesting is 5000; it must lie between 15 and 200")]
 #[case::connections(
     "[connections]\nat_once = 0\n",
     "connections.at_once is 0; it must lie between 10 and 100000"

@@ -165,7 +165,7 @@ async fn nothing_that_is_shared_asks_who_asks() {
     venue.claim(player.player.id).await;
     venue.hub.settle().await;
 
-    let schema = super::schema(venue.hub.clone());
+    let schema = super::schema(venue.hub.clone(), &roomtone_server::front::FrontSettings::default());
     let findings = look(&schema, &schema.sdl(), Caller::Listener(viewer)).await;
     assert_eq!(findings, Findings::default(), "mark what looks at the viewer @perViewer");
 }

@@ -135,7 +135,11 @@ struct Hall {
 impl Hall {
     fn new(connections: usize) -> Self {
         let connections = connections.min(Semaphore::MAX_PERMITS);
-        Self { room: Arc::new(Semaphore::new(connections)), turns: AtomicU64::new(1), guests: Mutex::default() }
+        Self {
+            room: Arc::new(Semaphore::new(connections)),
+            turns: AtomicU64::new(1),
+            guests: Mutex::default(),
+        }
     }
 
     fn turn(&self) -> u64 {

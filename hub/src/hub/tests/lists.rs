@@ -10,9 +10,9 @@ use roomtone_schema::seed::Seeded;
 use roomtone_schema::song::{Explicit, SongFacts, SongKind};
 use roomtone_schema::view::Viewer;
 use roomtone_schema::vote::VoteValue;
-use roomtone_server::front::FrontSettings;
 use roomtone_server::answer;
 use roomtone_server::caller::{Asker, Caller, Visit};
+use roomtone_server::front::FrontSettings;
 use roomtone_server::listener::rows::EngineOnly;
 use serde_json::json;
 
