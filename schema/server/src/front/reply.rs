@@ -1,6 +1,6 @@
 //! Answers that are whole when they are sent.
 
-use async_graphql::Response as Answer;
+use async_graphql::{Response as Answer, Value};
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
@@ -26,8 +26,20 @@ pub(super) fn request_error(plain: Plain) -> StatusCode {
 
 /// What an operation brought.
 pub(super) fn ran(plain: Plain, answer: &Answer) -> Response {
-    let status = if answer::is_request_error(answer) { request_error(plain) } else { StatusCode::OK };
-    whole(plain, status, answer)
+    whole(plain, status(plain, answer), answer)
+}
+
+/// What did not come about for our own fault is no fault of the request, and has nobody look for one in it.
+fn status(plain: Plain, answer: &Answer) -> StatusCode {
+    if !answer::is_request_error(answer) {
+        return StatusCode::OK;
+    }
+    let extensions = answer.errors.first().and_then(|error| error.extensions.as_ref());
+    match extensions.and_then(|extensions| extensions.get("code")) {
+        Some(Value::String(code)) if code == "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(Value::String(code)) if code == "TIMEOUT" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => request_error(plain),
+    }
 }
 
 /// An answer with a status of its own.
@@ -57,4 +69,23 @@ fn written(status: StatusCode, content_type: HeaderValue, answer: &Answer, bytes
         response.headers_mut().append(name, value.clone());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{ServerError, value};
+    use rstest::rstest;
+
+    use super::*;
+    use crate::front::failed;
+
+    #[rstest]
+    #[case::it_ran(Answer::new(value!({ "a": 1 })), 200, 200)]
+    #[case::it_could_not_run(Answer::from_errors(vec![ServerError::new("no", None)]), 200, 400)]
+    #[case::it_broke(failed("INTERNAL", "oh"), 500, 500)]
+    #[case::it_took_too_long(failed("TIMEOUT", "oh"), 503, 503)]
+    fn the_status_says_whose_fault_it_is(#[case] answer: Answer, #[case] json: u16, #[case] newer: u16) {
+        assert_eq!(status(Plain::Json, &answer), json);
+        assert_eq!(status(Plain::GraphqlResponse, &answer), newer);
+    }
 }
