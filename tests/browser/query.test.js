@@ -153,10 +153,10 @@ desk("a subscription that is refused says why", async (at) => {
 
 desk("what is wrong is said where it is wrong", async (at) => {
   await at.write("{ venue { name } }", "{ \"first\": }");
-  assert.match(await at.text("variables-wrong"), /^This is no JSON yet/);
+  await at.page.locator("#variables-wrong", { hasText: /^This is no JSON yet/ }).waitFor();
   assert.equal(await at.page.locator("#variables").getAttribute("aria-invalid"), "true");
   await at.page.locator("#variables").fill("[1]");
-  assert.match(await at.text("variables-wrong"), /one object/);
+  await at.page.locator("#variables-wrong", { hasText: "one object" }).waitFor();
   await at.page.locator("#query").focus();
   await at.page.keyboard.press("Control+Enter");
   assert.equal(await at.page.evaluate(() => document.activeElement.id), "variables");
@@ -369,6 +369,20 @@ desk("in a venue the manager signs in, stays in for the tab, and out goes an old
   await page.reload();
   await page.locator("#why", { hasText: "no longer good" }).waitFor();
 }, KNOCKING);
+
+test("with --dev the page is open to everybody, on the network too", async () => {
+  const open = await Hub.venue("--dev");
+  try {
+    const at = await Desk.openAt(browser, `http://roomtone.local:${open.port}/graphiql`);
+    await at.tab("Schema");
+    await at.page.getByRole("heading", { name: "Query", exact: true }).waitFor();
+    await at.write("{ venue { name } }");
+    assert.equal((await at.run()).errors, undefined);
+    await at.close();
+  } finally {
+    await open.close();
+  }
+});
 
 desk("from elsewhere the hub takes no manager's token, and says where it does", async (at) => {
   await at.page.getByRole("heading", { name: "Not from here" }).waitFor();

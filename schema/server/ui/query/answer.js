@@ -6,6 +6,7 @@ const $ = (id) => document.getElementById(id);
 // A page that is left open overnight keeps these and lets older ones go.
 const MOST_EVENTS = 100;
 const SPEAK_EVERY_MS = 2000;
+const PREVIEW = 200;
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const many = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
@@ -28,6 +29,9 @@ export function createAnswer({ onPlace }) {
   let text = "";
   let count = 0;
   let spoken = 0;
+  // A hot stream is drawn once a frame, and a page that nobody looks at draws nothing.
+  let waiting = [];
+  let frame = 0;
 
   function say(words, { aloud = words } = {}) {
     $("meta").textContent = words;
@@ -37,6 +41,9 @@ export function createAnswer({ onPlace }) {
   function clear() {
     text = "";
     count = 0;
+    waiting = [];
+    cancelAnimationFrame(frame);
+    frame = 0;
     $("json").hidden = $("errors").hidden = $("events").hidden = $("copy").hidden = true;
     $("events").replaceChildren();
   }
@@ -64,6 +71,24 @@ export function createAnswer({ onPlace }) {
     $("json").hidden = $("copy").hidden = false;
   }
 
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    if (!waiting.length) return;
+    $("events").hidden = $("copy").hidden = false;
+    const [latest] = $("events").children;
+    if (latest && !latest.touched) latest.firstChild.open = false;
+    const newest = waiting.at(-1).value;
+    text = pretty(newest);
+    showErrors(newest.errors);
+    for (const event of waiting) $("events").prepend(eventRow(event, event.value === newest));
+    while ($("events").childElementCount > MOST_EVENTS) $("events").lastChild.remove();
+    waiting = [];
+    const aloud = performance.now() - spoken > SPEAK_EVERY_MS ? `Event ${count}.` : null;
+    if (aloud) spoken = performance.now();
+    say(`${many(count, "event")}${count > MOST_EVENTS ? `, the last ${MOST_EVENTS} shown` : ""}`, { aloud });
+  }
+
   return {
     say,
     clear,
@@ -89,18 +114,11 @@ export function createAnswer({ onPlace }) {
     },
     event(value) {
       count += 1;
-      $("events").hidden = false;
-      $("copy").hidden = false;
-      showErrors(value.errors);
-      text = pretty(value);
-      const [latest] = $("events").children;
-      if (latest && !latest.touched) latest.firstChild.open = false;
-      $("events").prepend(eventRow(count, value, text));
-      while ($("events").childElementCount > MOST_EVENTS) $("events").lastChild.remove();
-      const aloud = performance.now() - spoken > SPEAK_EVERY_MS ? `Event ${count}.` : null;
-      if (aloud) spoken = performance.now();
-      say(`${many(count, "event")}${count > MOST_EVENTS ? `, the last ${MOST_EVENTS} shown` : ""}`, { aloud });
+      waiting.push({ number: count, value, at: new Date() });
+      if (waiting.length > MOST_EVENTS) waiting.shift();
+      frame ||= requestAnimationFrame(draw);
     },
+    draw,
     get count() { return count; },
     async copy() {
       const done = await copied(text);
@@ -112,20 +130,20 @@ export function createAnswer({ onPlace }) {
   };
 }
 
-function eventRow(number, value, text) {
+function eventRow({ number, value, at }, open) {
   const row = document.createElement("li");
   const box = document.createElement("details");
   const head = document.createElement("summary");
   const line = document.createElement("span");
   const when = document.createElement("b");
   const body = document.createElement("pre");
-  line.textContent = JSON.stringify(value.data ?? value.errors);
-  when.textContent = `${number} \u00b7 ${clock.format(new Date())}`;
+  line.textContent = JSON.stringify(value.data ?? value.errors).slice(0, PREVIEW);
+  when.textContent = `${number} \u00b7 ${clock.format(at)}`;
   head.append(when, line);
   head.addEventListener("click", () => { row.touched = true; });
   body.tabIndex = 0;
-  colour(body, text, "json");
-  box.open = true;
+  colour(body, pretty(value), "json");
+  box.open = open;
   box.append(head, body);
   row.append(box);
   return row;

@@ -12,6 +12,7 @@ import { BLANKS, blanksIn, fill, operationAt, operations } from "./text.js";
 import { operation, selected } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
+const PAUSE_MS = 500;
 const WELCOME = `# What this room hears. Ctrl+Enter runs it.
 query NowPlaying {
   nowPlaying {
@@ -39,10 +40,13 @@ if (code) {
   history.replaceState(null, "", location.pathname);
 }
 
+let stop = null;
+let pause = 0;
+
 const query = createEditor("query", "graphql", () => kept.set("query", query.text));
 const variables = createEditor("variables", "json", () => {
   kept.set("variables", variables.text);
-  read();
+  read(true);
   const blanks = blanksIn(variables.text).map((name) => BLANKS[name]);
   $("variables-help").hidden = !blanks.length;
   $("variables-help").textContent = `When it runs, ${blanks.join("; ")}.`;
@@ -58,10 +62,9 @@ const ask = async (text) => {
 };
 const schema = createSchema({ post: send, onInsert: insert });
 
-let stop = null;
 
-// The variables, or null with the reason beside them.
-function read() {
+// The variables, or null with the reason beside them; who is still typing is not interrupted.
+function read(typing) {
   const text = variables.text.trim();
   let value = {};
   let wrong = "";
@@ -71,8 +74,13 @@ function read() {
   } catch (error) {
     wrong = `This is no JSON yet: ${error.message}`;
   }
-  $("variables-wrong").textContent = wrong;
-  variables.area.setAttribute("aria-invalid", String(wrong !== ""));
+  clearTimeout(pause);
+  const tell = () => {
+    $("variables-wrong").textContent = wrong;
+    variables.area.setAttribute("aria-invalid", String(wrong !== ""));
+  };
+  if (wrong && typing) pause = setTimeout(tell, PAUSE_MS);
+  else tell();
   return wrong ? null : value;
 }
 
@@ -86,6 +94,7 @@ function halt(words) {
   if (!stop) return;
   stop();
   running(null);
+  answer.draw();
   if (words) answer.say(words);
 }
 

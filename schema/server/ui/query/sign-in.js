@@ -16,13 +16,17 @@ async function enter(token) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.title = page.title;
   const loaded = [...page.head.querySelectorAll("link[rel=stylesheet]")]
-    .filter(({ href }) => !document.querySelector(`link[href="${new URL(href).pathname}"]`))
+    .filter((link) => !document.querySelector(`link[href="${link.getAttribute("href")}"]`))
     .map((link) => new Promise((done) => {
       const copy = document.importNode(link);
       copy.onload = copy.onerror = done;
       document.head.append(copy);
     }));
   await Promise.all(loaded);
+  // Another page's looks are its own.
+  for (const link of document.querySelectorAll("link[rel=stylesheet]")) {
+    if (!page.head.querySelector(`link[href="${link.getAttribute("href")}"]`)) link.remove();
+  }
   document.body.replaceWith(document.adoptNode(page.body));
   for (const { src } of page.head.querySelectorAll("script[type=module]")) await import(src);
   return true;
