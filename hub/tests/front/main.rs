@@ -4,6 +4,7 @@
 
 mod graphql;
 mod http;
+mod matrix;
 mod media;
 mod pages;
 mod refusals;

@@ -9,7 +9,8 @@ use roomtone_hub::http::{self, Front};
 use roomtone_hub::hub::{Added, Hub, HubOptions};
 use roomtone_hub::limits::LimitSettings;
 use roomtone_schema::id::Id as _;
-use roomtone_schema::song::{Explicit, Sha256, SongFacts};
+use roomtone_schema::song::{Explicit, Sha256, SongFacts, SongKind};
+use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{Embedding, EmbeddingVersion, ManualClock, SongId, UnixMillis};
 use roomtone_server::front::FrontSettings;
 use serde_json::{Value, json};
@@ -47,14 +48,19 @@ impl Venue {
     }
 
     pub(crate) async fn with_settings(settings: FrontSettings) -> Self {
+        Self::with_zones(settings, LimitSettings::default(), &[]).await
+    }
+
+    /// A venue with more zones than the main one.
+    pub(crate) async fn with_zones(settings: FrontSettings, limits: LimitSettings, zones: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_000_000_000)));
         let options = HubOptions {
             data: folder.path().to_owned(),
             venue_name: "Test".to_owned(),
             time_zone: "UTC".to_owned(),
-            zones: Vec::new(),
-            limits: LimitSettings::default(),
+            zones: zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect(),
+            limits,
         };
         let hub = Hub::open(options, clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -213,15 +219,15 @@ fn facts(number: u8, sha256: Sha256) -> SongFacts {
     SongFacts {
         title: format!("Song {number}"),
         artist: Some(format!("Artist {number}")),
-        album: None,
+        album: Some("Album".to_owned()),
         isrc: None,
         label: None,
         explicit: Explicit::Unknown,
-        kind: None,
+        kind: Some(SongKind::Instrumental),
         duration_ms: 180_000,
         bpm: Some(120.0),
         pulse_clarity: 0.5,
-        key: None,
+        key: Some("Am".to_owned()),
         key_strength: 0.1,
         loudness_lufs: Some(-16.0),
         true_peak_dbtp: Some(-1.0),
@@ -288,6 +294,15 @@ impl Socket {
     pub(crate) async fn hear(&mut self) -> Value {
         match self.frame().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("no message: {other:?}"),
+        }
+    }
+
+    /// The next message, or the code the hub closes with.
+    pub(crate) async fn said(&mut self) -> Result<Value, u16> {
+        match self.frame().await {
+            Some(Message::Text(text)) => Ok(serde_json::from_str(&text).unwrap()),
+            Some(Message::Close(frame)) => Err(frame.map_or(1005, |frame| frame.code.into())),
             other => panic!("no message: {other:?}"),
         }
     }
