@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use futures_util::future::{self, BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream};
-use tokio::time::{Duration, Instant, Sleep, sleep};
+use tokio::time::{Duration, Sleep, sleep};
 
 use super::media::Live;
 use super::{Front, error, reply};
@@ -94,7 +94,7 @@ impl Flow {
         if is_last {
             self.running = None;
         }
-        self.beat.as_mut().reset(Instant::now() + self.every);
+        self.beat.set(sleep(self.every));
         Some(part)
     }
 }
