@@ -7,6 +7,7 @@
 
 mod backup;
 mod ballast;
+pub mod ballots;
 mod connection;
 mod damage;
 pub mod devices;

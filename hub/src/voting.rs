@@ -1,8 +1,7 @@
 //! Voting: likes and dislikes.
 
-use roomtone_schema::id::Id as _;
 use roomtone_schema::song::{Song, SongStatus};
-use roomtone_schema::taste::{fixed_unit, taste};
+use roomtone_schema::taste::fixed_unit;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis};
 
@@ -12,12 +11,11 @@ use crate::limits::TooOften;
 use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::secrets::new_id;
-use crate::store::votes::{self, CastOutcome, Direction};
-use crate::store::{StoreError, Tx, idempotency};
+use crate::store::StoreError;
+pub use crate::store::ballots::Voted;
+use crate::store::ballots::{self, Ballot, Cast};
+use crate::store::votes::{CastOutcome, Direction};
 use crate::view::Viewer;
-
-/// What a repeated vote is known by.
-const VOTE: &str = "vote";
 
 /// A like or dislike to count.
 #[derive(Debug, Clone, Copy)]
@@ -28,15 +26,6 @@ pub struct VoteInput {
     pub song: SongId,
     /// Like or dislike.
     pub value: VoteValue,
-}
-
-/// Counted, and durable.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Voted {
-    /// The listener's effective vote for the song.
-    pub vote: Vote,
-    /// Their taste after it, where it has a direction.
-    pub taste: Option<[f64; AXES]>,
 }
 
 /// Why a vote was not counted.
@@ -85,13 +74,6 @@ impl Refusal for VoteError {
     }
 }
 
-/// What the store made of a vote.
-enum Cast {
-    New(CastOutcome),
-    Repeated(Voted),
-    KeyUsed,
-}
-
 impl Inner {
     /// Counts a like or dislike, once: whoever asks again is answered as before, whatever has changed since.
     pub(crate) async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
@@ -120,11 +102,14 @@ impl Inner {
             return Err(VoteError::TooOften { retry_s: refused.retry_s() });
         }
         let cast = self.cast(viewer, input, &song, now).await;
-        if !matches!(cast, Ok(Cast::New(_))) {
+        if !matches!(cast, Ok(Cast::New(..))) {
             self.give_vote_back(viewer, now);
         }
         match cast? {
-            Cast::New(outcome) => Ok(self.count_vote(viewer, &outcome)),
+            Cast::New(outcome, voted) => {
+                self.count_vote(viewer, &outcome);
+                Ok(voted)
+            }
             Cast::Repeated(first) => Ok(first),
             Cast::KeyUsed => Err(VoteError::KeyUsed),
         }
@@ -146,11 +131,11 @@ impl Inner {
 
     /// What a vote was answered with the first time.
     async fn voted_before(&self, viewer: &Viewer, key: IdempotencyKey) -> Result<Option<Voted>, VoteError> {
-        let owner = viewer.listener.to_bytes();
-        match self.store.read(move |conn| idempotency::get::<Voted>(conn, owner, key, VOTE)).await? {
+        let listener = viewer.listener;
+        match self.store.read(move |conn| ballots::cast_before(conn, listener, key)).await? {
             None => Ok(None),
-            Some(Ok(first)) => Ok(Some(first)),
-            Some(Err(_)) => Err(VoteError::KeyUsed),
+            Some(Cast::New(_, first) | Cast::Repeated(first)) => Ok(Some(first)),
+            Some(Cast::KeyUsed) => Err(VoteError::KeyUsed),
         }
     }
 
@@ -175,24 +160,13 @@ impl Inner {
             unit: fixed_unit(&embedding),
             version: song.facts.embedding_version,
         });
-        let (owner, key, prior) = (viewer.listener.to_bytes(), input.key, self.prior(viewer));
-        let work = move |tx: &Tx<'_>| {
-            match idempotency::get::<Voted>(tx, owner, key, VOTE)? {
-                Some(Ok(first)) => return Ok(Cast::Repeated(first)),
-                Some(Err(_)) => return Ok(Cast::KeyUsed),
-                None => {}
-            }
-            let outcome = votes::cast(tx, op, &Vote { hlc: tx.hlc(now), ..vote }, direction)?;
-            let voted = Voted { vote: outcome.effective, taste: taste(&outcome.state, prior) };
-            idempotency::put(tx, owner, key, VOTE, &voted, now)?;
-            Ok(Cast::New(outcome))
-        };
-        self.store.write(work).await
+        let ballot = Ballot { key: input.key, op, vote, direction, prior: self.prior(viewer) };
+        self.store.write(move |tx| ballots::cast(tx, &ballot)).await
     }
 
     /// Brings a durable vote into memory. Votes of one listener may arrive here in another order than the store saw
     /// them: the hybrid clock decides, as everywhere.
-    fn count_vote(&self, viewer: &Viewer, outcome: &CastOutcome) -> Voted {
+    fn count_vote(&self, viewer: &Viewer, outcome: &CastOutcome) {
         let CastOutcome { recorded, effective, state, .. } = *outcome;
         if recorded {
             self.counters.votes.up();
@@ -210,7 +184,6 @@ impl Inner {
         if let Some(room) = self.room(viewer.zone) {
             self.stir(room);
         }
-        Voted { vote: effective, taste: taste(&state, self.prior(viewer)) }
     }
 
     /// What the viewer's zone adds to every taste in it.

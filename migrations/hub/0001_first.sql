@@ -83,7 +83,9 @@ create table sessions (
 ) strict, without rowid;
 create index sessions_active on sessions (zone) where status = 'active';
 
--- The log of votes: every one that was cast, also those that a later one replaced.
+-- The log of votes: every one that was cast, also those that a later one replaced. `counts` is 1 for the one of a
+-- listener and song that counts, 0 for those before it. `unit` is what the vote added to the taste, so that replacing
+-- it takes away the same, also when the song has been analysed anew since.
 create table votes (
     id blob not null primary key check (length(id) = 16),
     listener blob not null check (length(listener) = 16),
@@ -91,22 +93,11 @@ create table votes (
     song blob not null references songs (id),
     value integer not null check (value in (-1, 1)),
     hlc integer not null,
-    cast_at integer not null
-) strict, without rowid;
-
--- What counts: one vote per listener and song. `unit` is what the vote added to the taste, so that replacing it
--- takes away the same, also when the song has been analysed anew since.
-create table effective_votes (
-    listener blob not null check (length(listener) = 16),
-    song blob not null references songs (id),
-    vote blob not null check (length(vote) = 16),
-    session blob not null check (length(session) = 16),
-    value integer not null check (value in (-1, 1)),
-    unit blob check (length(unit) = 40),
-    hlc integer not null,
     cast_at integer not null,
-    primary key (listener, song)
+    unit blob check (length(unit) = 40),
+    counts integer not null check (counts in (0, 1))
 ) strict, without rowid;
+create unique index votes_effective on votes (listener, song) where counts = 1;
 
 -- The state of the fold of a listener's votes: counts and sums in fixed point, five i64 little-endian each.
 create table preferences (
@@ -168,15 +159,16 @@ create table skip_votes (
 ) strict, without rowid;
 
 -- The first result of a request that may be repeated. `owner` is who asked (zero where nobody is known yet), so that
--- nobody can fetch another's result with a guessed key. Its rows are large: appended by rowid they split no pages.
+-- nobody can fetch another's result with a guessed key. Results are small (of a vote 56 bytes): one comes with every
+-- vote. Which bytes they are is the kind's own affair, see hub/src/store/{idempotency,ballots}.rs.
 create table idempotency (
     owner blob not null check (length(owner) = 16),
     key blob not null check (length(key) = 16),
     kind text not null,
-    result text not null,
+    result blob not null,
     created_at integer not null,
-    unique (owner, key)
-) strict;
+    primary key (owner, key)
+) strict, without rowid;
 
 -- Rate limits (GCRA): the theoretical arrival time of each key.
 create table limits (

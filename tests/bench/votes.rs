@@ -43,6 +43,8 @@ struct Turns {
     flush_rate: Vec<f64>,
     grouped: Vec<f64>,
     ungrouped: Vec<f64>,
+    /// Seconds that the writer's thread computed for a vote of the many clients.
+    effort: Vec<f64>,
 }
 
 fn main() {
@@ -69,7 +71,10 @@ fn take_a_turn(turns: &mut Turns, file: &Path, runtime: &Runtime, grouped: &Stor
     turns.flush.push(flush);
     turns.vote.push(median(runtime.block_on(one_client(grouped))));
     turns.flush_rate.push(1.0 / flush);
+    let (busy, votes) = (writers_seconds(), grouped.stats().writes);
     turns.grouped.push(runtime.block_on(many_clients(grouped)));
+    let votes = (grouped.stats().writes - votes) as f64;
+    turns.effort.push((writers_seconds() - busy) / votes);
     turns.ungrouped.push(runtime.block_on(many_clients(ungrouped)));
 }
 
@@ -119,7 +124,21 @@ async fn many_clients(store: &Store) -> f64 {
     votes as f64 / began.elapsed().as_secs_f64()
 }
 
+/// Seconds that the stores' writers have computed so far: user and system time, without waiting for the disk.
+fn writers_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
+    threads
+        .filter(|thread| {
+            std::fs::read_to_string(thread.join("comm")).is_ok_and(|name| name == "store-writer\n")
+        })
+        .filter_map(|thread| std::fs::read_to_string(thread.join("schedstat")).ok())
+        .filter_map(|times| times.split(' ').next()?.parse::<f64>().ok())
+        .sum::<f64>()
+        / 1e9
+}
+
 fn report(turns: Turns) {
+    println!("1000 clients: the writer computes {:.1} us for a vote", median(turns.effort) * 1e6);
     let [flush, vote] = [turns.flush, turns.vote].map(|turn| median(turn) * 1e6);
     let [flush_rate, grouped, ungrouped] = [turns.flush_rate, turns.grouped, turns.ungrouped].map(median);
     line(

@@ -3,13 +3,14 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomtone_hub::store::votes::{self, Direction};
-use roomtone_hub::store::{Store, StoreError, Tx, idempotency, songs};
+use roomtone_hub::store::ballots::{self, Ballot};
+use roomtone_hub::store::votes::Direction;
+use roomtone_hub::store::{Store, StoreError, Tx, songs};
 use roomtone_schema::id::Id;
 use roomtone_schema::song::{Explicit, Sha256, Song, SongFacts, SongStatus};
-use roomtone_schema::taste::{fixed_unit, taste};
-use roomtone_schema::vote::{Vote, VoteValue};
-use roomtone_schema::{Embedding, EmbeddingVersion, FactId, SongId, UnixMillis, VoteId};
+use roomtone_schema::taste::fixed_unit;
+use roomtone_schema::vote::{Hlc, Vote, VoteValue};
+use roomtone_schema::{Embedding, EmbeddingVersion, SongId, UnixMillis, VoteId};
 
 /// When everything here happens, by the hub's steady clock.
 pub(crate) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -42,9 +43,6 @@ pub(crate) fn song() -> Song {
     Song { id: SongId::mint(NOW, [7; 10]), status: SongStatus::Ready, facts, created_at: NOW }
 }
 
-/// What a vote is answered with.
-type Kept = (Vote, Option<[f64; 5]>);
-
 /// Makes sure that the song is there.
 pub(crate) fn add_song(store: &Store) -> Result<(), StoreError> {
     let op = fresh();
@@ -54,27 +52,24 @@ pub(crate) fn add_song(store: &Store) -> Result<(), StoreError> {
     })
 }
 
-/// A vote by somebody new, as the hub writes it: the look whether it is a repeat, log, effect, taste, fact, kept result.
+/// A vote by somebody new, as the hub writes it.
 pub(crate) fn vote() -> (VoteId, impl Fn(&Tx<'_>) -> rusqlite::Result<()> + Send + 'static) {
-    let (id, op, key) = (fresh::<VoteId>(), fresh::<FactId>(), fresh());
-    let (listener, session) = (fresh::<roomtone_schema::ListenerId>(), fresh());
     let song = song();
     let direction = song
         .facts
         .embedding
         .map(|embedding| Direction { unit: fixed_unit(&embedding), version: EmbeddingVersion::DESC_V1 });
-    let work = move |tx: &Tx<'_>| {
-        if idempotency::get::<Kept>(tx, listener.to_bytes(), key, "vote")?.is_some() {
-            return Ok(());
-        }
-        let hlc = tx.hlc(NOW);
-        let value = VoteValue::Like;
-        let vote = Vote { id, listener, session, song: song.id, value, hlc, cast_at: NOW };
-        let outcome = votes::cast(tx, op, &vote, direction)?;
-        let kept: Kept = (outcome.effective, taste(&outcome.state, None));
-        idempotency::put(tx, listener.to_bytes(), key, "vote", &kept, NOW)
+    let vote = Vote {
+        id: fresh(),
+        listener: fresh(),
+        session: fresh(),
+        song: song.id,
+        value: VoteValue::Like,
+        hlc: Hlc(0),
+        cast_at: NOW,
     };
-    (id, work)
+    let ballot = Ballot { key: fresh(), op: fresh(), vote, direction, prior: None };
+    (vote.id, move |tx: &Tx<'_>| ballots::cast(tx, &ballot).map(drop))
 }
 
 /// An id that nobody has; ids of one process come in the order in which they were made.

@@ -12,12 +12,13 @@ use super::error::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x524D_544E;
 
 /// The page size of new databases. Small, because every commit writes whole pages to flash: a vote that comes alone
-/// costs 20 KB with pages of 1 KiB, 28 KB with 2 KiB and 46 KB with 4 KiB (`tests/durability/wear.rs`).
-const PAGE_SIZE: i64 = 1024;
+/// costs 19 KB with pages of 1 KiB, 24 KB with 2 KiB (`tests/durability/wear.rs`). Not smaller, because in a rush
+/// smaller pages are more work: a vote costs the writer a fifth more with 1 KiB (`tests/bench/run votes`).
+const PAGE_SIZE: i64 = 2048;
 
 /// So many pages (8 MiB) of log are written down by the commit that fills them, where no quiet second came before. In a
 /// rush each such commit costs two more flushes and many scattered writes, so it must not be every third one.
-const CHECKPOINT_AT: i64 = 8000;
+const CHECKPOINT_AT: i64 = 4000;
 
 /// How long one connection waits for another: only backups and checkpoints ever make it wait.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@
 
 use roomtone_schema::id::Id;
 use roomtone_schema::{BootId, FactId, UnixMillis};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -108,14 +108,20 @@ pub(super) fn append(
     let chain = link(&known.chain.get().map_or_else(|| last_chain(tx), Ok)?, payload);
     tx.prepare_cached(
         "insert into outbox (epoch, op_id, kind, payload, payload_hash, hlc, boot_id, mono_ms, wall_ms, chain)
-         values (:epoch, :op, :kind, :payload, :hash, :hlc, :boot, :mono, :wall, :chain)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
-    .execute(named_params! {
-        ":epoch": epoch, ":op": op.to_bytes(), ":kind": row::word(kind)?,
-        ":payload": payload, ":hash": *blake3::hash(payload).as_bytes(), ":hlc": hlc.cast_signed(),
-        ":boot": stamp.boot.to_bytes(), ":mono": stamp.mono_ms, ":wall": stamp.wall_ms,
-        ":chain": chain,
-    })?;
+    .execute(params![
+        epoch,
+        op.to_bytes(),
+        row::word(kind)?,
+        payload,
+        *blake3::hash(payload).as_bytes(),
+        hlc.cast_signed(),
+        stamp.boot.to_bytes(),
+        stamp.mono_ms,
+        stamp.wall_ms,
+        chain,
+    ])?;
     known.epoch.set(Some(epoch));
     known.chain.set(Some(chain));
     let seq = tx.last_insert_rowid();

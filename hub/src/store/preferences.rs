@@ -3,7 +3,7 @@
 use roomtone_schema::id::Id;
 use roomtone_schema::taste::TasteState;
 use roomtone_schema::{EmbeddingVersion, ListenerId, UnixMillis};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::row;
 use super::tx::Tx;
@@ -35,16 +35,20 @@ pub fn put(
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "insert into preferences (listener, version, n_like, sum_like, n_dislike, sum_dislike, updated_at)
-         values (:listener, :version, :n_like, :sum_like, :n_dislike, :sum_dislike, :at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          on conflict (listener, version) do update set
              n_like = excluded.n_like, sum_like = excluded.sum_like, n_dislike = excluded.n_dislike,
              sum_dislike = excluded.sum_dislike, updated_at = excluded.updated_at",
     )?
-    .execute(named_params! {
-        ":listener": listener.to_bytes(), ":version": version.0, ":n_like": state.n_like,
-        ":sum_like": row::sums_to_bytes(&state.sum_like), ":n_dislike": state.n_dislike,
-        ":sum_dislike": row::sums_to_bytes(&state.sum_dislike), ":at": at.0,
-    })?;
+    .execute(params![
+        listener.to_bytes(),
+        version.0,
+        state.n_like,
+        row::sums_to_bytes(&state.sum_like),
+        state.n_dislike,
+        row::sums_to_bytes(&state.sum_dislike),
+        at.0,
+    ])?;
     Ok(())
 }
 
@@ -72,11 +76,15 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<(ListenerId, TasteState)> {
-    let state = TasteState {
-        n_like: row.get(2)?,
-        sum_like: row::sums_from_bytes(&row.get(3)?),
-        n_dislike: row.get(4)?,
-        sum_dislike: row::sums_from_bytes(&row.get(5)?),
-    };
-    Ok((row::id(row, 0)?, state))
+    Ok((row::id(row, 0)?, state_from_row(row, 2)?))
+}
+
+/// The four columns of a state, from column `first` on.
+pub(super) fn state_from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TasteState> {
+    Ok(TasteState {
+        n_like: row.get(first)?,
+        sum_like: row::sums_from_bytes(&row.get(first + 1)?),
+        n_dislike: row.get(first + 2)?,
+        sum_dislike: row::sums_from_bytes(&row.get(first + 3)?),
+    })
 }

@@ -78,7 +78,7 @@ pub(crate) fn sums_from_bytes(bytes: &[u8; 40]) -> [i64; 5] {
 pub(crate) fn unreadable(
     index: usize,
     kind: Type,
-    error: impl std::error::Error + Send + Sync + 'static,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(index, kind, Box::new(error))
+    rusqlite::Error::FromSqlConversionFailure(index, kind, error.into())
 }

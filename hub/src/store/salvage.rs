@@ -168,7 +168,8 @@ fn cast(tx: &Tx<'_>, vote: &roomtone_schema::vote::Vote) -> rusqlite::Result<()>
         let unit = fixed_unit(&facts.embedding?);
         Some(Direction { unit, version: facts.embedding_version })
     });
-    votes::cast_rows(tx, vote, direction).map(drop)
+    let before = votes::standing(tx, None, vote, direction.as_ref())?;
+    votes::apply(tx, before, vote, direction.as_ref()).map(drop)
 }
 
 fn end_play(tx: &Tx<'_>, play: &Play) -> rusqlite::Result<()> {

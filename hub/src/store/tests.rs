@@ -10,11 +10,11 @@ use roomtone_schema::song::{Explicit, Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{
-    Embedding, EmbeddingVersion, FactId, IdempotencyKey, ListenerId, ManualClock, SessionId, UnixMillis,
-    VoteId,
+    Embedding, EmbeddingVersion, IdempotencyKey, ListenerId, ManualClock, SessionId, UnixMillis, VoteId,
 };
 use tempfile::TempDir;
 
+use super::ballots::{Ballot, Cast, Voted};
 use super::votes::{CastOutcome, Direction};
 use super::*;
 
@@ -92,10 +92,17 @@ fn cast(store: &Store, number: u64, song: &Song, value: VoteValue) -> CastOutcom
                 session: mint::<SessionId>(1),
                 song,
                 value,
-                hlc: tx.hlc(NOW),
+                hlc: Hlc(0),
                 cast_at: NOW,
             };
-            votes::cast(tx, mint::<FactId>(number), &vote, Some(direction))
+            let (key, op) = (mint(number), mint(number));
+            match ballots::cast(tx, &Ballot { key, op, vote, direction: Some(direction), prior: None })? {
+                Cast::New(outcome, voted) => {
+                    assert_eq!(voted.vote, outcome.effective);
+                    Ok(outcome)
+                }
+                other => panic!("{other:?}"),
+            }
         })
         .unwrap()
 }
@@ -337,9 +344,10 @@ fn facts_of_a_hub_without_a_cloud_live_as_long_as_the_history() {
     cast(&store, 2, &song, VoteValue::Dislike);
     let after = |days: u64| NOW + Duration::from_hours(24 * days);
     let purge = |days| store.purge(&Retention::default(), after(days)).unwrap();
-    assert_eq!(purge(179), Purged::default());
+    let kept_results = Purged { small_things: 2, ..Purged::default() };
+    assert_eq!(purge(179), kept_results, "nothing but what only a retry asks for");
     let purged = purge(181);
-    assert_eq!((purged.facts, store.read_blocking(votes::count).unwrap()), (2, 0));
+    assert_eq!((purged.facts, store.read_blocking(votes::count).unwrap()), (2, 1));
     let effective = store.read_blocking(|conn| votes::effective(conn, mint(1))).unwrap();
     assert_eq!(effective.len(), 1, "what counts, counts on");
 }
@@ -371,6 +379,42 @@ fn a_repeated_request_gets_its_first_result_and_nobody_elses() {
     assert_eq!(get(alice, "vote"), Some(Ok(42)));
     assert_eq!(get(alice, "skip"), Some(Err("vote".into())), "one key, two kinds");
     assert_eq!(get(bob, "vote"), None);
+}
+
+#[test]
+fn a_repeated_vote_gets_its_first_result_bit_for_bit() {
+    let (dir, store) = new_store();
+    let song = add_song(&store, 1);
+    let vote = |number, prior| {
+        let (id, listener, session) = (mint(number), mint(1), mint(number));
+        let vote = Vote {
+            id,
+            listener,
+            session,
+            song: song.id,
+            value: VoteValue::Dislike,
+            hlc: Hlc(0),
+            cast_at: NOW,
+        };
+        Ballot { key: mint(number), op: mint(number), vote, direction: None, prior }
+    };
+    let cast =
+        |store: &Store, ballot: Ballot| store.write_blocking(move |tx| ballots::cast(tx, &ballot)).unwrap();
+    let with_taste = vote(1, Some([0.1, -0.2, 0.3, 0.0, 1.0]));
+    let Cast::New(_, first) = cast(&store, with_taste.clone()) else { panic!("new") };
+    assert!(first.taste.is_some() && first.vote.hlc > Hlc(0));
+    let Cast::New(again, unchanged) = cast(&store, vote(2, None)) else { panic!("a new request") };
+    assert_eq!((again.recorded, unchanged), (false, Voted { vote: first.vote, taste: None }));
+    let (store, _) = reopen(&dir, store);
+    assert_eq!(cast(&store, with_taste), Cast::Repeated(first));
+    assert_eq!(cast(&store, vote(2, None)), Cast::Repeated(unchanged));
+    let before =
+        |key| store.read_blocking(move |conn| ballots::cast_before(conn, mint(1), mint(key))).unwrap();
+    assert_eq!((before(1), before(3)), (Some(Cast::Repeated(first)), None));
+    let owner = mint::<ListenerId>(1).to_bytes();
+    store.write_blocking(move |tx| idempotency::put(tx, owner, mint(3), "skip", &(), NOW)).unwrap();
+    assert_eq!((before(3), cast(&store, vote(3, None))), (Some(Cast::KeyUsed), Cast::KeyUsed));
+    assert_eq!(store.read_blocking(votes::count).unwrap(), 1);
 }
 
 #[test]

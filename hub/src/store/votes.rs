@@ -3,11 +3,11 @@
 use roomtone_schema::id::Id;
 use roomtone_schema::taste::{FixedUnit, TasteState};
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
-use roomtone_schema::{EmbeddingVersion, FactId, ListenerId, SongId, UnixMillis};
+use roomtone_schema::{EmbeddingVersion, IdempotencyKey, ListenerId, UnixMillis, VoteId};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::outbox::{self, FactKind};
+use super::idempotency::Kept;
 use super::tx::Tx;
 use super::{preferences, row};
 
@@ -33,42 +33,89 @@ pub struct Direction {
     pub version: EmbeddingVersion,
 }
 
-/// Casts a vote: log, effect, taste and fact in one transaction. `unit` is the song's direction where it has one.
-///
-/// The vote's `hlc` comes from `Tx::hlc`. The same vote again changes nothing; the other value replaces it.
-pub fn cast(tx: &Tx<'_>, op: FactId, vote: &Vote, unit: Option<Direction>) -> rusqlite::Result<CastOutcome> {
-    let outcome = cast_rows(tx, vote, unit)?;
-    if outcome.recorded {
-        outbox::push(tx, FactKind::VoteCast, op, vote.cast_at, vote)?;
-    }
-    Ok(outcome)
+/// What a vote finds: asked in one question, because a rush of votes asks it for each.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// The first result of the same request.
+    pub(super) kept: Option<Kept>,
+    /// The fold of the listener's votes.
+    state: TasteState,
+    /// What counts for the song so far, and what it added to the fold.
+    effective: Option<(Vote, Option<FixedUnit>)>,
 }
 
-pub(super) fn cast_rows(tx: &Tx<'_>, vote: &Vote, unit: Option<Direction>) -> rusqlite::Result<CastOutcome> {
-    let version = unit.map_or(EmbeddingVersion::DESC_V1, |unit| unit.version);
-    let mut state = preferences::get(tx, vote.listener, version)?;
-    let before = effective_of(tx, vote.listener, vote.song)?;
-    let previous = before.map(|(effective, _)| effective.value);
-    if let Some((effective, _)) = before.filter(|(effective, _)| effective.value == vote.value) {
+/// What `vote` finds; `key` where it was requested by one.
+pub(super) fn standing(
+    conn: &Connection,
+    key: Option<IdempotencyKey>,
+    vote: &Vote,
+    direction: Option<&Direction>,
+) -> rusqlite::Result<Standing> {
+    conn.prepare_cached(
+        "select v.id, v.listener, v.session, v.song, v.value, v.hlc, v.cast_at, v.unit,
+             p.n_like, p.sum_like, p.n_dislike, p.sum_dislike, k.kind, k.result
+         from (select 1)
+         left join votes v on v.listener = ?1 and v.song = ?3 and v.counts = 1
+         left join preferences p on p.listener = ?1 and p.version = ?4
+         left join idempotency k on k.owner = ?1 and k.key = ?2",
+    )?
+    .query_row(
+        params![
+            vote.listener.to_bytes(),
+            key.map(Id::to_bytes),
+            vote.song.to_bytes(),
+            version_of(direction).0
+        ],
+        standing_from_row,
+    )
+}
+
+fn standing_from_row(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    let there = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.data_type() != Type::Null);
+    Ok(Standing {
+        effective: there(0)?.then(|| effective_from_row(row)).transpose()?,
+        state: there(8)?.then(|| preferences::state_from_row(row, 8)).transpose()?.unwrap_or_default(),
+        kept: there(12)?
+            .then(|| Ok::<_, rusqlite::Error>(Kept { kind: row.get(12)?, result: row.get(13)? }))
+            .transpose()?,
+    })
+}
+
+/// Writes what `vote` changes: log, effect and taste. The same value again changes nothing; the other replaces it.
+pub(super) fn apply(
+    tx: &Tx<'_>,
+    before: Standing,
+    vote: &Vote,
+    direction: Option<&Direction>,
+) -> rusqlite::Result<CastOutcome> {
+    let Standing { effective, mut state, .. } = before;
+    let previous = effective.map(|(effective, _)| effective.value);
+    if let Some((effective, _)) = effective.filter(|(effective, _)| effective.value == vote.value) {
         return Ok(CastOutcome { recorded: false, previous, effective, state });
     }
-    if let Some((effective, Some(unit))) = before {
-        state.remove(effective.value, &unit);
+    if let Some((replaced, unit)) = effective {
+        stop_counting(tx, replaced.id)?;
+        if let Some(unit) = unit {
+            state.remove(replaced.value, &unit);
+        }
     }
-    if let Some(Direction { unit, .. }) = unit {
-        state.add(vote.value, &unit);
+    if let Some(Direction { unit, .. }) = direction {
+        state.add(vote.value, unit);
     }
-    log(tx, vote)?;
-    make_effective(tx, vote, unit.map(|unit| unit.unit))?;
-    preferences::put(tx, vote.listener, version, &state, vote.cast_at)?;
+    log(tx, vote, direction)?;
+    preferences::put(tx, vote.listener, version_of(direction), &state, vote.cast_at)?;
     Ok(CastOutcome { recorded: true, previous, effective: *vote, state })
+}
+
+fn version_of(direction: Option<&Direction>) -> EmbeddingVersion {
+    direction.map_or(EmbeddingVersion::DESC_V1, |direction| direction.version)
 }
 
 /// The votes of a listener that count, newest first.
 pub fn effective(conn: &Connection, listener: ListenerId) -> rusqlite::Result<Vec<Vote>> {
     conn.prepare_cached(
-        "select vote, listener, session, song, value, hlc, cast_at, unit from effective_votes
-         where listener = :listener order by hlc desc",
+        "select id, listener, session, song, value, hlc, cast_at, unit from votes
+         where listener = :listener and counts = 1 order by hlc desc",
     )?
     .query_map(named_params! { ":listener": listener.to_bytes() }, |row| Ok(effective_from_row(row)?.0))?
     .collect()
@@ -78,10 +125,10 @@ pub fn effective(conn: &Connection, listener: ListenerId) -> rusqlite::Result<Ve
 pub fn cast_since(
     conn: &Connection,
     listener: ListenerId,
-    since: roomtone_schema::UnixMillis,
-) -> rusqlite::Result<Vec<roomtone_schema::UnixMillis>> {
+    since: UnixMillis,
+) -> rusqlite::Result<Vec<UnixMillis>> {
     // By id, which begins with the time: the newest votes are at the end of the table.
-    let from = roomtone_schema::VoteId::mint(since, [0; 10]);
+    let from = VoteId::mint(since, [0; 10]);
     conn.prepare_cached(
         "select cast_at from votes where id >= :from and listener = :listener and cast_at > :since order by id",
     )?
@@ -92,72 +139,49 @@ pub fn cast_since(
     .collect()
 }
 
-/// How many votes were ever logged (and not yet purged).
+/// How many votes were ever logged, without those that were replaced and purged since.
 pub fn count(conn: &Connection) -> rusqlite::Result<u64> {
     conn.query_row("select count(*) from votes", [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
 
 /// The logged vote with this id.
-pub fn by_id(conn: &Connection, id: roomtone_schema::VoteId) -> rusqlite::Result<Option<Vote>> {
+pub fn by_id(conn: &Connection, id: VoteId) -> rusqlite::Result<Option<Vote>> {
     conn.prepare_cached(
-        "select id, listener, session, song, value, hlc, cast_at, null from votes where id = :id",
+        "select id, listener, session, song, value, hlc, cast_at, unit from votes where id = :id",
     )?
     .query_row(named_params! { ":id": id.to_bytes() }, |row| Ok(effective_from_row(row)?.0))
     .optional()
 }
 
-/// Forgets votes of the log from before `before`; what counts, counts on.
+/// Forgets votes from before `before` that were replaced since; what counts, counts on.
 pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Result<usize> {
     tx.prepare_cached(
-        "delete from votes where id in (select id from votes where cast_at < :before order by id limit :limit)",
+        "delete from votes where id in (select id from votes where cast_at < :before and counts = 0 order by id limit :limit)",
     )?
     .execute(named_params! { ":before": before.0, ":limit": limit })
 }
 
-fn log(tx: &Tx<'_>, vote: &Vote) -> rusqlite::Result<()> {
+fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "insert into votes (id, listener, session, song, value, hlc, cast_at)
-         values (:id, :listener, :session, :song, :value, :hlc, :cast_at)",
+        "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
     )?
-    .execute(named_params! {
-        ":id": vote.id.to_bytes(), ":listener": vote.listener.to_bytes(), ":session": vote.session.to_bytes(),
-        ":song": vote.song.to_bytes(), ":value": sign(vote.value), ":hlc": vote.hlc.0.cast_signed(),
-        ":cast_at": vote.cast_at.0,
-    })?;
+    .execute(params![
+        vote.id.to_bytes(),
+        vote.listener.to_bytes(),
+        vote.session.to_bytes(),
+        vote.song.to_bytes(),
+        sign(vote.value),
+        vote.hlc.0.cast_signed(),
+        vote.cast_at.0,
+        direction.map(|direction| row::sums_to_bytes(&direction.unit)),
+    ])?;
     Ok(())
 }
 
-fn make_effective(tx: &Tx<'_>, vote: &Vote, unit: Option<FixedUnit>) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "insert into effective_votes (listener, song, vote, session, value, unit, hlc, cast_at)
-         values (:listener, :song, :vote, :session, :value, :unit, :hlc, :cast_at)
-         on conflict (listener, song) do update set
-             vote = excluded.vote, session = excluded.session, value = excluded.value, unit = excluded.unit,
-             hlc = excluded.hlc, cast_at = excluded.cast_at",
-    )?
-    .execute(named_params! {
-        ":listener": vote.listener.to_bytes(), ":song": vote.song.to_bytes(), ":vote": vote.id.to_bytes(),
-        ":session": vote.session.to_bytes(), ":value": sign(vote.value),
-        ":unit": unit.map(|unit| row::sums_to_bytes(&unit)), ":hlc": vote.hlc.0.cast_signed(),
-        ":cast_at": vote.cast_at.0,
-    })?;
+fn stop_counting(tx: &Tx<'_>, replaced: VoteId) -> rusqlite::Result<()> {
+    tx.prepare_cached("update votes set counts = 0 where id = ?1")?.execute(params![replaced.to_bytes()])?;
     Ok(())
-}
-
-fn effective_of(
-    conn: &Connection,
-    listener: ListenerId,
-    song: SongId,
-) -> rusqlite::Result<Option<(Vote, Option<FixedUnit>)>> {
-    conn.prepare_cached(
-        "select vote, listener, session, song, value, hlc, cast_at, unit from effective_votes
-         where listener = :listener and song = :song",
-    )?
-    .query_row(
-        named_params! { ":listener": listener.to_bytes(), ":song": song.to_bytes() },
-        effective_from_row,
-    )
-    .optional()
 }
 
 fn effective_from_row(row: &Row<'_>) -> rusqlite::Result<(Vote, Option<FixedUnit>)> {
