@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use roomtone_schema::UnixMillis;
-use roomtone_server::doors::{self, Names};
+use roomtone_server::doors::{Doors, Names};
 use roomtone_server::front::{Front as GraphqlFront, FrontSettings};
 use roomtone_server::serve::{ServeSettings, serve as converse};
 use tokio::net::TcpListener;
@@ -69,8 +68,7 @@ pub fn router(front: Front) -> Router {
         .merge(metrics::router(front.hub, sockets, front.since))
         .merge(pages)
         .fallback(nothing)
-        .layer(from_fn_with_state(names, doors::keep))
-        .layer(from_fn(doors::label))
+        .layer(Doors(names))
 }
 
 /// Answers on `listener` until `stop`; returns when sockets have said goodbye and connections are closed.

@@ -8,12 +8,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::TryFutureExt as _;
+use futures_util::future::{Either, MapOk, Ready, ready};
+use tower::{Layer, Service};
 
 /// The names a server answers to besides IP addresses, `localhost` and `<name>.local`.
 #[derive(Debug, Clone, Default)]
@@ -101,11 +103,40 @@ fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then(|| first.to_str().ok()).flatten()
 }
 
-/// Middleware: lets in what [`Names::check`] lets in.
-pub async fn keep(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
-    match names.check(request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(shut) => shut.into_response(),
+/// Middleware: lets in what [`Names::check`] lets in, and labels every answer. A service of its own, without a box and
+/// a copy of everything behind it for each request.
+#[derive(Debug, Clone)]
+pub struct Doors(pub Arc<Names>);
+
+/// What stands behind the doors.
+#[derive(Debug, Clone)]
+pub struct Behind<S> {
+    names: Arc<Names>,
+    service: S,
+}
+
+impl<S> Layer<S> for Doors {
+    type Service = Behind<S>;
+
+    fn layer(&self, service: S) -> Behind<S> {
+        Behind { names: Arc::clone(&self.0), service }
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Behind<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response, S::Error>>, MapOk<S::Future, fn(Response) -> Response>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.names.check(request.headers()) {
+            Ok(()) => Either::Right(self.service.call(request).map_ok(label)),
+            Err(shut) => Either::Left(ready(Ok(label(shut.into_response())))),
+        }
     }
 }
 
@@ -117,9 +148,8 @@ const SAFETY: [(HeaderName, HeaderValue); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Middleware: adds the headers that every answer carries.
-pub async fn label(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// Adds the headers that every answer carries.
+fn label(mut response: Response) -> Response {
     for (name, value) in SAFETY {
         response.headers_mut().entry(name).or_insert(value);
     }

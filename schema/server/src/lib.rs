@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod body;
 pub mod caller;
+pub mod documents;
 pub mod doors;
 mod events;
 pub mod front;

@@ -6,10 +6,11 @@ use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
     Selection, SelectionSet, VariableDefinition,
 };
-use async_graphql::parser::{self, parse_query};
+use async_graphql::parser;
 use async_graphql::{Name, Pos, Positioned, Request, Variables};
 use serde_json::{Map, Value};
 
+use crate::documents::Documents;
 use crate::guard::{Bounds, Survey, TooMuch};
 
 /// Why a message is no GraphQL request. These are the caller's mistakes, told before anything is parsed or run.
@@ -79,7 +80,7 @@ impl Malformed {
 
 impl Refused {
     /// The parser draws its error below the line that it found it in; clients have the place for that.
-    fn syntax(error: &parser::Error) -> Self {
+    pub(crate) fn syntax(error: &parser::Error) -> Self {
         let drawn = error.to_string();
         let expected = drawn.lines().find_map(|line| line.trim_start().strip_prefix("= "));
         let message =
@@ -175,9 +176,8 @@ impl Operation {
     ///
     /// # Errors
     /// [`Refused`], before anything was validated or run.
-    pub fn prepare(params: Params, bounds: &Bounds) -> Result<Self, Refused> {
-        bounds.check_text(&params.query)?;
-        let mut document = parse_query(&params.query).map_err(|error| Refused::syntax(&error))?;
+    pub fn prepare(params: Params, bounds: &Bounds, documents: &Documents) -> Result<Self, Refused> {
+        let mut document = documents.parse(&params.query, bounds)?;
         let survey = bounds.check_document(&document, &params.variables)?;
         let name = params.operation_name.as_deref();
         let operation = operation_of(&document, name).ok_or(Refused::WhichOperation)?;
@@ -311,7 +311,8 @@ mod tests {
     }
 
     fn prepare(query: &str) -> Result<Operation, Refused> {
-        Operation::prepare(Params { query: query.to_owned(), ..Params::default() }, &Bounds::default())
+        let params = Params { query: query.to_owned(), ..Params::default() };
+        Operation::prepare(params, &Bounds::default(), &Documents::default())
     }
 
     #[test]
@@ -346,7 +347,7 @@ mod tests {
     fn a_variable_that_needs_a_value_has_one(#[case] query: &str, #[case] given: &str, #[case] runs: bool) {
         let variables = serde_json::from_str(given).unwrap();
         let params = Params { query: query.to_owned(), variables, ..Params::default() };
-        let refused = Operation::prepare(params, &Bounds::default()).err();
+        let refused = Operation::prepare(params, &Bounds::default(), &Documents::default()).err();
         assert_eq!(refused, (!runs).then(|| Refused::Variable("a".to_owned())));
     }
 

@@ -16,7 +16,7 @@ use crate::caller::{Caller, Gate, Visit, bearer};
 use crate::events::Event;
 use crate::front::{Front, error, refusal};
 use crate::lease::{Parting, Stay};
-use crate::operation::{Operation, Params};
+use crate::operation::Params;
 use crate::places::Place;
 use crate::serve::Wire;
 
@@ -179,7 +179,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
             let why = format!("at most {most} operations at once on one connection: complete one first");
             return self.refuse(&id, &error("RATE_LIMITED", &why)).await;
         }
-        match Operation::prepare(params, &self.front.settings.bounds) {
+        match self.front.prepare(params) {
             Ok(operation) => {
                 let kind = operation.kind;
                 let events = self.front.start(operation, caller, &self.visit);

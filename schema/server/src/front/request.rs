@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as Answer, ServerError};
+use async_graphql::{Executor, Response as Answer, ServerError};
 use axum::extract::Request;
 use axum::http::header::{
     ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -16,8 +16,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
 
 use super::media::{Plain, WRITTEN, Wanted};
-use super::{FrontSettings, error, refusal, reply};
+use super::{Front, FrontSettings, error, refusal, reply};
 use crate::body::{self, BodyError};
+use crate::caller::Gate;
 use crate::operation::{Malformed, Operation, Params, Refused};
 use crate::places::{COME_BACK_S, Full};
 
@@ -55,14 +56,14 @@ pub(super) enum No {
 }
 
 /// Reads what is asked and guards it; nothing has run yet.
-pub(super) async fn read(
+pub(super) async fn read<E: Executor, G: Gate>(
     request: Request,
-    settings: &FrontSettings,
+    front: &Front<E, G>,
     wanted: Wanted,
 ) -> Result<Operation, No> {
     let is_post = request.method() == Method::POST;
-    let params = if is_post { posted(request, settings).await? } else { named(request.uri())? };
-    let operation = Operation::prepare(params, &settings.bounds).map_err(No::Refused)?;
+    let params = if is_post { posted(request, &front.settings).await? } else { named(request.uri())? };
+    let operation = front.prepare(params).map_err(No::Refused)?;
     match operation.kind {
         OperationType::Mutation if !is_post => Err(No::Changes),
         OperationType::Subscription if wanted.live.is_none() => Err(No::Subscription),

@@ -135,7 +135,7 @@ fn front() -> (TestFront, Arc<World>) {
 
 fn start(front: &TestFront, query: &str, variables: Json, caller: Caller) -> Events {
     let params = Params::from_json(json!({ "query": query, "variables": variables })).unwrap();
-    let operation = Operation::prepare(params, &front.settings.bounds).unwrap();
+    let operation = front.prepare(params).unwrap();
     front.start(operation, caller, &Visit::default())
 }
 
