@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use async_graphql::parser;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType,
     Selection, SelectionSet, VariableDefinition,
 };
-use async_graphql::parser;
 use async_graphql::{Name, Pos, Positioned, Request, Variables};
 use serde_json::{Map, Value};
 
