@@ -117,6 +117,16 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "Instant::now(",
         "how long a child process may live; no rule of ours depends on it",
     ),
+    (
+        "schema/server/src/socket.rs",
+        "Instant::now(",
+        "when a connection is pinged and given up; tokio's clock, and `Pulse` is told it",
+    ),
+    (
+        "schema/server/src/shared.rs",
+        "Instant::now(",
+        "how old an answer is for whoever joins; tokio's clock",
+    ),
 ];
 
 #[test]
