@@ -122,11 +122,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "Instant::now(",
         "when a connection is pinged and given up; tokio's clock, and `Pulse` is told it",
     ),
-    (
-        "schema/server/src/shared.rs",
-        "Instant::now(",
-        "how old an answer is for whoever joins; tokio's clock",
-    ),
+    ("schema/server/src/shared.rs", "Instant::now(", "how old an answer is for whoever joins; tokio's clock"),
 ];
 
 #[test]
