@@ -6,6 +6,7 @@ mod backup;
 mod clocks;
 mod demo;
 mod documents;
+mod examples;
 mod faketime;
 mod kills;
 mod library;

@@ -62,6 +62,11 @@ impl Guest {
         Self { http, url, ws_url, token: None }
     }
 
+    /// Somebody at the hub of this address (`http://...`).
+    pub fn at(url: &str) -> Self {
+        Self::new(url.to_owned(), url.replacen("http", "ws", 1))
+    }
+
     /// The session's token.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()

@@ -18,16 +18,30 @@ pub struct Subscription {
 
 impl Subscription {
     pub(crate) async fn open(url: &str, token: Option<&str>, query: &str) -> Self {
+        let payload = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
+        let hello = json!({ "type": "connection_init", "payload": payload.unwrap_or(json!({})) });
+        let subscribe = json!({ "id": "1", "type": "subscribe", "payload": { "query": query } });
+        Self::talk(url, vec![hello, subscribe]).await
+    }
+
+    /// Says these messages, an introduction and a subscription, at the hub of this address (`ws://...`).
+    pub async fn speak(url: &str, messages: Vec<Value>) -> Self {
+        Self::talk(&format!("{url}/graphql"), messages).await
+    }
+
+    async fn talk(url: &str, messages: Vec<Value>) -> Self {
         let mut request = url.into_client_request().expect("an address");
         request
             .headers_mut()
             .insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
         let (socket, _) = tokio_tungstenite::connect_async(request).await.expect("the hub opens the socket");
         let mut this = Self { socket };
-        let payload = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
-        this.send(json!({ "type": "connection_init", "payload": payload.unwrap_or(json!({})) })).await;
+        let mut messages = messages.into_iter();
+        this.send(messages.next().expect("an introduction")).await;
         assert_eq!(this.receive().await["type"], "connection_ack");
-        this.send(json!({ "id": "1", "type": "subscribe", "payload": { "query": query } })).await;
+        for message in messages {
+            this.send(message).await;
+        }
         this
     }
 
