@@ -12,8 +12,9 @@ use super::error::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x524D_544E;
 
 /// The page size of new databases. Small, because every commit writes whole pages to flash: a vote that comes alone
-/// costs 19 KB with pages of 1 KiB, 24 KB with 2 KiB (`tests/durability/wear.rs`). Not smaller, because in a rush
-/// smaller pages are more work: a vote costs the writer a fifth more with 1 KiB (`tests/bench/run votes`).
+/// costs 18 KB with pages of 1 KiB, 24 KB with 2 KiB and 37 KB with 4 KiB (`tests/durability/wear.rs`). Not smaller,
+/// because in a rush small pages are more work: a vote costs the writer a quarter more with 1 KiB than with 2
+/// (`tests/bench/run votes`), and no less with 4.
 const PAGE_SIZE: i64 = 2048;
 
 /// So many pages (8 MiB) of log are written down by the commit that fills them, where no quiet second came before. In a

@@ -73,10 +73,10 @@ pub(super) fn put_bytes(
     result: &[u8],
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
-    tx.prepare_cached(
+    tx.execute_again(
         "insert into idempotency (owner, key, kind, result, created_at) values (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![owner, key.to_bytes(), kind, result, at.0])?;
+        params![owner, key.to_bytes(), kind, result, at.0],
+    )?;
     Ok(())
 }
 

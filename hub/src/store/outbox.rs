@@ -106,11 +106,8 @@ pub(super) fn append(
     let known = tx.known;
     let epoch = known.epoch.get().map_or_else(|| hub_state::epoch(tx), Ok)?;
     let chain = link(&known.chain.get().map_or_else(|| last_chain(tx), Ok)?, payload);
-    tx.prepare_cached(
-        "insert into outbox (epoch, op_id, kind, payload, payload_hash, hlc, boot_id, mono_ms, wall_ms, chain)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
+    tx.execute_again("insert into outbox (epoch, op_id, kind, payload, payload_hash, hlc, boot_id, mono_ms, wall_ms, chain)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", params![
         epoch,
         op.to_bytes(),
         row::word(kind)?,

@@ -33,22 +33,22 @@ pub fn put(
     state: &TasteState,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
-    tx.prepare_cached(
+    tx.execute_again(
         "insert into preferences (listener, version, n_like, sum_like, n_dislike, sum_dislike, updated_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          on conflict (listener, version) do update set
              n_like = excluded.n_like, sum_like = excluded.sum_like, n_dislike = excluded.n_dislike,
              sum_dislike = excluded.sum_dislike, updated_at = excluded.updated_at",
-    )?
-    .execute(params![
-        listener.to_bytes(),
-        version.0,
-        state.n_like,
-        row::sums_to_bytes(&state.sum_like),
-        state.n_dislike,
-        row::sums_to_bytes(&state.sum_dislike),
-        at.0,
-    ])?;
+        params![
+            listener.to_bytes(),
+            version.0,
+            state.n_like,
+            row::sums_to_bytes(&state.sum_like),
+            state.n_dislike,
+            row::sums_to_bytes(&state.sum_dislike),
+            at.0,
+        ],
+    )?;
     Ok(())
 }
 

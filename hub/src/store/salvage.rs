@@ -133,7 +133,7 @@ fn apply_and_keep(conn: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
     let stamp = Stamp { boot: fact.boot, mono_ms: fact.mono_ms, wall_ms: fact.wall_ms };
     let (hlc, seq) = (Cell::new(Hlc(fact.hlc)), Cell::new(0));
     let known = Known::default();
-    let tx = Tx { conn, stamp, hlc: &hlc, last_seq: &seq, known: &known };
+    let tx = Tx::new(conn, stamp, (&hlc, &seq, &known));
     conn.execute_batch("savepoint fact")?;
     if let Err(error) = apply(&tx, fact) {
         tracing::debug!("fact {} is kept but could not be applied: {error}", fact.op_id);

@@ -281,15 +281,18 @@ fn a_full_queue_says_busy_and_loses_nothing_of_what_it_took() {
 fn closing_writes_what_is_queued_and_refuses_what_comes_later() {
     let (dir, store) = new_store();
     let release = hold_the_writer(&store);
-    let queued = submit(&store, |tx| hub_state::put(tx, "queued", 1));
+    let put = |number| move |tx: &Tx<'_>| hub_state::put(tx, "queued", number).map(|()| number);
+    let queued: Vec<_> = (0..200).map(|number| submit(&store, put(number))).collect();
     drop(release);
     store.close();
-    assert!(queued.blocking_recv().unwrap().is_ok());
+    for (number, mut answer) in (0..).zip(queued) {
+        assert_eq!(answer.try_recv().unwrap().unwrap(), number, "everybody has their own answer by now");
+    }
     assert!(matches!(store.write_blocking(|_| Ok(())), Err(StoreError::Closed)));
     assert!(matches!(store.read_blocking(|_| Ok(())), Err(StoreError::Closed)));
     let (store, opened) = reopen(&dir, store);
     assert!(!opened.unclean);
-    assert_eq!(store.read_blocking(|conn| hub_state::get(conn, "queued")).unwrap(), Some(1_i64));
+    assert_eq!(store.read_blocking(|conn| hub_state::get(conn, "queued")).unwrap(), Some(199_i64));
 }
 
 #[test]

@@ -46,20 +46,18 @@ pub(super) struct Standing {
 
 /// What `vote` finds; `key` where it was requested by one.
 pub(super) fn standing(
-    conn: &Connection,
+    tx: &Tx<'_>,
     key: Option<IdempotencyKey>,
     vote: &Vote,
     direction: Option<&Direction>,
 ) -> rusqlite::Result<Standing> {
-    conn.prepare_cached(
+    tx.ask_again(
         "select v.id, v.listener, v.session, v.song, v.value, v.hlc, v.cast_at, v.unit,
              p.n_like, p.sum_like, p.n_dislike, p.sum_dislike, k.kind, k.result
          from (select 1)
          left join votes v on v.listener = ?1 and v.song = ?3 and v.counts = 1
          left join preferences p on p.listener = ?1 and p.version = ?4
          left join idempotency k on k.owner = ?1 and k.key = ?2",
-    )?
-    .query_row(
         params![
             vote.listener.to_bytes(),
             key.map(Id::to_bytes),
@@ -162,20 +160,20 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
 }
 
 fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>) -> rusqlite::Result<()> {
-    tx.prepare_cached(
+    tx.execute_again(
         "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
-    )?
-    .execute(params![
-        vote.id.to_bytes(),
-        vote.listener.to_bytes(),
-        vote.session.to_bytes(),
-        vote.song.to_bytes(),
-        sign(vote.value),
-        vote.hlc.0.cast_signed(),
-        vote.cast_at.0,
-        direction.map(|direction| row::sums_to_bytes(&direction.unit)),
-    ])?;
+        params![
+            vote.id.to_bytes(),
+            vote.listener.to_bytes(),
+            vote.session.to_bytes(),
+            vote.song.to_bytes(),
+            sign(vote.value),
+            vote.hlc.0.cast_signed(),
+            vote.cast_at.0,
+            direction.map(|direction| row::sums_to_bytes(&direction.unit)),
+        ],
+    )?;
     Ok(())
 }
 

@@ -20,8 +20,10 @@ use super::opening::Parts;
 use super::stats::Counters;
 use super::tx::Tx;
 
+mod answers;
 mod desk;
 
+use answers::Answers;
 use desk::Desk;
 
 /// How many writes may wait. Past this the hub is overloaded and says so instead of growing.
@@ -86,7 +88,14 @@ impl Writer {
         batch: usize,
     ) -> Result<Self, OpenError> {
         let (queue, work) = sync_channel(WAITING);
-        let desk = Desk::new(parts, path.to_owned(), Arc::clone(clock), Arc::clone(stats), Arc::clone(gate));
+        let desk = Desk::new(
+            parts,
+            path.to_owned(),
+            Arc::clone(clock),
+            Arc::clone(stats),
+            Arc::clone(gate),
+            Answers::start()?,
+        );
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serve(desk, &work, batch))?;

@@ -79,8 +79,7 @@ impl Library {
     fn write<T>(&self, work: impl Fn(&Tx<'_>) -> rusqlite::Result<T>) -> T {
         let stamp = Stamp { boot: BootId::from_bytes([7; 16]), mono_ms: 0, wall_ms: 0 };
         let (hlc, last_seq) = (Cell::new(Hlc(0)), Cell::new(0));
-        work(&Tx { conn: &self.conn, stamp, hlc: &hlc, last_seq: &last_seq, known: &Known::default() })
-            .unwrap()
+        work(&Tx::new(&self.conn, stamp, (&hlc, &last_seq, &Known::default()))).unwrap()
     }
 
     /// Both engines and the rules, over both rules.

@@ -10,6 +10,7 @@ use roomtone_schema::vote::Hlc;
 use roomtone_schema::{BootId, Clock};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::answers::Answers;
 use super::{Fault, Job};
 use crate::store::ballast::Ballast;
 use crate::store::connection;
@@ -56,6 +57,7 @@ pub(super) struct Desk {
     stats: Arc<Counters>,
     gate: Arc<Gate>,
     gate_closed: bool,
+    answers: Answers,
     ballast: Ballast,
     failures: VecDeque<i64>,
     probed_at: i64,
@@ -70,6 +72,7 @@ impl Desk {
         clock: Arc<dyn Clock>,
         stats: Arc<Counters>,
         gate: Arc<Gate>,
+        answers: Answers,
     ) -> Self {
         let ballast = Ballast::of(&path);
         ballast.lay();
@@ -84,6 +87,7 @@ impl Desk {
             stats,
             gate,
             gate_closed: false,
+            answers,
             ballast,
             failures: VecDeque::new(),
             probed_at: i64::MIN,
@@ -100,7 +104,7 @@ impl Desk {
             _ => {}
         }
         match self.commit(&mut batch) {
-            Ok(()) => finish(batch, &Ok(())),
+            Ok(()) => self.answers.tell(batch),
             Err(fault) => self.recover(batch, fault),
         }
     }
@@ -202,7 +206,7 @@ impl Desk {
             }
             // It only looked damaged: a passing read error. Once more, then it is the disk's failure.
             Trouble::Damage => match self.commit(&mut batch) {
-                Ok(()) => finish(batch, &Ok(())),
+                Ok(()) => self.answers.tell(batch),
                 Err(fault) => {
                     self.disk_failed(&fault);
                     self.refuse(batch, &StoreError::ReadOnly);
@@ -219,7 +223,9 @@ impl Desk {
 
     fn refuse(&self, batch: Vec<Box<dyn Job>>, why: &StoreError) {
         self.stats.failed(batch.len());
-        finish(batch, &Err(why.clone()));
+        for job in batch {
+            job.finish(Err(why.clone()));
+        }
     }
 
     /// After fsync has failed, what the kernel holds of the file is not what the disk holds: open it anew, and write
@@ -315,21 +321,16 @@ struct Checkpoint {
 fn run(
     conn: &mut Connection,
     stamp: Stamp,
-    (hlc, last_seq, known): (&Cell<Hlc>, &Cell<i64>, &Known),
+    counters: (&Cell<Hlc>, &Cell<i64>, &Known),
     batch: &mut [Box<dyn Job>],
 ) -> Result<i64, Fault> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tx = Tx { conn: &transaction, stamp, hlc, last_seq, known };
+    let tx = Tx::new(&transaction, stamp, counters);
     for job in batch {
         job.attempt(&tx)?;
     }
     let acknowledged = outbox::acknowledged(&tx)?;
+    drop(tx);
     transaction.commit()?;
     Ok(acknowledged)
-}
-
-fn finish(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
-    for job in batch {
-        job.finish(outcome.clone());
-    }
 }
