@@ -69,6 +69,12 @@ export class Hub {
     return data;
   }
 
+  // Somebody has to have made music before it can be liked: on a busy machine that takes a while.
+  async plays() {
+    while (!(await this.ask("{ nowPlaying { song { id } } }")).nowPlaying);
+    return this;
+  }
+
   // What an order to the running hub prints.
   async order(...words) {
     const { stdout } = await promisify(execFile)(process.env.HUB_UNDER_TEST, ["--data", join(this.folder, "data"), ...words]);

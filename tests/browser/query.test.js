@@ -16,8 +16,7 @@ let browser;
 
 before(async () => {
   [demo, venue, browser] = await Promise.all([Hub.demo(), Hub.venue(), openBrowser("--host-resolver-rules=MAP roomtone.local 127.0.0.1")]);
-  // Somebody has to have made music before there is something to ask for.
-  for (;;) if ((await demo.ask("{ nowPlaying { song { id } } }")).nowPlaying) break;
+  await demo.plays();
 });
 
 after(async () => {
@@ -369,6 +368,18 @@ desk("in a venue the manager signs in, stays in for the tab, and out goes an old
   await page.reload();
   await page.locator("#why", { hasText: "no longer good" }).waitFor();
 }, KNOCKING);
+
+desk("where the schema is refused the page says so plainly and works on", async (at) => {
+  const { page } = at;
+  await page.getByLabel("Manager’s token").fill(await venue.token("manager", "token"));
+  await page.keyboard.press("Enter");
+  await page.locator("#query").waitFor();
+  await page.getByLabel("Token", { exact: true }).fill("");
+  await at.tab("Schema");
+  await page.getByText("This hub tells its schema to its manager only.").waitFor();
+  await at.write("{ venue { name } }");
+  assert.equal((await at.run()).errors, undefined);
+}, { ...KNOCKING, allowed: /status of 40[0134]/ });
 
 test("with --dev the page is open to everybody, on the network too", async () => {
   const open = await Hub.venue("--dev");

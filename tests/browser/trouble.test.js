@@ -10,6 +10,7 @@ let hub;
 
 before(async () => {
   hub = await Hub.demo("--guests", "4");
+  await hub.plays();
 });
 
 after(() => hub?.close());
