@@ -124,6 +124,12 @@ enum Player {
         #[arg(long, value_name = "NAME")]
         zone: Option<String>,
     },
+    /// Make another token for a player and show it, this once. The one before is void, and whoever is connected with it
+    /// is let go.
+    Token {
+        /// What people call it.
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -229,6 +235,9 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         }
         Command::Player(Player::Add { name, tag, zone }) => {
             ask::and_show(&setup, Order::AddPlayer { name, tag, zone }, stop).await
+        }
+        Command::Player(Player::Token { name }) => {
+            ask::and_show(&setup, Order::PlayerToken { name }, stop).await
         }
         Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,

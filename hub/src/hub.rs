@@ -30,7 +30,7 @@ use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
 use crate::ordering::CommandError;
-use crate::players::{AddPlayerError, AddedPlayer, Players};
+use crate::players::{AddPlayerError, AddedPlayer, Players, RenewTokenError};
 use crate::playing::{Claim, ClaimError};
 use crate::presence::{Holder, People};
 use crate::refusal::{Refusal, RefusalCode};
@@ -476,6 +476,11 @@ impl Hub {
         zone: Option<ZoneId>,
     ) -> Result<AddedPlayer, AddPlayerError> {
         self.0.add_player(&name, tag, zone).await
+    }
+
+    /// Another token for a player; the one before is void.
+    pub async fn renew_player_token(&self, name: &str) -> Result<AddedPlayer, RenewTokenError> {
+        self.0.renew_player_token(name).await
     }
 
     /// Whether there is any player: the terminal API is on once there is.

@@ -37,6 +37,11 @@ pub enum Order {
         /// Where it stands.
         zone: Option<String>,
     },
+    /// Make a new token for a player.
+    PlayerToken {
+        /// What people call it.
+        name: String,
+    },
     /// Make a new token for the manager.
     ManagerToken,
     /// What the room's poster and screen show.
@@ -91,6 +96,13 @@ pub enum Reply {
         /// Shown this once.
         token: String,
     },
+    /// A player has another token.
+    Renewed {
+        /// Its name.
+        name: String,
+        /// Shown this once.
+        token: String,
+    },
     /// A manager's token.
     Manager {
         /// Shown this once.
@@ -139,6 +151,7 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
     let done = match order {
         Order::Import { roots } => take_in(hub, &roots, &replies).await,
         Order::AddPlayer { name, tag, zone } => add_player(hub, name, tag, zone.as_deref()).await,
+        Order::PlayerToken { name } => player_token(hub, &name).await,
         Order::ManagerToken => manager_token(hub).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
         Order::Status => Ok(Reply::Status(status(hub, place))),
@@ -191,6 +204,12 @@ async fn add_player(
     let added = hub.add_player(name, tag, Some(zone)).await;
     let added = added.map_err(|error| Trouble::harmless(error, "No player was added."))?;
     Ok(Reply::Player { name: added.player.name, token: added.token })
+}
+
+async fn player_token(hub: &Hub, name: &str) -> Result<Reply, Trouble> {
+    let renewed = hub.renew_player_token(name).await;
+    let renewed = renewed.map_err(|error| Trouble::harmless(error, "The token before is still good."))?;
+    Ok(Reply::Renewed { name: renewed.player.name, token: renewed.token })
 }
 
 async fn manager_token(hub: &Hub) -> Result<Reply, Trouble> {

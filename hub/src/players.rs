@@ -107,6 +107,34 @@ impl Inner {
     }
 }
 
+/// Why a player has no new token.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewTokenError {
+    /// No player has this name.
+    #[error("no player has this name")]
+    Unknown,
+    /// Ours.
+    #[error("the token could not be saved: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Inner {
+    /// Gives a player another token, shown this once. The one before opens nothing from then on, and whoever is
+    /// connected with it is let go.
+    pub(crate) async fn renew_player_token(&self, name: &str) -> Result<AddedPlayer, RenewTokenError> {
+        let found = locked(&self.players).all().find(|known| known.player.name == name.trim()).map(Known::id);
+        let id = found.ok_or(RenewTokenError::Unknown)?;
+        let (token, hash) = new_token();
+        if !self.store.write(move |tx| players::renew_token(tx, id, &hash)).await? {
+            return Err(RenewTokenError::Unknown);
+        }
+        let mut players = locked(&self.players);
+        let known = players.get_mut(id).ok_or(RenewTokenError::Unknown)?;
+        known.key = Key::new(hash);
+        Ok(AddedPlayer { player: known.player.clone(), token })
+    }
+}
+
 /// All players.
 #[derive(Debug, Default)]
 pub(crate) struct Players(BTreeMap<PlayerId, Known>);
@@ -125,6 +153,10 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    fn id(&self) -> PlayerId {
+        self.player.id
+    }
+
     /// Gives an order to whoever listens; nobody need.
     pub(crate) fn order(&mut self, kind: PlayerCommandKind, order: impl FnOnce(&mut PlayerCommand)) {
         self.given += 1;

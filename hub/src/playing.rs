@@ -11,7 +11,7 @@ use roomtone_schema::{FactId, IdempotencyKey, PickId, PlayId, PlayerId, SongId, 
 use crate::hub::Inner;
 use crate::locks::locked;
 pub use crate::ordering::CommandError;
-pub use crate::players::{AddPlayerError, AddedPlayer};
+pub use crate::players::{AddPlayerError, AddedPlayer, RenewTokenError};
 use crate::refusal::{Refusal, RefusalCode};
 pub use crate::reporting::ReportError;
 use crate::room::{Current, ZoneRoom, length};

@@ -87,6 +87,13 @@ test("a new manager's token ends the lines of the one before with 4403", async (
   await (await Line.greeted(hub, fresh)).leave();
 });
 
+test("a player's new token ends the lines of the one before with 4403", async () => {
+  const line = await Line.greeted(hub, token(await command("player", "add", "Terrace")));
+  const fresh = token(await command("player", "token", "Terrace"));
+  await closes(line, 4403, 2_000);
+  await (await Line.greeted(hub, fresh)).leave();
+});
+
 test("a phone has five lines; a sixth is refused with a typed answer, and nobody else is", async () => {
   const [own, other] = [await phone(), await phone()];
   const open = ({ cookie }) => Line.open(hub, { headers: { cookie } });

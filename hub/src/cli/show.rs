@@ -30,6 +30,7 @@ impl Shown {
             Reply::Took { done, total, file, refused } => self.step(done, total, &file, refused.as_deref()),
             Reply::Imported { added, known, refused } => self.imported(added, known, refused),
             Reply::Player { name, token } => player(&name, &token),
+            Reply::Renewed { name, token } => renewed(&name, &token),
             Reply::Manager { token } => manager(&token),
             Reply::Poster(shown) => poster(&shown, is_coloured()),
             Reply::Status(told) => status(&told),
@@ -129,6 +130,10 @@ pub(super) fn status(status: &Status) {
 fn player(name: &str, token: &str) {
     say(format!("The player {name} was added. Its token, shown this once:\n\n  {token}\n"));
     say("It asks for songs with `Authorization: Bearer` and this token at /api/player/next-song.");
+}
+
+fn renewed(name: &str, token: &str) {
+    say(format!("The new token of {name}, shown this once; the one before is void:\n\n  {token}\n"));
 }
 
 fn manager(token: &str) {

@@ -279,6 +279,30 @@ async fn a_new_managers_token_ends_the_sockets_of_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_new_players_token_ends_the_sockets_of_the_one_before() {
+    let venue = Venue::empty().await;
+    let old = venue.player_token().await;
+    let mut socket = venue.greeted(Some(&old)).await;
+    socket.subscribe("1", "subscription { playerCommands { kind } }").await;
+    let fresh = venue.hub.renew_player_token("bar").await.unwrap().token;
+    assert_eq!(socket.closed().await, 4403);
+    let _welcome = venue.greeted(Some(&fresh)).await;
+    assert!(venue.hub.renew_player_token("nobody").await.is_err());
+}
+
+#[tokio::test]
+async fn a_guest_is_not_told_the_schema_over_a_socket_either() {
+    let venue = Venue::empty().await;
+    let mut socket = venue.greeted(None).await;
+    for (id, query) in [("1", "{ __schema { types { name } } }"), ("2", "{ venue { nam } }")] {
+        socket.subscribe(id, query).await;
+        let message = socket.hear().await;
+        assert_eq!(message["type"], "error", "{message}");
+        assert!(!message.to_string().contains("Did you mean"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn one_device_has_so_many_sockets_and_no_more() {
     let venue =
         Venue::with_settings(FrontSettings { sockets_per_device: 2, ..FrontSettings::default() }).await;
