@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
 
 import { Hub } from "../browser/hub.js";
-import { checkIn, checkOut, subscribers, until } from "./guests.mjs";
+import { checkIn, checkOut, everybodyHasLeft, subscribers, until } from "./guests.mjs";
 
 const VIBE = gql`
   subscription {
@@ -75,12 +75,12 @@ test("a subscription brings the state first, then every change", async () => {
 });
 
 test("whoever unsubscribes frees their place", async () => {
-  const before = await subscribers(hub);
+  await everybodyHasLeft(hub);
   const seen = watched(client().subscribe({ query: VIBE }));
   await until(() => seen.events.length > 0);
-  assert.equal(await subscribers(hub), before + 1);
+  assert.equal(await subscribers(hub), 1 + 1);
   seen.stop();
-  await until(async () => (await subscribers(hub)) === before);
+  await everybodyHasLeft(hub);
 });
 
 test("a subscription that is wrong ends with its errors", async () => {

@@ -20,6 +20,9 @@ export async function subscribers(hub) {
   return Number(/^roomtone_subscribers (\d+)/m.exec(text)[1]);
 }
 
+// Resolves when nobody is connected but the demo's own silent player.
+export const everybodyHasLeft = (hub) => until(async () => (await subscribers(hub)) === 1);
+
 // Resolves when `holds` does; a test that waits for long has failed.
 export async function until(holds, patience = 15_000) {
   const end = Date.now() + patience;

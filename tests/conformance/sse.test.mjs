@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { createClient } from "graphql-sse";
 
 import { Hub } from "../browser/hub.js";
-import { checkIn, checkOut, subscribers, until } from "./guests.mjs";
+import { checkIn, checkOut, everybodyHasLeft, subscribers } from "./guests.mjs";
 
 const VIBE = "subscription { vibe { activeListeners consensus } }";
 
@@ -125,22 +125,22 @@ test("malformed parameters are 400 before there is a stream", async () => {
 });
 
 test("a client that leaves frees its place at once", async () => {
-  const before = await subscribers(hub);
+  await everybodyHasLeft(hub);
   const leaving = new AbortController();
   const streams = await Promise.all([0, 1, 2].map(() => stream({ body: { query: VIBE }, signal: leaving.signal })));
   await Promise.all(streams.map(({ read }) => read((text) => text.includes("data: {"))));
-  assert.equal(await subscribers(hub), before + 3);
+  assert.equal(await subscribers(hub), 1 + 3);
   leaving.abort();
-  await until(async () => (await subscribers(hub)) === before);
+  await everybodyHasLeft(hub);
 });
 
 test("the client's own end of a subscription frees its place, too", async () => {
-  const before = await subscribers(hub);
+  await everybodyHasLeft(hub);
   const events = client().iterate({ query: VIBE });
   await events.next();
-  assert.equal(await subscribers(hub), before + 1);
+  assert.equal(await subscribers(hub), 1 + 1);
   await events.return();
-  await until(async () => (await subscribers(hub)) === before);
+  await everybodyHasLeft(hub);
 });
 
 test("a token that nobody gave out opens no stream", async () => {

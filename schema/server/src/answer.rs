@@ -96,8 +96,17 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 /// How many errors are told at once; who made more mistakes has enough to begin with.
 const ERRORS_TOLD: usize = 20;
 
-/// The response with no more errors than help.
+/// The response with no more errors than help, and a code for each of those that kept it from running: the engine gives
+/// its validation's none.
 pub(crate) fn told(mut response: Response) -> Response {
+    if is_request_error(&response) {
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_default();
+            if extensions.get("code").is_none() {
+                extensions.set("code", "GRAPHQL_VALIDATION_FAILED");
+            }
+        }
+    }
     let untold = response.errors.len().saturating_sub(ERRORS_TOLD);
     if 0 < untold {
         response.errors.truncate(ERRORS_TOLD);
@@ -175,6 +184,16 @@ mod tests {
     fn fields_are_written_in_the_order_in_which_they_were_asked_for() {
         let response = Response::new(value!({ "b": 1, "a": [true, null] }));
         assert_eq!(bytes(&response), r#"{"data":{"b":1,"a":[true,null]}}"#);
+    }
+
+    #[test]
+    fn what_kept_a_request_from_running_has_a_code_and_its_own_where_it_brought_one() {
+        let mut own = ServerError::new("not now", None);
+        own.extensions.get_or_insert_default().set("code", "RATE_LIMITED");
+        let response = told(Response::from_errors(vec![ServerError::new("no", None), own]));
+        let code = |at: usize| response.errors[at].extensions.as_ref().and_then(|found| found.get("code"));
+        assert_eq!(code(0), Some(&Value::from("GRAPHQL_VALIDATION_FAILED")));
+        assert_eq!(code(1), Some(&Value::from("RATE_LIMITED")));
     }
 
     #[test]
