@@ -138,7 +138,11 @@ fn saving(page: &mut Page, store: &StoreStats) {
 
 fn machine(page: &mut Page, watched: &Watched) {
     let health = watched.hub.health();
-    page.gauge("subscribers", "Connections that stay open: WebSockets and event streams.", watched.sockets.load(Ordering::Relaxed));
+    page.gauge(
+        "subscribers",
+        "Connections that stay open: WebSockets and event streams.",
+        watched.sockets.load(Ordering::Relaxed),
+    );
     page.gauge(
         "clock_trusted",
         "1 while the system clock agrees with the hub's.",
