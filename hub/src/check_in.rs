@@ -7,6 +7,7 @@ use std::time::Duration;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::session::{Session, SessionStatus};
 use roomtone_schema::taste::TasteState;
+use roomtone_schema::visiting::{Arrival, CheckedIn};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{EmbeddingVersion, FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis, ZoneId};
 
@@ -19,7 +20,7 @@ use crate::room_code::Matched;
 use crate::secrets::{Hash, hash, new_id, new_token};
 use crate::store::devices::{self, Device};
 use crate::store::{Snapshot, StoreError, Tx, TxResult, idempotency, limits, preferences, sessions, votes};
-use crate::view::{VibeView, Viewer};
+use crate::view::Viewer;
 
 /// What a repeated check-in is known by.
 const CHECK_IN: &str = "check_in";
@@ -32,36 +33,6 @@ const SESSIONS_PER_DEVICE: usize = 5;
 
 /// Longest name that somebody calls themselves.
 const LONGEST_NAME: usize = 40;
-
-/// What it takes to check in.
-#[derive(Debug, Clone)]
-pub struct CheckInInput {
-    /// Makes a retry the same check-in.
-    pub key: IdempotencyKey,
-    /// From the poster, the screen or the QR code, as typed.
-    pub code: String,
-    /// Where, if not in the zone the code names.
-    pub zone: Option<ZoneId>,
-    /// What they call themselves.
-    pub display_name: Option<String>,
-    /// The cookie of their phone, if it has one.
-    pub device_cookie: Option<String>,
-    /// Where the request came from; kept as a keyed hash only.
-    pub address: Option<IpAddr>,
-}
-
-/// Checked in.
-#[derive(Debug, Clone)]
-pub struct CheckedIn {
-    /// The presence.
-    pub session: Session,
-    /// Its secret, shown this once.
-    pub token: String,
-    /// The cookie to set, where the phone has none that is good.
-    pub new_device_cookie: Option<String>,
-    /// What the room wants.
-    pub vibe: Arc<VibeView>,
-}
 
 /// Why a token is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -168,7 +139,7 @@ impl Refusal for CheckOutError {
 
 /// A check-in as it goes to the store, with all that it may need made before.
 #[derive(Clone)]
-struct Arrival {
+struct Entry {
     key: IdempotencyKey,
     now: UnixMillis,
     /// Where the code lets them in; `None` where it is wrong.
@@ -196,14 +167,14 @@ enum Arrived {
 
 impl Inner {
     /// Brings a listener into a zone.
-    pub(crate) async fn check_in(&self, input: CheckInInput) -> Result<CheckedIn, CheckInError> {
+    pub(crate) async fn check_in(&self, input: Arrival) -> Result<CheckedIn, CheckInError> {
         let display_name = cleaned(input.display_name.as_deref())?;
         let zone = self.zone_by_code(&input)?;
         let now = self.clock.now();
         self.make_room(&input, now).await?;
         let (token, token_hash) = new_token();
         let (cookie, cookie_hash) = new_token();
-        let arrival = Arrival {
+        let arrival = Entry {
             key: input.key,
             now,
             zone: zone.map(|(zone, _)| zone),
@@ -305,7 +276,7 @@ impl Inner {
     }
 
     /// Which zone the code lets into, and what code it is.
-    fn zone_by_code(&self, input: &CheckInInput) -> Result<Option<(ZoneId, Matched)>, CheckInError> {
+    fn zone_by_code(&self, input: &Arrival) -> Result<Option<(ZoneId, Matched)>, CheckInError> {
         if input.zone.is_some_and(|zone| self.room(zone).is_none()) {
             return Err(CheckInError::UnknownZone);
         }
@@ -327,7 +298,7 @@ impl Inner {
     }
 
     /// Refuses whoever comes to a full room, unless they have been here all along.
-    async fn make_room(&self, input: &CheckInInput, now: UnixMillis) -> Result<(), CheckInError> {
+    async fn make_room(&self, input: &Arrival, now: UnixMillis) -> Result<(), CheckInError> {
         if locked(&self.people).sessions() < self.limits.sessions as usize {
             return Ok(());
         }
@@ -397,7 +368,7 @@ enum CheckOutRefused {
 /// The whole of a check-in in one transaction: repeated, limited, let in.
 fn arrive(
     tx: &Tx<'_>,
-    arrival: &Arrival,
+    arrival: &Entry,
     [new_devices, guesses, device_check_ins]: [Allowance; 3],
 ) -> TxResult<Arrived> {
     if let Some(first) = idempotency::get::<SessionId>(tx, idempotency::NOBODY, arrival.key, CHECK_IN)? {
@@ -432,7 +403,7 @@ fn take(tx: &Tx<'_>, key: &str, allowance: Allowance, now: UnixMillis) -> TxResu
 }
 
 /// The same session with a fresh token; the one before is void.
-fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> TxResult<Arrived> {
+fn arrive_again(tx: &Tx<'_>, arrival: &Entry, session: SessionId) -> TxResult<Arrived> {
     let found = sessions::by_id(tx, session)?;
     let is_active =
         |session: &Session| session.status == SessionStatus::Active && session.expires_at > arrival.now;
@@ -446,7 +417,7 @@ fn arrive_again(tx: &Tx<'_>, arrival: &Arrival, session: SessionId) -> TxResult<
     Ok(Arrived::Again { session, new_cookie })
 }
 
-fn enter(tx: &Tx<'_>, arrival: &Arrival, zone: ZoneId, device: Option<Device>) -> TxResult<Arrived> {
+fn enter(tx: &Tx<'_>, arrival: &Entry, zone: ZoneId, device: Option<Device>) -> TxResult<Arrived> {
     let now = arrival.now;
     let new_cookie = device.is_none();
     let device = if let Some(device) = device {

@@ -15,6 +15,7 @@ use roomtone_schema::session::Session;
 use roomtone_schema::song::{Song, SongFacts};
 use roomtone_schema::taste::taste;
 use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
+use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{
     AXES, Clock, DeviceId, HubId, IdempotencyKey, PlayerId, SessionId, SongId, UnixMillis, ZoneId,
@@ -23,7 +24,7 @@ use roomtone_server::listener::Catalogue;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::check_in::{CheckInError, CheckInInput, CheckOutError, CheckedIn, NoViewer};
+use crate::check_in::{CheckInError, CheckOutError, NoViewer};
 use crate::clock::SteadyClock;
 use crate::counters::Counters;
 use crate::library::Library;
@@ -44,7 +45,7 @@ use crate::view::{
     NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView, Recommendation,
     SyncStatusView, VibeView, Viewer,
 };
-use crate::voting::{VoteError, VoteInput, Voted};
+use crate::voting::VoteError;
 
 /// Where the hash of the manager's token is kept.
 pub(crate) const MANAGER: &str = "manager_token";
@@ -381,7 +382,7 @@ impl Hub {
     }
 
     /// Brings a listener into a zone.
-    pub async fn check_in(&self, input: CheckInInput) -> Result<CheckedIn, CheckInError> {
+    pub async fn check_in(&self, input: Arrival) -> Result<CheckedIn, CheckInError> {
         self.0.check_in(input).await
     }
 
@@ -391,7 +392,7 @@ impl Hub {
     }
 
     /// Counts a like or dislike.
-    pub async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
+    pub async fn vote(&self, viewer: &Viewer, input: Opinion) -> Result<Voted, VoteError> {
         self.0.vote(viewer, input).await
     }
 

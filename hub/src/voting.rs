@@ -2,8 +2,9 @@
 
 use roomtone_schema::song::{Song, SongStatus};
 use roomtone_schema::taste::fixed_unit;
-use roomtone_schema::vote::{Hlc, Vote, VoteValue};
-use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis};
+use roomtone_schema::visiting::{Opinion, Voted};
+use roomtone_schema::vote::{Hlc, Vote};
+use roomtone_schema::{AXES, FactId, IdempotencyKey, UnixMillis};
 
 use crate::check_in::NoViewer;
 use crate::hub::Inner;
@@ -12,21 +13,9 @@ use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::secrets::new_id;
 use crate::store::StoreError;
-pub use crate::store::ballots::Voted;
 use crate::store::ballots::{self, Ballot, Cast};
 use crate::store::votes::{CastOutcome, Direction};
 use crate::view::Viewer;
-
-/// A like or dislike to count.
-#[derive(Debug, Clone, Copy)]
-pub struct VoteInput {
-    /// Makes a retry the same vote.
-    pub key: IdempotencyKey,
-    /// For what.
-    pub song: SongId,
-    /// Like or dislike.
-    pub value: VoteValue,
-}
 
 /// Why a vote was not counted.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +65,7 @@ impl Refusal for VoteError {
 
 impl Inner {
     /// Counts a like or dislike, once: whoever asks again is answered as before, whatever has changed since.
-    pub(crate) async fn vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
+    pub(crate) async fn vote(&self, viewer: &Viewer, input: Opinion) -> Result<Voted, VoteError> {
         let refused = match self.try_vote(viewer, input).await {
             Ok(voted) => return Ok(voted),
             Err(ours @ (VoteError::KeyUsed | VoteError::Store(_))) => return Err(ours),
@@ -91,7 +80,7 @@ impl Inner {
         Err(refused)
     }
 
-    async fn try_vote(&self, viewer: &Viewer, input: VoteInput) -> Result<Voted, VoteError> {
+    async fn try_vote(&self, viewer: &Viewer, input: Opinion) -> Result<Voted, VoteError> {
         let now = self.clock.now();
         locked(&self.people).check(viewer, now)?;
         let song = self.library.get(input.song).ok_or(VoteError::UnknownSong)?.song;
@@ -142,7 +131,7 @@ impl Inner {
     async fn cast(
         &self,
         viewer: &Viewer,
-        input: VoteInput,
+        input: Opinion,
         song: &Song,
         now: UnixMillis,
     ) -> Result<Cast, StoreError> {

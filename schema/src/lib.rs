@@ -13,6 +13,7 @@ pub mod pick;
 pub mod play;
 pub mod player;
 pub mod rank;
+pub mod refusal;
 pub mod rest;
 pub mod room;
 pub mod seed;
@@ -24,6 +25,7 @@ pub mod vector;
 pub mod venue;
 pub mod vibe;
 pub mod view;
+pub mod visiting;
 pub mod vote;
 
 pub use embedding::{AXES, Axis, Embedding, EmbeddingError, EmbeddingVersion};

@@ -7,19 +7,16 @@ use futures_util::future::BoxFuture;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
+use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
-use roomtone_server::listener::{
-    Arrival, Catalogue, CheckedIn, Opinion, Room, Unmet, UserError, UserErrorCode, Voted,
-};
+use roomtone_server::listener::{Catalogue, Room, Unmet, UserError};
 use tokio::sync::watch;
 
-use crate::check_in::CheckInInput;
 use crate::hub::Hub;
 use crate::media;
-use crate::refusal::{Refusal, RefusalCode};
+use crate::refusal::Refusal;
 use crate::view::{NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
-use crate::voting::VoteInput;
 
 /// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
 /// our fault is logged here and told to nobody.
@@ -29,23 +26,11 @@ pub(super) fn unmet<E: Refusal>(error: E) -> Unmet {
         tracing::error!("a request failed: {error}");
         return Unmet::Ours;
     };
-    let told = UserError::new(api_code(code), error.to_string());
+    let told = UserError::new(code.into(), error.to_string());
     Unmet::Refused(match error.field() {
         Some(path) => told.at(path.iter().copied()),
         None => told,
     })
-}
-
-fn api_code(code: RefusalCode) -> UserErrorCode {
-    match code {
-        RefusalCode::Conflict => UserErrorCode::Conflict,
-        RefusalCode::Expired => UserErrorCode::Expired,
-        RefusalCode::Forbidden => UserErrorCode::Forbidden,
-        RefusalCode::Invalid => UserErrorCode::Invalid,
-        RefusalCode::NotCheckedIn => UserErrorCode::NotCheckedIn,
-        RefusalCode::NotFound => UserErrorCode::NotFound,
-        RefusalCode::RateLimited => UserErrorCode::RateLimited,
-    }
 }
 
 impl Room for Hub {
@@ -106,38 +91,15 @@ impl Room for Hub {
     }
 
     fn check_in(&self, arrival: Arrival) -> BoxFuture<'_, Result<CheckedIn, Unmet>> {
-        let input = CheckInInput {
-            key: arrival.key,
-            code: arrival.code,
-            zone: arrival.zone,
-            display_name: arrival.display_name,
-            device_cookie: arrival.device_cookie,
-            address: arrival.address,
-        };
-        async move {
-            let done = Self::check_in(self, input).await.map_err(unmet)?;
-            let crate::check_in::CheckedIn { session, token, new_device_cookie, vibe } = done;
-            Ok(CheckedIn { session, token, new_device_cookie, vibe })
-        }
-        .boxed()
+        async move { Self::check_in(self, arrival).await.map_err(unmet) }.boxed()
     }
 
     fn check_out(&self, viewer: Viewer, key: IdempotencyKey) -> BoxFuture<'_, Result<Session, Unmet>> {
         async move { Self::check_out(self, &viewer, key).await.map_err(unmet) }.boxed()
     }
 
-    fn vote(
-        &self,
-        viewer: Viewer,
-        key: IdempotencyKey,
-        opinion: Opinion,
-    ) -> BoxFuture<'_, Result<Voted, Unmet>> {
-        let input = VoteInput { key, song: opinion.song, value: opinion.value };
-        async move {
-            let voted = Self::vote(self, &viewer, input).await.map_err(unmet)?;
-            Ok(Voted { vote: voted.vote, taste: voted.taste })
-        }
-        .boxed()
+    fn vote(&self, viewer: Viewer, opinion: Opinion) -> BoxFuture<'_, Result<Voted, Unmet>> {
+        async move { Self::vote(self, &viewer, opinion).await.map_err(unmet) }.boxed()
     }
 
     fn vote_to_skip(

@@ -2,6 +2,7 @@
 
 use roomtone_schema::id::Id;
 use roomtone_schema::taste::taste;
+use roomtone_schema::visiting::Voted;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{AXES, FactId, IdempotencyKey, ListenerId, SessionId, SongId, UnixMillis, VoteId};
 use rusqlite::Connection;
@@ -35,15 +36,6 @@ pub struct Ballot {
     pub direction: Option<Direction>,
     /// What the listener's zone adds to their taste.
     pub prior: Option<[f64; AXES]>,
-}
-
-/// Counted, and durable.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Voted {
-    /// The listener's effective vote for the song.
-    pub vote: Vote,
-    /// Their taste after it, where it has a direction.
-    pub taste: Option<[f64; AXES]>,
 }
 
 /// What the store made of a request.

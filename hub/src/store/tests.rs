@@ -8,13 +8,14 @@ use std::time::Duration;
 use roomtone_schema::id::Id;
 use roomtone_schema::song::{Explicit, Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
+use roomtone_schema::visiting::Voted;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{
     Embedding, EmbeddingVersion, IdempotencyKey, ListenerId, ManualClock, SessionId, UnixMillis, VoteId,
 };
 use tempfile::TempDir;
 
-use super::ballots::{Ballot, Cast, Voted};
+use super::ballots::{Ballot, Cast};
 use super::votes::{CastOutcome, Direction};
 use super::*;
 

@@ -3,7 +3,6 @@
 //! Hub and cloud serve the same types; what stands behind them is a [`Room`]. Types marked `@shared` say the same to
 //! everybody, so their resolvers never look at who asks; the few fields that do are marked `@perViewer`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_graphql::{Context, ContextBase, ID, TypeDirective};
@@ -13,7 +12,8 @@ use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
 use roomtone_schema::view::{NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
-use roomtone_schema::vote::{Vote, VoteValue};
+use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
+use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
@@ -84,12 +84,7 @@ pub trait Room: Send + Sync + 'static {
     /// Takes somebody out.
     fn check_out(&self, viewer: Viewer, key: IdempotencyKey) -> BoxFuture<'_, Result<Session, Unmet>>;
     /// Counts a like or dislike.
-    fn vote(
-        &self,
-        viewer: Viewer,
-        key: IdempotencyKey,
-        opinion: Opinion,
-    ) -> BoxFuture<'_, Result<Voted, Unmet>>;
+    fn vote(&self, viewer: Viewer, opinion: Opinion) -> BoxFuture<'_, Result<Voted, Unmet>>;
     /// Counts a wish to leave the current song.
     fn vote_to_skip(
         &self,
@@ -104,54 +99,6 @@ pub trait Room: Send + Sync + 'static {
     fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]>;
     /// A viewer's session.
     fn session(&self, viewer: &Viewer) -> Option<Session>;
-}
-
-/// Somebody at the door.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// Makes a retry the same check-in.
-    pub key: IdempotencyKey,
-    /// From the QR code, the screen or the poster.
-    pub code: String,
-    /// Where to, if not where the code says.
-    pub zone: Option<ZoneId>,
-    /// What they call themselves.
-    pub display_name: Option<String>,
-    /// By which their phone is known again.
-    pub device_cookie: Option<String>,
-    /// Where they connect from.
-    pub address: Option<IpAddr>,
-}
-
-/// Checked in.
-#[derive(Debug, Clone)]
-pub struct CheckedIn {
-    /// The presence.
-    pub session: Session,
-    /// Its secret, shown this once.
-    pub token: String,
-    /// The cookie to set, where the phone has none that is good.
-    pub new_device_cookie: Option<String>,
-    /// What the room wants.
-    pub vibe: Arc<VibeView>,
-}
-
-/// A like or dislike.
-#[derive(Debug, Clone, Copy)]
-pub struct Opinion {
-    /// For what.
-    pub song: SongId,
-    /// Which.
-    pub value: VoteValue,
-}
-
-/// Counted.
-#[derive(Debug, Clone)]
-pub struct Voted {
-    /// The listener's effective vote.
-    pub vote: Vote,
-    /// Their taste after it.
-    pub taste: Option<[f64; AXES]>,
 }
 
 /// What stands behind this schema.

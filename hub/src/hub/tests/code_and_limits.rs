@@ -8,7 +8,8 @@ use roomtone_schema::vote::VoteValue::Like;
 use super::venue::{Venue, key};
 use crate::check_in::CheckInError;
 use crate::refusal::{Refusal as _, RefusalCode};
-use crate::voting::{VoteError, VoteInput};
+use crate::voting::VoteError;
+use roomtone_schema::visiting::Opinion;
 
 #[tokio::test]
 async fn a_wrong_code_opens_nothing_and_guessing_slows_down() {
@@ -119,7 +120,7 @@ async fn the_eleventh_vote_in_a_minute_is_told_when_to_come_back_also_after_a_re
     let venue = Venue::with_songs(12).await;
     let checked_in = venue.try_check_in(|_| {}).await.unwrap();
     let ana = venue.hub.viewer(&checked_in.token).unwrap();
-    let tenth = VoteInput { key: key(), song: venue.songs[9], value: Like };
+    let tenth = Opinion { key: key(), song: venue.songs[9], value: Like };
     for song in &venue.songs[..9] {
         venue.vote(&ana, *song, Like).await.unwrap();
     }

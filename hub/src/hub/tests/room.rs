@@ -10,7 +10,8 @@ use crate::check_in::NoViewer;
 use crate::hub::HubOptions;
 use crate::refusal::{Refusal as _, RefusalCode};
 use crate::view::VibeSource;
-use crate::voting::{VoteError, VoteInput};
+use crate::voting::VoteError;
+use roomtone_schema::visiting::Opinion;
 
 #[tokio::test]
 async fn a_like_moves_the_vibe_and_what_comes_next() {
@@ -203,7 +204,7 @@ async fn the_same_vote_again_is_a_success_and_no_new_fact() {
 async fn a_repeated_vote_gets_the_first_answer_and_changes_nothing() {
     let venue = Venue::with_songs(3).await;
     let ana = venue.check_in("ana").await;
-    let like = VoteInput { key: key(), song: venue.songs[0], value: Like };
+    let like = Opinion { key: key(), song: venue.songs[0], value: Like };
     let first = venue.hub.vote(&ana, like).await.unwrap();
     venue.vote(&ana, venue.songs[0], Dislike).await.unwrap();
     assert_eq!(venue.hub.vote(&ana, like).await.unwrap(), first);

@@ -13,14 +13,15 @@ use roomtone_schema::{
     AXES, Clock, Embedding, EmbeddingVersion, IdempotencyKey, ManualClock, PlayerId, SongId, UnixMillis,
 };
 
-use crate::check_in::{CheckInError, CheckInInput, CheckedIn};
+use crate::check_in::CheckInError;
 use crate::hub::{Added, Hub, HubOptions};
 use crate::library::media_path;
 use crate::limits::LimitSettings;
 use crate::playing::{AddedPlayer, Claim};
 use crate::secrets::new_id;
 use crate::view::{NowPlayingView, PlaybackReport, Recommendation, VibeView, Viewer};
-use crate::voting::{VoteError, VoteInput, Voted};
+use crate::voting::VoteError;
+use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 
 /// A Sunday noon in 2026.
 pub(crate) const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
@@ -126,8 +127,8 @@ impl Venue {
         Self { hub: self.hub, clock, options, songs, folder }
     }
 
-    pub(crate) fn arrival(&self) -> CheckInInput {
-        CheckInInput {
+    pub(crate) fn arrival(&self) -> Arrival {
+        Arrival {
             key: key(),
             code: self.hub.room_code(self.hub.main_zone()).unwrap().poster,
             zone: None,
@@ -139,7 +140,7 @@ impl Venue {
 
     pub(crate) async fn try_check_in(
         &self,
-        change: impl FnOnce(&mut CheckInInput),
+        change: impl FnOnce(&mut Arrival),
     ) -> Result<CheckedIn, CheckInError> {
         let mut input = self.arrival();
         change(&mut input);
@@ -164,7 +165,7 @@ impl Venue {
         song: SongId,
         value: VoteValue,
     ) -> Result<Voted, VoteError> {
-        self.hub.vote(viewer, VoteInput { key: key(), song, value }).await
+        self.hub.vote(viewer, Opinion { key: key(), song, value }).await
     }
 
     pub(crate) async fn player(&self, name: &str) -> AddedPlayer {

@@ -1,13 +1,14 @@
 //! Mutations. Every input carries an idempotencyKey (UUID): a retry returns the first result.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use roomtone_schema::visiting::{Arrival, Opinion};
 use roomtone_schema::{SongId, ZoneId};
 
 use super::people::{Session, Vote};
 use super::play::{NowPlaying, Vibe};
 use super::refusal::{Payload, Unmet, UserError, UserErrorCode, settle};
 use super::scalar::{Axis, VoteValue, axes};
-use super::{Arrival, Opinion, id, key, room, visit, visitor};
+use super::{id, key, room, visit, visitor};
 use crate::caller::DEVICE_COOKIE;
 
 /// How long a phone is known again: one year.
@@ -184,8 +185,12 @@ async fn check_out(ctx: &Context<'_>, input: &CheckOutInput) -> Result<CheckOutP
 }
 
 async fn vote(ctx: &Context<'_>, input: &VoteInput) -> Result<VotePayload, Unmet> {
-    let opinion = Opinion { song: id::<SongId>(&input.song_id, "songId")?, value: input.value.into() };
-    let voted = room(ctx).vote(visitor(ctx)?, key(&input.idempotency_key)?, opinion).await?;
+    let opinion = Opinion {
+        song: id::<SongId>(&input.song_id, "songId")?,
+        value: input.value.into(),
+        key: key(&input.idempotency_key)?,
+    };
+    let voted = room(ctx).vote(visitor(ctx)?, opinion).await?;
     Ok(VotePayload { vote: Some(Vote(voted.vote)), taste: voted.taste.map(axes), user_errors: Vec::new() })
 }
 

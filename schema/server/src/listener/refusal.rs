@@ -2,6 +2,7 @@
 //! tells nothing but so.
 
 use async_graphql::{Enum, Error, ErrorExtensions as _, SimpleObject};
+use roomtone_schema::refusal::RefusalCode;
 
 /// A refusal the caller can act on; bugs and outages are GraphQL errors instead.
 #[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
@@ -16,6 +17,7 @@ pub struct UserError {
 
 /// What kind of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "RefusalCode")]
 pub enum UserErrorCode {
     /// It does not fit what is there already.
     Conflict,
@@ -64,21 +66,9 @@ impl From<UserError> for Unmet {
 impl From<Unmet> for Error {
     fn from(unmet: Unmet) -> Self {
         match unmet {
-            Unmet::Refused(error) => coded(code_name(error.code), &error.message),
+            Unmet::Refused(error) => coded(RefusalCode::from(error.code).word(), &error.message),
             Unmet::Ours => coded("INTERNAL", "something went wrong at our end; try again"),
         }
-    }
-}
-
-fn code_name(code: UserErrorCode) -> &'static str {
-    match code {
-        UserErrorCode::Conflict => "CONFLICT",
-        UserErrorCode::Expired => "EXPIRED",
-        UserErrorCode::Forbidden => "FORBIDDEN",
-        UserErrorCode::Invalid => "INVALID",
-        UserErrorCode::NotCheckedIn => "NOT_CHECKED_IN",
-        UserErrorCode::NotFound => "NOT_FOUND",
-        UserErrorCode::RateLimited => "RATE_LIMITED",
     }
 }
 
