@@ -137,6 +137,9 @@ test("the hub has five hundred places; one more is told to come back, and the fi
 });
 
 test("while events rain, a simple query on the same line is answered promptly", async () => {
+  // The demo makes its songs while it runs; there is no rain without some.
+  const songs = "{ songs(first: 3) { edges { cursor } } }";
+  await until(async () => (await hub.ask(songs)).songs.edges.length === 3, 120_000);
   const player = token(await command("player", "add", "Bar"));
   const headers = { authorization: `Bearer ${player}`, "content-type": "application/json" };
   const line = await Line.greeted(hub);
@@ -161,11 +164,9 @@ test("while events rain, a simple query on the same line is answered promptly", 
       line.subscribe(`q${n}`, "{ __typename }");
       for (;;) {
         const message = await line.hear();
-        if (message.id === `q${n}`) {
-          assert.equal(message.type, "next", JSON.stringify(message));
-          break;
-        }
-        events += 1;
+        assert.notEqual(message.type, "error", JSON.stringify(message));
+        if (message.id === `q${n}` && message.type === "next") break;
+        if (!message.id.startsWith("q")) events += 1;
         assert.ok(performance.now() - from < 5_000, `${events} events, and no answer to the query`);
       }
       waits.push(performance.now() - from);
