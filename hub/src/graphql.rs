@@ -9,6 +9,8 @@ use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscri
 use crate::hub::Hub;
 
 mod gate;
+#[cfg(test)]
+mod lists;
 mod mutation;
 mod player;
 mod query;

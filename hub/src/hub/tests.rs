@@ -2,7 +2,6 @@
 
 mod code_and_limits;
 mod fairness;
-mod lists;
 mod music;
 mod restart;
 mod room;

@@ -8,7 +8,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
 #![expect(clippy::print_stdout, reason = "its table is what a benchmark is for")]
-#![expect(clippy::disallowed_methods, reason = "its clients end with it")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -64,7 +64,7 @@ fn facts(number: u64) -> SongFacts {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&number.to_be_bytes());
     let values = std::array::from_fn(|_| chance.next_share() as f32 * 2.0 - 1.0);
-    let some = |chance: &mut Seeded| chance.next_u64() % 4 > 0;
+    let some = |chance: &mut Seeded| !chance.next_u64().is_multiple_of(4);
     SongFacts {
         title: format!("{title} {number}"),
         artist: some(&mut chance).then_some(artist),

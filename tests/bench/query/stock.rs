@@ -34,6 +34,7 @@ enum SongKind {
 
 #[derive(Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[expect(clippy::enum_variant_names, reason = "the value is called so")]
 enum Explicit {
     Clean,
     Explicit,

@@ -48,7 +48,7 @@ impl Work {
                 let query = format!(
                     "query Simple($zone: Boolean!) {{ venue {{ n{number}: name timeZone @include(if: $zone) }} }}"
                 );
-                (query, json!({ "zone": chance.next_u64() % 2 == 0 }))
+                (query, json!({ "zone": chance.next_u64().is_multiple_of(2) }))
             }
             Self::List => {
                 let query = format!(

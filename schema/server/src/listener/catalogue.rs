@@ -5,6 +5,7 @@
 //! artists and albums together. So a page costs two binary searches and its own songs; a filter looks at every song once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Enum, InputObject, Object, Result};
@@ -14,11 +15,14 @@ use roomtone_schema::song;
 
 use super::page::{PageArguments, PageInfo};
 use super::rows::{Asked, Plan, Row, Rows, View, write};
-use super::shared;
 use super::song::{Song, SongKind};
+use super::{refusal, shared};
 
 /// By how many of its characters a title or artist is ordered; beyond them by id, so that a cursor stays short.
 const ORDERED_BY: usize = 128;
+
+/// Characters that are searched for at most: every word is looked for in every song.
+const SEARCHED: usize = 100;
 
 /// Comes after every name.
 const LAST: &str = "\u{10ffff}";
@@ -26,7 +30,7 @@ const LAST: &str = "\u{10ffff}";
 /// Which songs.
 #[derive(Debug, Default, InputObject)]
 pub struct SongFilter {
-    /// Words in title, artist or album.
+    /// Words in title, artist or album; at most 100 characters.
     pub search: Option<String>,
     /// Soundscape or instrumental.
     pub kind: Option<SongKind>,
@@ -108,7 +112,7 @@ impl Catalogue {
     ) -> Result<SongConnection> {
         let by = order.map_or(SongOrderField::CreatedAt, |order| order.field);
         let downwards = order.is_some_and(|order| order.direction == OrderDirection::Desc);
-        let list = self.admitted(filter, by, is_cached);
+        let list = self.admitted(&Wanted::of(filter)?, by, is_cached);
         let song = |position: usize| {
             let position = if downwards { list.len() - 1 - position } else { position };
             &self.songs[list[position] as usize]
@@ -130,12 +134,11 @@ impl Catalogue {
     /// In ascending order; the whole order itself where nothing is filtered.
     fn admitted(
         &self,
-        filter: &SongFilter,
+        wanted: &Wanted,
         by: SongOrderField,
         is_cached: impl Fn(&song::Song) -> bool,
     ) -> Cow<'_, [u32]> {
         let order = self.order(by);
-        let wanted = Wanted::of(filter);
         if wanted.is_everything() {
             return Cow::Borrowed(order);
         }
@@ -203,10 +206,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(filter: &SongFilter) -> Self {
-        let search = filter.search.as_deref().unwrap_or_default().to_lowercase();
-        let words = search.split_whitespace().map(str::to_owned).collect();
-        Self { words, kind: filter.kind, is_cached: filter.is_cached }
+    fn of(filter: &SongFilter) -> Result<Self> {
+        let search = filter.search.as_deref().unwrap_or_default();
+        if search.chars().nth(SEARCHED).is_some() {
+            return Err(refusal::coded("INVALID", "search is at most 100 characters"));
+        }
+        let words: BTreeSet<String> = search.to_lowercase().split_whitespace().map(str::to_owned).collect();
+        let words = words.into_iter().collect();
+        Ok(Self { words, kind: filter.kind, is_cached: filter.is_cached })
     }
 
     fn is_everything(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::caller::{Caller, Gate, Visit};
 use crate::front::{Front, FrontSettings};
 use crate::lease::Lease;
 use crate::listener::shared;
-use crate::operation::{Operation, Params};
+use crate::operation::Params;
 
 /// Something that changes, and what is known of its being looked at.
 struct World {

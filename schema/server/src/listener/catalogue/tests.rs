@@ -21,7 +21,7 @@ fn song(number: u8, title: &str, artist: Option<&str>, created_at: i64) -> Arc<s
         isrc: None,
         label: None,
         explicit: Explicit::Unknown,
-        kind: (number % 2 == 0).then_some(song::SongKind::Soundscape),
+        kind: number.is_multiple_of(2).then_some(song::SongKind::Soundscape),
         duration_ms: 1,
         bpm: None,
         pulse_clarity: 0.0,
@@ -73,7 +73,7 @@ fn catalogue(songs: &[Arc<song::Song>]) -> Catalogue {
 }
 
 fn is_cached(song: &song::Song) -> bool {
-    song.facts.sha256.0[0] % 3 == 0
+    song.facts.sha256.0[0].is_multiple_of(3)
 }
 
 /// Everything that a filter admits, in order, worked out from the filter's own words.
@@ -246,4 +246,16 @@ fn a_title_of_any_length_makes_a_short_cursor() {
     let page = PageArguments { first: Some(1), after: Some(end), ..PageArguments::default() };
     let got = catalogue(&songs).page(&SongFilter::default(), Some(order), &page, is_cached).unwrap();
     assert_eq!(ids(&got), [songs[1].id]);
+}
+
+#[test]
+fn a_search_is_short() {
+    let songs = [song(1, "aaa", None, 1)];
+    let found = |search: String| {
+        let filter = SongFilter { search: Some(search), ..SongFilter::default() };
+        catalogue(&songs).page(&filter, None, &PageArguments::default(), is_cached)
+    };
+    assert_eq!(found("a ".repeat(50)).unwrap().total_count, 1);
+    assert_eq!(found("é".repeat(100)).unwrap().total_count, 0);
+    assert!(found("a".repeat(101)).is_err());
 }

@@ -84,11 +84,12 @@ pub(super) fn random(seed: u64) -> String {
         body += " venue { name @include(if: $yes) id @include(if: $no) }";
     }
     for _ in 0..roots {
-        body += &match (subscribed, ranked) {
+        let root = match (subscribed, ranked) {
             (true, _) => format!(" upNext(first: 6) {{{} {used} }}", writer.set(&RECOMMENDATION, 0)),
             (_, true) => format!(" recommendations(first: 7) {{{} }}", writer.set(&RECOMMENDATION, 0)),
             _ => writer.root(),
         };
+        body += &root;
     }
     let kind = if subscribed { "subscription" } else { "query" };
     let mut document = format!("{kind}($yes: Boolean!, $no: Boolean!) {{{body} }}");
@@ -149,13 +150,11 @@ impl Writer {
         let named = |name: &str| {
             if alias.is_empty() { name.to_owned() } else { format!("{alias}{name}: {name}") }
         };
-        match of.leaves.get(chosen) {
-            Some(leaf) => format!(" {}{directive}", named(leaf)),
-            None => {
-                let (name, inside) = of.objects[chosen - of.leaves.len()];
-                format!(" {}{directive} {{{} }}", named(name), self.set(inside, depth))
-            }
+        if let Some(leaf) = of.leaves.get(chosen) {
+            return format!(" {}{directive}", named(leaf));
         }
+        let (name, inside) = of.objects[chosen - of.leaves.len()];
+        format!(" {}{directive} {{{} }}", named(name), self.set(inside, depth))
     }
 
     fn inline(&mut self, of: &Type, depth: u32) -> String {

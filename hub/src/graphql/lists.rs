@@ -16,8 +16,8 @@ use roomtone_server::front::FrontSettings;
 use roomtone_server::listener::rows::EngineOnly;
 use serde_json::json;
 
-use super::venue::Venue;
-use crate::graphql::{HubSchema, schema};
+use super::{HubSchema, schema};
+use crate::hub::tests::venue::Venue;
 
 mod document;
 
