@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { buildSchema } from "graphql";
+import { buildSchema, isObjectType } from "graphql";
 import announced from "./deprecation.cjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -140,6 +140,15 @@ test("every scalar of our own says where it is specified", () => {
   const own = Object.values(buildSchema(sdl).getTypeMap()).filter((type) => type.astNode?.kind === "ScalarTypeDefinition");
   assert.ok(own.length > 0);
   assert.deepEqual(own.filter((type) => !type.specifiedByURL).map(String), []);
+});
+
+test("what has an id is a node", () => {
+  const objects = Object.values(buildSchema(sdl).getTypeMap()).filter((type) => isObjectType(type) && type.getFields().id);
+  const loose = objects.filter((type) => !type.getInterfaces().some(({ name }) => name === "Node")).map(String);
+  // A pick and a command are told to one player, once; their ids are for its answers, not for asking again.
+  assert.deepEqual(loose.sort(), ["Pick", "PlayerCommand"]);
+  assert.ok(objects.length > 7);
+  for (const type of objects) assert.equal(String(type.getFields().id.type), "ID!", String(type));
 });
 
 test("every mutation takes one input with an idempotency key and answers with a payload that can say no", () => {

@@ -15,9 +15,9 @@ use super::ask::Ask;
 use crate::venue::{Socket, Venue, global, key};
 
 /// Who asks: nobody; listeners in the main zone and on the terrace; a player; a manager; a listener whose time ran out;
-/// one who checked out; and whoever holds a manager's token that was replaced.
-pub(crate) const WHO: [&str; 8] =
-    ["anonymous", "guest", "elsewhere", "player", "manager", "expired", "revoked", "replaced"];
+/// one who checked out; and whoever holds a player's or a manager's token that was replaced.
+pub(crate) const WHO: [&str; 9] =
+    ["anonymous", "guest", "elsewhere", "player", "manager", "expired", "revoked", "ex-player", "ex-manager"];
 
 /// How long an order may take to reach a player before it is given again.
 const ORDER_TAKES: Duration = Duration::from_millis(500);
@@ -78,7 +78,11 @@ impl Scene {
         let out =
             self.venue.mutate(token, "checkOut", "CheckOutInput", json!({}), "session { status }").await;
         assert_eq!(out["session"]["status"], "ENDED");
-        for token in ["replaced", "manager"] {
+        let renewed = self.venue.hub.renew_player_token("bar").await.unwrap();
+        if let Some(replaced) = self.tokens.insert("player", renewed.token) {
+            self.tokens.insert("ex-player", replaced);
+        }
+        for token in ["ex-manager", "manager"] {
             let minted = self.venue.hub.mint_manager_token().await.unwrap();
             self.tokens.insert(token, minted);
         }
