@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 /// What a connection is about, as its requests and answers know it.
@@ -122,7 +122,7 @@ impl<S> Paced<S> {
 
 /// Ready when `time` has passed since this was first asked.
 fn expired(timer: &mut Option<Pin<Box<Sleep>>>, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
-    timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + time))).as_mut().poll(cx)
+    timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time))).as_mut().poll(cx)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
