@@ -1,6 +1,7 @@
 // The real @apollo/client: queries and mutations by HTTP, subscriptions over multipart HTTP.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
 
@@ -57,7 +58,7 @@ test("a query that is wrong is an error of GraphQL, not of the network", async (
 test("a mutation is run", async () => {
   const apollo = client(await checkIn(hub));
   const mutation = gql("mutation ($input: CheckOutInput!) { checkOut(input: $input) { userErrors { code } } }");
-  const { data } = await apollo.mutate({ mutation, variables: { input: { idempotencyKey: crypto.randomUUID() } } });
+  const { data } = await apollo.mutate({ mutation, variables: { input: { idempotencyKey: randomUUID() } } });
   assert.deepEqual(data.checkOut.userErrors, []);
 });
 

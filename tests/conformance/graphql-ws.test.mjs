@@ -1,5 +1,6 @@
 // The real graphql-ws client against the built hub: what it subscribes to, how it comes back, what it gives up at.
 
+import { randomUUID } from "node:crypto";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createClient } from "graphql-ws";
@@ -85,7 +86,7 @@ test("a mutation is run as the guest whose token the line was opened with", asyn
   const token = await checkIn(hub);
   const client = connected({ connectionParams: { authorization: `Bearer ${token}` } });
   const query = "mutation ($input: CheckOutInput!) { checkOut(input: $input) { session { status } userErrors { code } } }";
-  const variables = { input: { idempotencyKey: crypto.randomUUID() } };
+  const variables = { input: { idempotencyKey: randomUUID() } };
   const closed = new Promise((heard) => client.on("closed", heard));
   const results = [];
   for await (const result of client.iterate({ query, variables })) results.push(result);
@@ -108,7 +109,7 @@ test("a token of nobody: 4403, and a client with a good one next time gets in", 
 });
 
 test("4403 in the middle, after a new login elsewhere: the client comes back with the fresh token and the state", async () => {
-  const input = { idempotencyKey: crypto.randomUUID(), venueCode: hub.code };
+  const input = { idempotencyKey: randomUUID(), venueCode: hub.code };
   const enter = "mutation ($input: CheckInInput!) { checkIn(input: $input) { token userErrors { message } } }";
   const logIn = async () => (await hub.ask(enter, { input })).checkIn.token;
   let token = await logIn();

@@ -1,6 +1,7 @@
 // graphql-transport-ws, sentence by sentence: each check is one thing that the protocol's text (PROTOCOL.md of
 // graphql-ws) or RFC 6455 says, tried with a raw client against the built hub.
 
+import { randomUUID } from "node:crypto";
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -202,7 +203,7 @@ describe("operations", { concurrency: 8 }, () => {
 
   test("a mutation is one next and one complete, both with its id", async () => {
     const line = await greeted();
-    const input = { idempotencyKey: crypto.randomUUID(), venueCode: hub.code };
+    const input = { idempotencyKey: randomUUID(), venueCode: hub.code };
     line.subscribe("m", "mutation ($input: CheckInInput!) { checkIn(input: $input) { token userErrors { code } } }", { variables: { input } });
     assert.ok((await line.hear()).payload.data.checkIn.token);
     assert.deepEqual(await line.hear(), { id: "m", type: "complete" });

@@ -1,5 +1,6 @@
 // How long a connection stays: places for it, what ends it, and the goodbye. The hub is the built one.
 
+import { randomUUID } from "node:crypto";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -33,7 +34,7 @@ const token = (said) => /^ *([A-Za-z0-9_-]{43})$/m.exec(said)[1];
 // Checks in as a phone would, and keeps the cookie that the hub gives it.
 async function phone() {
   const query = "mutation ($input: CheckInInput!) { checkIn(input: $input) { token } }";
-  const input = { idempotencyKey: crypto.randomUUID(), venueCode: hub.code };
+  const input = { idempotencyKey: randomUUID(), venueCode: hub.code };
   const body = JSON.stringify({ query, variables: { input } });
   const answer = await fetch(hub.url("/graphql"), { method: "POST", body, headers: { "content-type": "application/json" } });
   const cookie = answer.headers.get("set-cookie").split(";")[0];
@@ -57,7 +58,7 @@ test("a check-out closes the guest's lines at once with 4401, and nobody else's"
 test("a check-out over the line itself is answered before it closes", async () => {
   const line = await Line.greeted(hub, await checkIn(hub));
   await line.subscribe("watch", VIBE).of("watch");
-  const input = { idempotencyKey: crypto.randomUUID() };
+  const input = { idempotencyKey: randomUUID() };
   line.subscribe("out", "mutation ($input: CheckOutInput!) { checkOut(input: $input) { session { status } } }", { variables: { input } });
   assert.equal((await line.of("out")).payload.data.checkOut.session.status, "ENDED");
   assert.equal((await line.of("out")).type, "complete");
@@ -72,7 +73,7 @@ test("whoever has left is told so when they knock again: 4403", async () => {
 });
 
 test("a check-in that is repeated has a fresh token; lines with the old one end with 4403", async () => {
-  const input = { idempotencyKey: crypto.randomUUID(), venueCode: hub.code };
+  const input = { idempotencyKey: randomUUID(), venueCode: hub.code };
   const enter = async () => (await hub.ask("mutation ($input: CheckInInput!) { checkIn(input: $input) { token } }", { input })).checkIn.token;
   const line = await Line.greeted(hub, await enter());
   const fresh = await enter();
