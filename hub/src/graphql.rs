@@ -10,6 +10,8 @@ use crate::hub::Hub;
 
 mod gate;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod lists;
 mod mutation;
 mod player;
@@ -19,6 +21,9 @@ mod room;
 mod sharing;
 mod subscription;
 mod sync_status;
+mod validator;
+
+pub use validator::Validator;
 
 /// Reading; nothing here changes anything.
 #[derive(Debug, Default, MergedObject)]

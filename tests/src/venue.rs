@@ -68,7 +68,17 @@ impl TestVenue {
 
     /// As [`TestVenue::open`], with variables for the hub's process.
     #[must_use]
-    pub fn open_with_env(mut self, env: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+    pub fn open_with_env(self, env: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.open_with([], env)
+    }
+
+    /// As [`TestVenue::open_with_env`], with more flags for `serve`.
+    #[must_use]
+    pub fn open_with(
+        mut self,
+        flags: impl IntoIterator<Item = &'static str>,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
         assert!(self.hub.is_none(), "the venue is open");
         let listen = format!("127.0.0.1:{}", self.port);
         let args = [
@@ -79,6 +89,7 @@ impl TestVenue {
             "--listen".as_ref(),
             listen.as_ref(),
         ];
+        let args = args.into_iter().map(Path::to_owned).chain(flags.into_iter().map(PathBuf::from));
         let mut hub = RunningHub::start_with_env(args, env);
         (self.port, self.code) = hub.printed("the page's address", page_address);
         self.hub = Some(hub);

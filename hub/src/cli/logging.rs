@@ -11,6 +11,9 @@ const SERVING: &str = "info,mdns_sd=warn,hyper=warn,tower=warn";
 /// What everything else logs: its own words are its output.
 const QUIET: &str = "warn,mdns_sd=error";
 
+/// Libraries that write down what they read: below these levels a token would stand in the log, whatever is asked for.
+const SECRETIVE: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];
+
 /// Starts logging as `ROOMTONE_LOG` says.
 pub(super) fn start(serving: bool) {
     let default = if serving { SERVING } else { QUIET };
@@ -20,6 +23,10 @@ pub(super) fn start(serving: bool) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(default), Some(error)),
     };
+    let filter = SECRETIVE
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let terminal = io::stderr().is_terminal();
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false);
