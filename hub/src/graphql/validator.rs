@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
 use async_graphql::{Response, Schema};
 use futures_util::FutureExt as _;
+use roomtone_server::documents::Documents;
 use roomtone_server::front::FrontSettings;
 use roomtone_server::operation::{Operation, Params};
 
@@ -40,7 +41,9 @@ impl Validator {
     /// Guards, parses and validates; says whether the guard let it through.
     pub fn look_at(&self, document: &str) -> bool {
         let params = Params { query: document.to_owned(), ..Params::default() };
-        let Ok(operation) = Operation::prepare(params, &self.settings.bounds) else { return false };
+        let Ok(operation) = Operation::prepare(params, &self.settings.bounds, &Documents::default()) else {
+            return false;
+        };
         // Nothing in it waits: it is done when it is asked for the first time.
         let _errors = self.schema.execute(operation.request).now_or_never();
         true
