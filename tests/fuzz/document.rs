@@ -55,7 +55,7 @@ const ARGUMENTS: [&str; 12] =
 const DIRECTIVES: [&str; 4] = ["include", "skip", "specifiedBy", "nothing"];
 
 /// The document that these choices make.
-pub fn document(choices: &[u8]) -> String {
+pub(crate) fn document(choices: &[u8]) -> String {
     let mut maker = Maker { choices, text: String::new(), depth: 0 };
     let definitions = 1 + maker.choose(5);
     maker.definition(0);

@@ -4,7 +4,7 @@
 //! [`crate::listener::rows`], and goes in as it is. Nothing else makes one: no scalar of ours does, variables come from
 //! JSON, which has no such thing, and a document has no literal for it.
 
-use async_graphql::{Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -96,21 +96,20 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
 /// How many errors are told at once; who made more mistakes has enough to begin with.
 const ERRORS_TOLD: usize = 20;
 
-/// The response with no more errors than help, and a code for each of those that kept it from running: the engine gives
-/// its validation's none.
+/// The response with no more errors than help, and a code on each that says why nothing ran.
 pub(crate) fn told(mut response: Response) -> Response {
-    if is_request_error(&response) {
-        for error in &mut response.errors {
-            let extensions = error.extensions.get_or_insert_default();
-            if extensions.get("code").is_none() {
-                extensions.set("code", "GRAPHQL_VALIDATION_FAILED");
-            }
-        }
-    }
     let untold = response.errors.len().saturating_sub(ERRORS_TOLD);
     if 0 < untold {
         response.errors.truncate(ERRORS_TOLD);
         response.errors.push(ServerError::new(format!("there are {untold} more errors"), None));
+    }
+    if is_request_error(&response) {
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+            if extensions.get("code").is_none() {
+                extensions.set("code", "GRAPHQL_VALIDATION_FAILED");
+            }
+        }
     }
     response
 }
