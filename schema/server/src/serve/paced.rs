@@ -216,7 +216,7 @@ mod tests {
         let (mut ours, mut theirs, _) = paced(LONG, SHORT);
         let dripping = async {
             loop {
-                sleep(SHORT / 4).await;
+                tokio::time::sleep(SHORT / 4).await;
                 if theirs.write_u8(b'x').await.is_err() {
                     return;
                 }
