@@ -8,6 +8,8 @@ use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::json;
+
 /// What a response is reckoned to take beside the lists in it that are written already.
 const USUAL_BYTES: usize = 512;
 
@@ -17,17 +19,17 @@ pub fn bytes(response: &Response) -> Bytes {
     if is_request_error(response) {
         // Without `data`, as the specification wants it where nothing ran.
         out.extend_from_slice(b"{\"errors\":");
-        errors(&response.errors, &mut out);
+        json::value(&response.errors, &mut out);
     } else {
         out.extend_from_slice(b"{\"data\":");
         write(&response.data, &mut out);
         if !response.extensions.is_empty() {
             out.extend_from_slice(b",\"extensions\":");
-            object(response.extensions.iter(), &mut out);
+            object(&response.extensions, &mut out);
         }
         if !response.errors.is_empty() {
             out.extend_from_slice(b",\"errors\":");
-            errors(&response.errors, &mut out);
+            json::value(&response.errors, &mut out);
         }
     }
     out.push(b'}');
@@ -46,51 +48,25 @@ fn written_already(value: &Value) -> usize {
 /// Appends a value. Recursion is as deep as the document, which is bounded.
 fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Boolean(true) => out.extend_from_slice(b"true"),
-        Value::Boolean(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => json(number, out),
-        Value::String(text) => json(text, out),
-        Value::Enum(name) => json(name, out),
+        Value::Null => json::null(out),
+        Value::Boolean(truth) => json::value(truth, out),
+        Value::Number(number) => json::value(number, out),
+        Value::String(text) => json::value(text, out),
+        Value::Enum(name) => json::value(name, out),
         Value::Binary(written) => out.extend_from_slice(written),
-        Value::List(items) => {
-            out.push(b'[');
-            for (position, item) in items.iter().enumerate() {
-                if position > 0 {
-                    out.push(b',');
-                }
-                write(item, out);
-            }
-            out.push(b']');
-        }
-        Value::Object(fields) => object(fields.iter(), out),
+        Value::List(items) => json::list(items, out, write),
+        Value::Object(fields) => object(fields, out),
     }
 }
 
-fn object<'a, K: Serialize + 'a>(fields: impl Iterator<Item = (&'a K, &'a Value)>, out: &mut Vec<u8>) {
+fn object<'a, K: Serialize + 'a>(fields: impl IntoIterator<Item = (&'a K, &'a Value)>, out: &mut Vec<u8>) {
     out.push(b'{');
-    for (position, (name, value)) in fields.enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        json(name, out);
+    json::separated(fields, out, |(name, value), out| {
+        json::value(name, out);
         out.push(b':');
         write(value, out);
-    }
+    });
     out.push(b'}');
-}
-
-fn errors(errors: &[ServerError], out: &mut Vec<u8>) {
-    json(errors, out);
-}
-
-/// Appends whatever serde makes of a value that has a form as JSON; all that get here have one.
-fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    let before = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        out.truncate(before);
-        out.extend_from_slice(b"null");
-    }
 }
 
 /// How many errors are told at once; who made more mistakes has enough to begin with.

@@ -12,6 +12,7 @@ pub mod doors;
 mod events;
 pub mod front;
 pub mod guard;
+mod json;
 pub mod lease;
 pub mod listener;
 pub mod operation;

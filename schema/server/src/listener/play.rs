@@ -166,7 +166,7 @@ impl Row for Recommendation {
 
     fn write(&self, field: &RecommendationField, view: &View<'_>, out: &mut Vec<u8>) {
         match field {
-            RecommendationField::Rank => write::json(&self.rank, out),
+            RecommendationField::Rank => write::value(&self.rank, out),
             RecommendationField::Song(plan) => plan.write(&self.song, view, out),
             RecommendationField::Explanation(plan) => plan.write(&self.explanation, view, out),
         }

@@ -177,7 +177,7 @@ impl Row for Song {
             SongField::Title => write::text(&facts.title, out),
             SongField::Artist => write::optional(facts.artist.as_deref(), out, write::text),
             SongField::Album => write::optional(facts.album.as_deref(), out, write::text),
-            SongField::DurationMs => write::json(&facts.duration_ms, out),
+            SongField::DurationMs => write::value(&facts.duration_ms, out),
             SongField::Bpm => write::optional(facts.bpm, out, |bpm, out| write::float(bpm.into(), out)),
             SongField::Key => write::optional(facts.key.as_deref(), out, write::text),
             SongField::Kind => write::optional(facts.kind, out, write::name::<SongKind>),
@@ -187,7 +187,7 @@ impl Row for Song {
             }
             SongField::Explicit => write::name::<Explicit>(facts.explicit, out),
             SongField::Color => write::text(&colour(facts.embedding.as_ref()), out),
-            SongField::IsCached => write::json(&view.room.is_cached(self.0.id), out),
+            SongField::IsCached => write::value(&view.room.is_cached(self.0.id), out),
             SongField::MediaUrl => {
                 write::optional(view.room.media_url(&self.0), out, |url, out| write::text(&url, out));
             }
