@@ -110,7 +110,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 enum Styles {
     /// Those of its files.
     Ours,
-    /// Also those that its script writes: Monaco, which GraphiQL is made of, cannot do without.
+    /// Also those that its script writes: Monaco, which `GraphiQL` is made of, cannot do without.
     Written,
 }
 
