@@ -265,6 +265,10 @@ describe("operations", { concurrency: 8 }, () => {
     ["a variable of the wrong type", "query ($id: ID!) { node(id: $id) { id } }", { variables: { id: [] } }],
     ["a document that is too deep", `{ x(a: ${"[".repeat(1_600)}${"]".repeat(1_600)}) }`],
     ["two fields at the root of a subscription", "subscription { vibe { consensus } players { id } }"],
+    ["a directive that may leave nothing at the root", "subscription { vibe @skip(if: true) { consensus } }"],
+    ["a fragment that may be left out at the root", "subscription { ... @include(if: false) { vibe { consensus } } }"],
+    ["introspection at the root of a subscription", "subscription { __typename }"],
+    ["two fields of other arguments at the root", "subscription { upNext(first: 1) { song { id } } upNext(first: 2) { song { id } } }"],
     ["two fields at the root behind a fragment", "subscription { ...F } fragment F on Subscription { vibe { consensus } players { id } }"],
   ]) {
     test(`${what} is one error with a list of errors, nothing after it, and the connection goes on`, async () => {
@@ -284,6 +288,7 @@ describe("operations", { concurrency: 8 }, () => {
     ["a fragment at the root", "subscription { ...F } fragment F on Subscription { vibe { activeListeners } }"],
     ["an inline fragment at the root", "subscription { ... on Subscription { vibe { activeListeners } } }"],
     ["fragments in fragments at the root", "subscription { ... { ...F } } fragment F on Subscription { ... { vibe { activeListeners } } }"],
+    ["the same field twice at the root", "subscription { vibe { consensus } ...F } fragment F on Subscription { vibe { activeListeners } }"],
     ["an alias at the root", "subscription { room: vibe { activeListeners } }"],
   ]) {
     test(`${what} brings events`, async () => {

@@ -67,6 +67,9 @@ pub enum Refused {
     /// The protocol has one event stream per operation.
     #[error("a subscription asks for exactly one field")]
     OneRootField,
+    /// A subscription that may turn out to ask for nothing.
+    #[error("@skip and @include cannot stand at the root of a subscription")]
+    ConditionalRoot,
     /// A variable that must have a value has none. The engine would find out only in the middle of running.
     #[error("the variable ${0} needs a value")]
     Variable(String),
@@ -103,6 +106,7 @@ impl Refused {
             Self::TooMuch(TooMuch::Cycle | TooMuch::Conflict(_))
             | Self::WhichOperation
             | Self::OneRootField
+            | Self::ConditionalRoot
             | Self::Variable(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::TooMuch(_) => "TOO_MUCH",
             Self::Introspection => "FORBIDDEN",
@@ -235,12 +239,29 @@ fn settle_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result<
         .ok_or(Refused::WhichOperation)?,
     };
     root.gather(&operation.node.selection_set.node, &document.fragments);
-    if root.fields.len() != 1 {
-        return Err(Refused::OneRootField);
+    operation.node.selection_set.node.items = vec![one_field(root.fields)?];
+    if root.is_conditional {
+        return Err(Refused::ConditionalRoot);
     }
-    operation.node.selection_set.node.items = root.fields;
     forget_unused(document, root.inlined);
     Ok(())
+}
+
+/// Fields that mean the same are one field with all their selections.
+fn one_field(fields: Vec<Positioned<Selection>>) -> Result<Positioned<Selection>, Refused> {
+    let mut fields = fields.into_iter();
+    let mut one = fields.next().ok_or(Refused::OneRootField)?;
+    for mut other in fields {
+        let (Selection::Field(first), Selection::Field(second)) = (&mut one.node, &mut other.node) else {
+            return Err(Refused::OneRootField);
+        };
+        let (first, second) = (&mut first.node, &mut second.node);
+        if (&first.alias, &first.name, &first.arguments) != (&second.alias, &second.name, &second.arguments) {
+            return Err(Refused::OneRootField);
+        }
+        first.selection_set.node.items.append(&mut second.selection_set.node.items);
+    }
+    Ok(one)
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -250,12 +271,15 @@ type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 struct Root {
     fields: Vec<Positioned<Selection>>,
     inlined: Vec<Name>,
+    /// Whether a directive decides what stands there.
+    is_conditional: bool,
 }
 
 impl Root {
     /// The guard has seen this document: no cycles, bounded size.
     fn gather(&mut self, set: &SelectionSet, fragments: &Fragments) {
         for item in &set.items {
+            self.is_conditional |= is_conditional(&item.node);
             match &item.node {
                 Selection::Field(_) => self.fields.push(item.clone()),
                 Selection::InlineFragment(inline) => self.gather(&inline.node.selection_set.node, fragments),
@@ -268,6 +292,15 @@ impl Root {
             }
         }
     }
+}
+
+fn is_conditional(item: &Selection) -> bool {
+    let directives = match item {
+        Selection::Field(field) => &field.node.directives,
+        Selection::InlineFragment(inline) => &inline.node.directives,
+        Selection::FragmentSpread(spread) => &spread.node.directives,
+    };
+    directives.iter().any(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
 }
 
 /// Takes out the fragments that were put in their place and that nothing else spreads: the validator would complain
