@@ -4,10 +4,13 @@
 //! writes. Whoever breaks the protocol is told by the close code that the protocol names; whoever does not read is
 //! cut off when a write has waited too long; whoever says nothing at all is let go.
 
+use std::future::ready;
+
 use async_graphql::{Executor, ServerError};
 use axum::extract::Request;
 use axum::http::header::UPGRADE;
 use axum::response::{IntoResponse as _, Response};
+use hyper::upgrade::Parts;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -32,6 +35,9 @@ use message::ClientMessage;
 use operations::Operations;
 use pulse::{Due, Pulse};
 
+/// Events in a row before everything else on a socket is looked at again.
+const MOST_IN_A_ROW: u32 = 8;
+
 /// Whether a request wants to become a WebSocket.
 pub(crate) fn is_upgrade(request: &Request) -> bool {
     request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
@@ -55,14 +61,14 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
     front.tasks.clone().spawn(async move {
         // Where there is no connection any more, there is nobody to tell.
         let Ok(upgraded) = upgrade.await else { return };
-        match upgraded.downcast::<Wire>() {
-            Ok(parts) => {
-                let stream = parts.io.into_inner().into_inner();
-                let line = Line::open(stream, &parts.read_buf, &front.settings).await;
-                Talk { front, visit, line, operations: Operations::default() }.hold(speaks).await;
-            }
-            Err(_) => tracing::error!("a connection is not of the kind that `serve` takes in"),
-        }
+        let Ok(parts) = upgraded.downcast::<Wire>() else {
+            tracing::error!("a connection is not of the kind that `serve` takes in");
+            return;
+        };
+        // What has been read already sits in a buffer that nobody needs any more.
+        let Parts { io, read_buf, .. } = parts;
+        let line = Line::open(io.into_inner().into_inner(), read_buf, &front.settings).await;
+        Talk { front, visit, line, operations: Operations::default() }.hold(speaks).await;
         drop(place);
     });
     shake.answer()
@@ -128,14 +134,27 @@ impl<E: Executor, G: Gate> Talk<E, G> {
 
     async fn serve(&mut self, stay: Stay) -> End {
         let mut pulse = Pulse::new(Instant::now(), &self.front.settings);
-        let (stop, over) = (self.front.stop.clone().cancelled_owned(), stay.over());
+        // A token of its own: the one of all sockets would be locked by each of them at every turn.
+        let (stop, over) = (self.front.stop.child_token().cancelled_owned(), stay.over());
         let alarm = sleep_until(pulse.next());
         tokio::pin!(stop, over, alarm);
+        let mut in_a_row = 0;
         loop {
             let outcome = tokio::select! {
+                biased;
+                (id, event) = self.operations.next(), if in_a_row < MOST_IN_A_ROW => {
+                    in_a_row += 1;
+                    self.deliver(&id, event).await
+                }
                 () = &mut stop => Err(message::GOING_AWAY.into()),
                 () = &mut over => Err(self.part(&stay).await),
+                () = &mut alarm => {
+                    let outcome = self.beat(&mut pulse, &stay).await;
+                    alarm.as_mut().reset(pulse.next());
+                    outcome
+                }
                 heard = self.line.hear() => {
+                    in_a_row = 0;
                     pulse.heard();
                     match heard {
                         Ok(Some(message)) => self.obey(message, stay.caller).await,
@@ -143,11 +162,9 @@ impl<E: Executor, G: Gate> Talk<E, G> {
                         Err(end) => Err(end),
                     }
                 }
-                (id, event) = self.operations.next() => self.deliver(id, event).await,
-                () = &mut alarm => {
-                    let outcome = self.beat(&mut pulse, &stay).await;
-                    alarm.as_mut().reset(pulse.next());
-                    outcome
+                () = ready(()), if in_a_row == MOST_IN_A_ROW => {
+                    in_a_row = 0;
+                    Ok(())
                 }
             };
             if let Err(end) = outcome {
@@ -183,27 +200,27 @@ impl<E: Executor, G: Gate> Talk<E, G> {
             Ok(operation) => {
                 let kind = operation.kind;
                 let events = self.front.start(operation, caller, &self.visit);
-                self.operations.insert(id, kind, events);
+                self.operations.insert(&id, kind, events);
                 Ok(())
             }
             Err(refused) => self.refuse(&id, &refusal(&refused)).await,
         }
     }
 
-    async fn deliver(&mut self, id: String, event: Event) -> Result<(), End> {
+    async fn deliver(&mut self, id: &str, event: Event) -> Result<(), End> {
         match event {
             Event::Complete => {
-                self.operations.remove(&id);
-                self.line.say(message::complete(&id)).await
+                self.operations.remove(id);
+                self.line.say(message::complete(id)).await
             }
             Event::Next(payload) if payload.request_error => {
-                self.operations.remove(&id);
-                self.line.say(message::framed(&id, "error", &payload.errors())).await
+                self.operations.remove(id);
+                self.line.pass(message::framed(id, "error", &payload.errors())).await
             }
             Event::Next(payload) => {
-                self.line.say(message::framed(&id, "next", &payload.bytes)).await?;
-                if self.operations.is_answered(&id) {
-                    self.line.say(message::complete(&id)).await?;
+                self.line.pass(message::framed(id, "next", &payload.bytes)).await?;
+                if self.operations.is_answered(id) {
+                    self.line.say(message::complete(id)).await?;
                 }
                 Ok(())
             }
@@ -212,7 +229,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
 
     async fn refuse(&mut self, id: &str, why: &ServerError) -> Result<(), End> {
         let errors = serde_json::json!([why]).to_string();
-        self.line.say(message::framed(id, "error", errors.as_bytes())).await
+        self.line.pass(message::framed(id, "error", errors.as_bytes())).await
     }
 
     /// Asks for a sign of life, and now and then whether the token still holds; while the other end answers, that is
@@ -235,7 +252,7 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         let answers = async {
             while self.operations.len() > 0 {
                 let (id, event) = self.operations.next().await;
-                self.deliver(id, event).await?;
+                self.deliver(&id, event).await?;
             }
             Ok::<(), End>(())
         };

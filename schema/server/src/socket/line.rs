@@ -1,7 +1,11 @@
 //! The wire under a conversation: frames in and out, and an end that the other side gets to know.
 
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -10,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::message::{self, ClientMessage, Fault};
+use super::message::{self, ClientMessage, Fault, Frame};
 use crate::front::FrontSettings;
 
 /// Buffers of one socket. The library's default of 128 KiB is cleared on every read and is most of what a socket costs.
@@ -40,11 +44,18 @@ impl From<Fault> for End {
 pub(super) struct Line {
     frames: WebSocketStream<TcpStream>,
     write_time: Duration,
+    /// Everything that came has been read.
+    is_read: bool,
+    /// The library may have something to write: an answer to a ping.
+    owes: bool,
+    /// A frame has gone out in part.
+    is_torn: bool,
 }
 
 impl Line {
-    /// Speaks over `stream`, of which `read` has been read already.
-    pub(super) async fn open(stream: TcpStream, read: &[u8], settings: &FrontSettings) -> Self {
+    /// Speaks over `stream`, of which `read` has been read already; it is copied, because it holds a whole buffer of the
+    /// connection's past.
+    pub(super) async fn open(stream: TcpStream, read: Bytes, settings: &FrontSettings) -> Self {
         // Every message is flushed before the next is written, so at most one waits for a slow reader.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -53,12 +64,12 @@ impl Line {
             .max_frame_size(Some(settings.body_bytes));
         let frames =
             WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Server, Some(config)).await;
-        Self { frames, write_time: settings.write_time }
+        Self { frames, write_time: settings.write_time, is_read: false, owes: false, is_torn: false }
     }
 
     /// The next message of the protocol; `None` for the frames that keep a connection alive, which are answered.
     pub(super) async fn hear(&mut self) -> Result<Option<ClientMessage>, End> {
-        match self.frames.next().await {
+        match poll_fn(|cx| self.poll_frame(cx)).await {
             Some(Ok(Message::Text(text))) => Ok(Some(ClientMessage::parse(&text)?)),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
             Some(Ok(Message::Binary(_) | Message::Frame(_))) => Err(message::INVALID.into()),
@@ -70,6 +81,18 @@ impl Line {
         }
     }
 
+    /// The next frame. Asking the library clears a whole buffer, so it is asked only where there is something to read.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        // What goes wrong here goes wrong in reading, too, and is told there.
+        if self.is_read && self.frames.get_ref().poll_read_ready(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let frame = self.frames.poll_next_unpin(cx);
+        self.is_read = frame.is_pending();
+        self.owes |= frame.is_ready();
+        frame
+    }
+
     /// Writes a message. A reader that takes nothing for too long is gone: waiting for it would hold what it watches
     /// in memory.
     pub(super) async fn say(&mut self, message: Message) -> Result<(), End> {
@@ -79,9 +102,35 @@ impl Line {
         }
     }
 
+    /// Writes a frame as it is, with one call where the system takes it at once, as it nearly always does.
+    pub(super) async fn pass(&mut self, frame: Frame) -> Result<(), End> {
+        if self.owes {
+            let flushed = timeout(self.write_time, self.frames.flush()).await;
+            flushed.map_err(|_elapsed| End::Gone)?.map_err(|_lost| End::Gone)?;
+            self.owes = false;
+        }
+        let written = match self.frames.get_ref().try_write(frame.bytes()) {
+            Ok(written) => written,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => return Err(End::Gone),
+        };
+        let rest = &frame.bytes()[written..];
+        if rest.is_empty() {
+            // Whoever has much to say lets the others have their turn, as the library's own writing would.
+            tokio::task::consume_budget().await;
+            return Ok(());
+        }
+        self.is_torn = true;
+        let written = timeout(self.write_time, self.frames.get_mut().write_all(rest)).await;
+        self.is_torn = !matches!(written, Ok(Ok(())));
+        if self.is_torn { Err(End::Gone) } else { Ok(()) }
+    }
+
     /// Ends the conversation.
     pub(super) async fn end(mut self, end: End) {
         let farewell = match end {
+            // A goodbye in the middle of a frame would not be understood.
+            _ if self.is_torn => Ok(false),
             End::Close(fault) => timeout(CLOSING, self.close(fault)).await,
             End::Left => timeout(CLOSING, self.part()).await,
             End::Gone => Ok(false),

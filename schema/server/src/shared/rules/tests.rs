@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::operation::operation_of;
 
-const SDL: &str = r#"
+const SDL: &str = r"
 schema { query: Query subscription: Events }
 directive @shared on OBJECT | FIELD_DEFINITION
 directive @perViewer on FIELD_DEFINITION
@@ -30,7 +30,7 @@ interface Node { id: ID! }
 union Any = Now | Song
 union Mixed = Now | Me
 enum Tier { HUB }
-"#;
+";
 
 /// Whether a subscription of this document is shared, given these variables.
 fn shared(document: &str, variables: Json) -> bool {
