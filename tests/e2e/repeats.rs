@@ -190,9 +190,9 @@ async fn a_key_of_another_mutation_is_a_conflict_that_names_the_field() {
     let mut scene = Scene::set().await;
     let players = ["claimNextSong", "reportPlayback"];
     for (first, then) in [
+        ("voteToSkip", "vote"),
         ("vote", "voteToSkip"),
         ("vote", "checkOut"),
-        ("voteToSkip", "vote"),
         ("reportPlayback", "claimNextSong"),
         ("claimNextSong", "reportPlayback"),
     ] {
