@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::hub::Inner;
 use crate::locks::locked;
-use crate::store::{Retention, StoreError, devices, hub_state, outbox, sessions, vec};
+use crate::store::{Retention, Soundness, StoreError, Tx, devices, hub_state, outbox, sessions, vec};
 use crate::view::{SyncState, SyncStatusView};
 
 /// After so long the room is looked at again though nothing happened: presence fades.
@@ -25,6 +25,9 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// So often backups are made and media files are looked for.
 const HOUSE_IS_KEPT_EVERY: Duration = Duration::from_hours(1);
+
+/// So often the whole database is looked at closely, in an hour in which nobody is here.
+const LOOKED_CLOSELY_EVERY: Duration = Duration::from_hours(7 * 24);
 
 /// So many songs go into the second engine in one transaction.
 const FILLED_AT_ONCE: u32 = 200;
@@ -108,7 +111,7 @@ impl Inner {
         let now = self.clock.now();
         let signs = locked(&self.people).unsaved(older);
         let written = signs.clone();
-        let work = move |tx: &crate::store::Tx<'_>| {
+        let work = move |tx: &Tx<'_>| {
             for (session, at) in &written {
                 sessions::touch(tx, *session, *at)?;
                 if let Some(session) = sessions::by_id(tx, *session)? {
@@ -166,7 +169,40 @@ impl Inner {
             );
         }
         self.store.purge(&Retention::default(), self.clock.now())?;
-        Ok(())
+        self.look_closely()
+    }
+
+    /// Looks closely at the database where that is due and disturbs nobody; after twice the time it is done all the same.
+    pub(crate) fn look_closely(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let looked = self.store.read_blocking(|conn| hub_state::get(conn, hub_state::LOOKED_CLOSELY))?;
+        let note = move |tx: &Tx<'_>| hub_state::put(tx, hub_state::LOOKED_CLOSELY, now.0);
+        // The first time the weeks begin to count.
+        let Some(looked) = looked.map(UnixMillis) else { return self.store.write_blocking(note) };
+        let since = now.since(looked);
+        let is_quiet = locked(&self.people).count(None, now) == 0;
+        if since < LOOKED_CLOSELY_EVERY || (!is_quiet && since < LOOKED_CLOSELY_EVERY * 2) {
+            return Ok(());
+        }
+        match self.store.look_closely()? {
+            Soundness::Sound => {
+                let took = self.clock.now().since(now);
+                tracing::info!(
+                    "the database is sound, indexes and all; to look took {} ms",
+                    took.as_millis()
+                );
+            }
+            Soundness::Mended(found) => {
+                tracing::warn!("an index of the database was not right ({found}); it was made anew");
+            }
+            Soundness::Damaged(found) => {
+                tracing::error!(
+                    "the database is damaged ({found}): restart the hub to have it mended, and look after its disk"
+                );
+                return Ok(());
+            }
+        }
+        self.store.write_blocking(note)
     }
 
     /// Looks now and then how old the oldest fact is that the cloud does not have.

@@ -32,7 +32,9 @@ mod salvage;
 pub mod sessions;
 pub mod skip_votes;
 pub mod songs;
+mod soundness;
 mod stats;
+mod threads;
 mod tx;
 pub mod vec;
 pub mod votes;
@@ -54,6 +56,7 @@ pub use error::{OpenError, StoreError};
 pub use opening::{Opened, Restored};
 pub use outbox::{Fact, FactKind};
 pub use retention::{Purged, Retention};
+pub use soundness::Soundness;
 pub use stats::{COMMIT_BOUNDS_MS, Health, StoreStats};
 pub use tx::{Stamp, Tx};
 
@@ -79,6 +82,7 @@ struct Inner {
     readers: reader::Readers,
     stats: Arc<stats::Counters>,
     clock: Arc<dyn Clock>,
+    gate: Arc<gate::Gate>,
 }
 
 impl Store {
@@ -105,7 +109,7 @@ impl Store {
         let gate = Arc::default();
         let readers = reader::Readers::start(&path, &clock, &gate)?;
         let writer = writer::Writer::start(parts, &path, &clock, &stats, &gate, batch)?;
-        Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock }) }, opened))
+        Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock, gate }) }, opened))
     }
 
     /// Runs `work` in a transaction on the single writer; returns once it is on the disk.
@@ -205,6 +209,18 @@ impl Store {
         now: roomtone_schema::UnixMillis,
     ) -> Result<Purged, StoreError> {
         retention::purge(self, retention, now)
+    }
+
+    /// Reads the whole database and compares its indexes with its tables. Blocks for seconds. An index that fails is made
+    /// anew; votes wait for that.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::TooSlow`] where it gave way to votes.
+    pub fn look_closely(&self) -> Result<Soundness, StoreError> {
+        let look = || soundness::look(&self.inner.path, &self.inner.gate);
+        let Some(found) = look()? else { return Ok(Soundness::Sound) };
+        self.write_blocking(|tx| tx.execute_batch("reindex"))?;
+        Ok(look()?.map_or(Soundness::Mended(found), Soundness::Damaged))
     }
 
     /// Ends all work in order: what is queued is still written, then the file is left clean. Blocks.

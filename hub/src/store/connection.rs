@@ -73,6 +73,12 @@ pub(super) fn quick_check(conn: &Connection) -> rusqlite::Result<Option<String>>
     Ok((verdict != "ok").then_some(verdict))
 }
 
+/// `pragma integrity_check`: as [`quick_check`], and whether each index has what its table has. Takes ten times as long.
+pub(super) fn integrity_check(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let verdict: String = conn.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
 fn fresh(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row("select count(*) = 0 from sqlite_schema", [], |row| row.get(0))
 }

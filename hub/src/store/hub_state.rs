@@ -19,6 +19,8 @@ pub const LAST_MS: &str = "last_ms";
 pub const EPOCH: &str = "epoch";
 /// Up to which fact the cloud has everything (integer).
 pub const ACKNOWLEDGED: &str = "acknowledged";
+/// When the whole database was last looked at closely (integer).
+pub const LOOKED_CLOSELY: &str = "looked_closely";
 /// 1 while nobody has the database open.
 pub(super) const CLEAN: &str = "clean";
 /// Changed by the writer to see whether the disk takes writes again.

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use roomtone_schema::Clock;
@@ -18,6 +17,7 @@ use tokio::sync::oneshot;
 use super::connection;
 use super::error::{OpenError, StoreError};
 use super::gate::Gate;
+use super::threads::Threads;
 
 /// How many questions are answered at a time; more would only wait for the same disk.
 const READERS: usize = 3;
@@ -41,7 +41,7 @@ enum Message {
 /// The readers' handle.
 pub(super) struct Readers {
     questions: SyncSender<Message>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Threads,
 }
 
 /// Where one reader sits.
@@ -65,7 +65,7 @@ impl Readers {
                 Ok(std::thread::Builder::new().name(name).spawn(move || desk.work(&queue))?)
             })
             .collect::<Result<_, OpenError>>()?;
-        Ok(Self { questions, threads: Mutex::new(threads) })
+        Ok(Self { questions, threads: Threads::new(threads) })
     }
 
     /// Puts a question to whichever reader is free first.
@@ -92,13 +92,9 @@ impl Readers {
 
     /// Answers what is queued, then ends the threads. A second call does nothing.
     pub(super) fn close(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for _ in &threads {
-            let _closed_already = self.questions.send(Message::Close);
-        }
-        for thread in threads {
-            let _panicked = thread.join();
-        }
+        self.threads.end(|| {
+            let _ended_already = self.questions.send(Message::Close);
+        });
     }
 }
 

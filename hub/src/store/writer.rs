@@ -6,9 +6,8 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use roomtone_schema::Clock;
@@ -18,6 +17,7 @@ use super::error::{OpenError, StoreError};
 use super::gate::Gate;
 use super::opening::Parts;
 use super::stats::Counters;
+use super::threads::Threads;
 use super::tx::Tx;
 
 mod answers;
@@ -74,7 +74,7 @@ enum Message {
 /// The writer's handle.
 pub(super) struct Writer {
     queue: SyncSender<Message>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Threads,
 }
 
 impl Writer {
@@ -99,7 +99,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serve(desk, &work, batch))?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, thread: Threads::new(vec![thread]) })
     }
 
     /// Queues a piece of work; refuses it where too many wait.
@@ -121,11 +121,9 @@ impl Writer {
 
     /// Writes what is queued, leaves the file clean and ends the thread. A second call does nothing.
     pub(super) fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        self.thread.end(|| {
             let _ended_already = self.queue.send(Message::Close);
-            let _panicked = thread.join();
-        }
+        });
     }
 }
 

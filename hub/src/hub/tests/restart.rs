@@ -101,3 +101,27 @@ async fn the_time_is_written_down_while_nothing_happens() {
     let last: UnixMillis = venue.hub.store().read(hub_state::last_time).await.unwrap();
     assert_eq!(last, venue.hub.now());
 }
+
+#[tokio::test]
+async fn a_close_look_is_taken_each_week_while_nobody_is_here_and_each_second_week_in_any_case() {
+    let venue = Venue::with_songs(3).await;
+    let looked = async || {
+        let inner = std::sync::Arc::clone(&venue.hub.0);
+        tokio::task::spawn_blocking(move || inner.look_closely()).await.unwrap().unwrap();
+        let read = venue.hub.store().read(|conn| hub_state::get(conn, hub_state::LOOKED_CLOSELY));
+        UnixMillis(read.await.unwrap().unwrap())
+    };
+    let began = venue.hub.now();
+    assert_eq!(looked().await, began, "from now on the weeks count");
+    venue.pass(Duration::from_hours(7 * 24 - 1)).await;
+    assert_eq!(looked().await, began, "not yet");
+    venue.pass(Duration::from_hours(1)).await;
+    let first = venue.hub.now();
+    assert_eq!(looked().await, first, "nobody is here");
+    venue.pass(Duration::from_hours(13 * 24)).await;
+    venue.check_in("ana").await;
+    assert_eq!(looked().await, first, "somebody is here");
+    venue.pass(Duration::from_hours(24)).await;
+    venue.check_in("ben").await;
+    assert_eq!(looked().await, venue.hub.now(), "that was long enough");
+}
