@@ -445,11 +445,15 @@ fn enter(tx: &Tx<'_>, arrival: &Entry, zone: ZoneId, device: Option<Device>) -> 
     Ok(Arrived::In { session, new_cookie, known })
 }
 
+/// Votes within this time count against the limit by the minute.
+pub(crate) const LATELY: Duration = Duration::from_mins(1);
+
 /// What the store has of a listener.
+#[derive(Default)]
 pub(crate) struct Known {
-    state: TasteState,
-    effective: Vec<Vote>,
-    recent: Vec<UnixMillis>,
+    pub(crate) state: TasteState,
+    pub(crate) effective: Vec<Vote>,
+    pub(crate) recent: Vec<UnixMillis>,
 }
 
 impl From<Known> for Listener {
@@ -462,9 +466,9 @@ impl From<Known> for Listener {
 
 /// What the store has of a listener: taste, votes that count, and when they voted in the last minute.
 pub(crate) fn known(conn: &Snapshot, listener: ListenerId, now: UnixMillis) -> TxResult<Known> {
-    let state = preferences::get(conn, listener, EmbeddingVersion::DESC_V1)?;
+    let state = preferences::get(conn, listener, EmbeddingVersion::CURRENT)?;
     let effective = votes::effective(conn, listener)?;
-    let recent = votes::cast_since(conn, listener, now - Duration::from_mins(1))?;
+    let recent = votes::cast_since(conn, listener, now - LATELY)?;
     Ok(Known { state, effective, recent })
 }
 

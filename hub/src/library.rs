@@ -216,7 +216,7 @@ impl Shelf {
         // In the order of ids: a sum of floats has other bits in another order.
         let mut directions: Vec<(SongId, Axes)> = songs
             .iter()
-            .filter_map(|(id, song)| song.facts.embedding.map(|embedding| (*id, embedding.unit())))
+            .filter_map(|(id, song)| song.facts.comparable().map(|embedding| (*id, embedding.unit())))
             .collect();
         directions.sort_unstable_by_key(|(id, _)| *id);
         let middle = centroid(directions.iter().map(|(_, unit)| unit));

@@ -15,10 +15,10 @@ use roomtone_schema::seed::Seeded;
 use roomtone_schema::session::Session;
 use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
 use roomtone_schema::vibe::VibeSource;
-use roomtone_schema::{Clock, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
+use roomtone_schema::{Clock, EmbeddingVersion, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
 use tokio::sync::{Notify, watch};
 
-use crate::check_in::known;
+use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
 use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, MANAGER, POSTER, derived};
@@ -32,8 +32,8 @@ use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, Key, new_id, random};
 use crate::store::picks::{self, PickRecord};
 use crate::store::{
-    OpenError, Snapshot, Store, StoreError, Tx, TxResult, hub_state, players, plays, sessions, skip_votes,
-    songs, zone_plays, zones,
+    OpenError, Snapshot, Store, StoreError, Tx, TxResult, hub_state, players, plays, preferences, sessions,
+    skip_votes, songs, votes, zone_plays, zones,
 };
 use crate::view::{SyncState, SyncStatusView};
 
@@ -314,12 +314,28 @@ fn read_people(store: &Store, options: &HubOptions, now: UnixMillis) -> Result<P
         people.remember_gone(token, &session);
     }
     let active: Vec<(Session, Hash)> = read(store, sessions::active)?;
+    let mut all_known = read_known(store, now)?;
     for (session, token) in active {
-        let listener = session.listener;
-        let known = read(store, move |snapshot| known(snapshot, listener, now))?;
+        // Of several sessions of one listener the first brings what is known.
+        let known = all_known.remove(&session.listener).unwrap_or_default();
         people.enter(session, token, known.into());
     }
     Ok(people)
+}
+
+/// What the store has of everybody who is checked in: a question for each kind of row, not for each person.
+fn read_known(store: &Store, now: UnixMillis) -> Result<HashMap<ListenerId, Known>, OpenError> {
+    let mut all: HashMap<ListenerId, Known> = HashMap::new();
+    for (listener, state) in read(store, |conn| preferences::all_active(conn, EmbeddingVersion::CURRENT))? {
+        all.entry(listener).or_default().state = state;
+    }
+    for vote in read(store, votes::effective_of_active)? {
+        all.entry(vote.listener).or_default().effective.push(vote);
+    }
+    for (listener, at) in read(store, move |conn| votes::all_cast_since(conn, now - LATELY))? {
+        all.entry(listener).or_default().recent.push(at);
+    }
+    Ok(all)
 }
 
 fn read_players(store: &Store, zones: &[Zone]) -> Result<Players, OpenError> {

@@ -73,7 +73,7 @@ impl Inner {
         self.show_vibe(room);
         self.show_now_playing(room);
         let (inner, planned) = (Arc::clone(self), Arc::clone(room));
-        let plan = tokio::task::spawn_blocking(move || inner.plan(&planned, None));
+        let plan = tokio::task::spawn_blocking(move || inner.plan(&planned));
         if let Err(panicked) = plan.await {
             tracing::error!(zone.name = room.zone.name, "the plan could not be made: {panicked}");
         }
@@ -98,9 +98,9 @@ impl Inner {
         });
     }
 
-    /// Makes the plan anew and shows it. `at`: when its first song would begin, if not after the current one.
-    pub(crate) fn plan(&self, room: &ZoneRoom, at: Option<UnixMillis>) {
-        let moment = self.moment(room, at);
+    /// Makes the plan anew and shows it, from the end of the current song on.
+    pub(crate) fn plan(&self, room: &ZoneRoom) {
+        let moment = self.moment(room, None);
         let counter = moment.outlook.counter;
         let planned = {
             // On a copy: nobody who advances waits for a plan of hundreds of songs.
@@ -195,22 +195,21 @@ impl Inner {
         Ok(pick)
     }
 
-    /// The head of the plan where it is still good, else that of a new one; `None` where nothing is playable.
+    /// The head of the plan where it is still good, else what a new one would begin with; `None` where nothing is
+    /// playable.
     async fn choose(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<Option<Upcoming>, StoreError> {
         for _ in 0..TRIES {
             if let Some(head) = self.while_rebuilding(room).await {
                 return Ok(Some(head));
             }
-            if room.is_stirred() || !self.head_is_good(room) {
-                room.take_stirred();
-                let (inner, planned) = (Arc::clone(self), Arc::clone(room));
-                let begin = self.clock.now();
-                let plan = tokio::task::spawn_blocking(move || inner.plan(&planned, Some(begin)));
-                if plan.await.is_err() {
-                    return Err(StoreError::Panicked);
-                }
-            }
-            let head = locked(&room.stage).plan.front().cloned();
+            let head = if room.is_stirred() || !self.head_is_good(room) {
+                // Only the one song that somebody waits for; the plan behind it follows when it plays.
+                let (inner, picked) = (Arc::clone(self), Arc::clone(room));
+                let head = tokio::task::spawn_blocking(move || inner.pick_now(&picked)).await;
+                head.or(Err(StoreError::Panicked))?
+            } else {
+                locked(&room.stage).plan.front().cloned()
+            };
             let Some(head) = head else {
                 if self.library_is_stale() || self.is_rebuilding() {
                     // The only songs there are have just come: now the index is worth waiting for.
@@ -232,6 +231,16 @@ impl Inner {
             room.stir();
         }
         Ok(None)
+    }
+
+    /// The song that a plan made at this moment would begin with.
+    pub(crate) fn pick_now(&self, room: &ZoneRoom) -> Option<Upcoming> {
+        let now = self.clock.now();
+        let moment = self.moment(room, Some(now));
+        writing(&room.order).expire(now);
+        let Ok(picked) = moment.outlook.next(&*reading(&room.order), &|id| moment.song(id));
+        let planned = picked.map(|pick| Planned { pick, starts_at: now });
+        self.shown(room, &moment, planned.into_iter().collect()).pop()
     }
 
     /// While shelf and index are being built, the second engine picks: no music waits for bookkeeping. `None` where
@@ -285,20 +294,13 @@ impl Inner {
     }
 
     async fn write_pick(&self, room: &ZoneRoom, upcoming: &Upcoming, now: UnixMillis) {
-        let Planned { pick, .. } = &upcoming.planned;
-        let made = PickRecord {
-            id: upcoming.view.id,
-            zone: room.zone.id,
-            song: pick.song,
-            seed: pick.seed,
-            terms: serde_json::to_value(&pick.terms).unwrap_or_default(),
-            decided_at: now,
-        };
-        let op: FactId = new_id(now);
+        let (id, zone, op): (_, _, FactId) = (upcoming.view.id, room.zone.id, new_id(now));
+        let Pick { song, seed, terms } = upcoming.planned.pick.clone();
         let counter = (counter_key(room.zone.id), (locked(&room.stage).counter + 1).cast_signed());
         let record = move |tx: &Tx<'_>| {
-            picks::insert(tx, op, &made)?;
-            zone_plays::mark(tx, made.zone, made.song, now)?;
+            let terms = picks::terms(&terms)?;
+            picks::insert(tx, op, &PickRecord { id, zone, song, seed, terms, decided_at: now })?;
+            zone_plays::mark(tx, zone, song, now)?;
             hub_state::put(tx, &counter.0, counter.1)
         };
         self.record(record).await;
@@ -309,7 +311,7 @@ impl Inner {
         let settings = self.room_settings(room);
         let mut people = locked(&self.people);
         let mut wanted = people.room(room.zone.id, &settings, now);
-        wanted.hear(song.facts.embedding.map(|embedding| embedding.unit()).as_ref());
+        wanted.hear(song.facts.comparable().map(|embedding| embedding.unit()).as_ref());
         people.keep_debts(room.zone.id, &wanted, now);
     }
 
@@ -379,7 +381,7 @@ impl Inner {
         let upcoming = |planned: Planned| {
             let song = Arc::clone(moment.shelf.songs.get(&planned.pick.song)?);
             let by = likes.get(&song.id).copied().unwrap_or(0);
-            let direction = song.facts.embedding.map(|embedding| embedding.unit());
+            let direction = song.facts.comparable().map(|embedding| embedding.unit());
             let onlookers = moment.onlookers(by, direction.as_ref());
             let explanation = explain(&planned.pick, planned.starts_at, &onlookers);
             let view = pick_view(room, new_id(self.clock.now()), song, explanation);
@@ -447,7 +449,7 @@ impl Inner {
         let recommended = |(ranked, rank): (&Ranked, u32)| {
             let song = Arc::clone(moment.shelf.songs.get(&ranked.song)?);
             let by = likes.get(&song.id).copied().unwrap_or(0);
-            let direction = song.facts.embedding.map(|embedding| embedding.unit());
+            let direction = song.facts.comparable().map(|embedding| embedding.unit());
             let rests = rests_until(now, ranked.last_played_at, ranking.window());
             let onlookers = moment.onlookers(by, direction.as_ref());
             let explanation = explain(&as_pick(ranked, vibe, rests), now, &onlookers);
@@ -486,7 +488,7 @@ impl Inner {
 
 /// The exact index over a shelf.
 pub(crate) fn index_of(shelf: &Shelf) -> Index {
-    Index::build(shelf.songs.values().map(|song| (song.id, song.facts.embedding)))
+    Index::build(shelf.songs.values().map(|song| (song.id, song.facts.comparable())))
 }
 
 /// How long songs rest in a zone.

@@ -145,7 +145,7 @@ impl Inner {
             hlc: Hlc(0),
             cast_at: now,
         };
-        let direction = song.facts.embedding.map(|embedding| Direction {
+        let direction = song.facts.comparable().map(|embedding| Direction {
             unit: fixed_unit(&embedding),
             version: song.facts.embedding_version,
         });

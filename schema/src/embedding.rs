@@ -35,6 +35,9 @@ pub struct EmbeddingVersion(pub u16);
 impl EmbeddingVersion {
     /// `desc_v1`, the descriptor of `roomtone-analysis`.
     pub const DESC_V1: Self = Self(1);
+
+    /// The one that tastes, vibes and rankings are in at present.
+    pub const CURRENT: Self = Self::DESC_V1;
 }
 
 /// Five finite numbers with a direction: 1e-6 < length < 1e6. Axes are in [-1, 1] where they come from audio.

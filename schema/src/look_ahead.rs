@@ -100,7 +100,7 @@ impl Outlook {
 
     /// Counts a song as heard from `now` on, and moves on to its end.
     fn play(&mut self, song: &Song) {
-        self.room.hear(song.facts.embedding.map(|embedding| embedding.unit()).as_ref());
+        self.room.hear(song.facts.comparable().map(|embedding| embedding.unit()).as_ref());
         self.artists.hear(song, self.now);
         self.current = Some(song.id);
         self.counter += 1;
@@ -122,7 +122,7 @@ struct Ahead<'r, R> {
 impl<R> Ahead<'_, R> {
     fn play(&mut self, song: &Song, at: UnixMillis) {
         let candidate =
-            Candidate { song: song.id, embedding: song.facts.embedding, last_played_at: Some(at) };
+            Candidate { song: song.id, embedding: song.facts.comparable(), last_played_at: Some(at) };
         self.played.insert(song.id, candidate);
     }
 }

@@ -176,7 +176,7 @@ pub fn draw(drawn_from: &[Drawn], seed: u64) -> Option<usize> {
 
 /// What a jump in energy or tempo from one song to the next costs: 0.2 from one end of an axis to the other.
 pub fn jump_cost(from: Option<&Song>, to: &Song) -> f64 {
-    let axes = |song: &Song| song.facts.embedding.map(|embedding| embedding.values().map(f64::from));
+    let axes = |song: &Song| song.facts.comparable().map(|embedding| embedding.values().map(f64::from));
     let (Some(from), Some(to)) = (from.and_then(axes), axes(to)) else { return 0.0 };
     let jump = |axis: usize| (from[axis].clamp(-1.0, 1.0) - to[axis].clamp(-1.0, 1.0)).abs() / 2.0;
     let (energy, tempo) = (0, 2);
@@ -256,7 +256,7 @@ struct Weighed<'s> {
 
 impl<'s> Weighed<'s> {
     fn new(ranked: Ranked, song: &'s Song, scene: &Scene<'_>) -> Self {
-        let direction = song.facts.embedding.map(|embedding| embedding.unit());
+        let direction = song.facts.comparable().map(|embedding| embedding.unit());
         let misery = direction.map_or(0.0, |unit| misery(scene.rules.fairness, scene.tastes, &unit));
         let jump = jump_cost(scene.current, song);
         Self { ranked, song, misery, jump, score: ranked.score - misery - jump }

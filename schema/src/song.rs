@@ -144,6 +144,14 @@ pub struct SongFacts {
     pub content_type: String,
 }
 
+impl SongFacts {
+    /// The embedding, where it may be compared with others and with what people want: one of another version counts as
+    /// none, until the song is analysed anew.
+    pub fn comparable(&self) -> Option<Embedding> {
+        self.embedding.filter(|_| self.embedding_version == EmbeddingVersion::CURRENT)
+    }
+}
+
 /// A song of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Song {

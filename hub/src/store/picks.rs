@@ -26,6 +26,11 @@ pub struct PickRecord {
     pub decided_at: UnixMillis,
 }
 
+/// What is kept of what went into a decision.
+pub fn terms(terms: &impl Serialize) -> rusqlite::Result<serde_json::Value> {
+    serde_json::to_value(terms).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
 const COLUMNS: &str = "id, zone, song, seed, terms, decided_at";
 
 /// Records a decision with its fact.

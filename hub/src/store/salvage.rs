@@ -165,7 +165,7 @@ fn apply(tx: &Tx<'_>, fact: &Fact) -> rusqlite::Result<()> {
 fn cast(tx: &Tx<'_>, vote: &roomtone_schema::vote::Vote) -> rusqlite::Result<()> {
     let song = songs::by_id(tx, vote.song)?.map(|found| found.song.facts);
     let direction = song.and_then(|facts| {
-        let unit = fixed_unit(&facts.embedding?);
+        let unit = fixed_unit(&facts.comparable()?);
         Some(Direction { unit, version: facts.embedding_version })
     });
     let before = votes::standing(tx, None, vote, direction.as_ref())?;

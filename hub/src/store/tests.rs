@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use roomtone_schema::id::Id;
+use roomtone_schema::session::{Session, SessionStatus};
 use roomtone_schema::song::{Explicit, Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
 use roomtone_schema::visiting::Voted;
@@ -470,6 +471,113 @@ fn a_backup_is_complete_and_restores_with_a_new_epoch() {
     let not_a_backup = dir.path().join("hub.lock");
     drop(store);
     assert!(matches!(restore(&not_a_backup, dir.path(), &clock), Err(OpenError::Foreign { .. })));
+}
+
+#[test]
+fn a_close_look_finds_an_index_that_is_not_its_tables_and_makes_it_anew() {
+    let (dir, store) = new_store();
+    let song = add_song(&store, 7);
+    cast(&store, 1, &song, VoteValue::Like);
+    cast(&store, 2, &song, VoteValue::Dislike);
+    assert_eq!(store.look_closely().unwrap(), Soundness::Sound);
+    store.close();
+    drop(store);
+    // The index is to have other columns from now on than it has.
+    let conn = Connection::open(dir.path().join(FILE_NAME)).unwrap();
+    conn.execute_batch(
+        "pragma writable_schema = on;
+         update sqlite_schema
+             set sql = 'create unique index votes_effective on votes (song, listener) where counts = 1'
+             where name = 'votes_effective';",
+    )
+    .unwrap();
+    drop(conn);
+    let (store, opened) = open(&dir);
+    assert_eq!(opened.restored, None, "the short look does not see it");
+    let looked = store.look_closely().unwrap();
+    assert!(matches!(&looked, Soundness::Mended(found) if found.contains("votes_effective")), "{looked:?}");
+    assert_eq!(store.look_closely().unwrap(), Soundness::Sound);
+}
+
+#[test]
+fn a_close_look_gives_way_where_the_log_has_to_be_cut() {
+    let (_dir, store) = new_store();
+    for number in 1..=400 {
+        add_song(&store, number);
+    }
+    store.inner.gate.hurry();
+    assert!(matches!(store.look_closely(), Err(StoreError::TooSlow)));
+    store.inner.gate.set_closed(false);
+    assert_eq!(store.look_closely().unwrap(), Soundness::Sound);
+}
+
+#[test]
+fn what_is_read_of_everybody_here_is_what_is_read_of_each() {
+    let (_dir, store) = new_store();
+    let songs: Vec<Song> = (1..=3).map(|number| add_song(&store, number)).collect();
+    let zone = mint(1);
+    for number in 1..=5_u64 {
+        let session = Session {
+            id: mint(number),
+            listener: mint(number),
+            device: mint(number),
+            zone,
+            display_name: None,
+            status: if number == 5 { SessionStatus::Ended } else { SessionStatus::Active },
+            checked_in_at: NOW,
+            last_seen_at: NOW,
+            expires_at: NOW + Duration::from_hours(1),
+        };
+        let token = [number as u8; 32];
+        store.write_blocking(move |tx| sessions::insert(tx, mint(number), &session, &token)).unwrap();
+        // The fourth has not voted; the others have, for as many songs as their number, and changed their mind once.
+        for (at, song) in songs.iter().enumerate().filter(|(at, _)| number != 4 && *at < number as usize) {
+            for (times, value) in [(0, VoteValue::Dislike), (1, VoteValue::Like)] {
+                let (id, direction) = (1000 + number * 100 + at as u64 * 10 + times, direction(song));
+                let (vote, song) = (mint(id), song.id);
+                let vote = Vote {
+                    id: vote,
+                    listener: mint(number),
+                    session: mint(number),
+                    song,
+                    value,
+                    hlc: Hlc(0),
+                    cast_at: NOW,
+                };
+                let ballot =
+                    Ballot { key: mint(id), op: mint(id), vote, direction: Some(direction), prior: None };
+                store.write_blocking(move |tx| ballots::cast(tx, &ballot)).unwrap();
+            }
+        }
+    }
+    let read = |conn: &Snapshot| {
+        let states = preferences::all_active(conn, EmbeddingVersion::CURRENT)?;
+        let mut counting = votes::effective_of_active(conn)?;
+        counting.sort_by_key(|vote| (vote.listener, std::cmp::Reverse(vote.hlc)));
+        let (mut one_by_one, mut cast) = (Vec::new(), Vec::new());
+        for number in 1..=4 {
+            let listener = mint(number);
+            let state = preferences::get(conn, listener, EmbeddingVersion::CURRENT)?;
+            assert_eq!(
+                states.iter().find(|(one, _)| *one == listener).map(|(_, state)| *state).unwrap_or_default(),
+                state
+            );
+            one_by_one.extend(votes::effective(conn, listener)?);
+            cast.extend(
+                votes::cast_since(conn, listener, UnixMillis(NOW.0 - 1))?
+                    .into_iter()
+                    .map(|at| (listener, at)),
+            );
+        }
+        assert_eq!(states.len(), 3);
+        assert_eq!(counting, one_by_one);
+        let mut all_cast = votes::all_cast_since(conn, UnixMillis(NOW.0 - 1))?;
+        all_cast.retain(|(listener, _)| *listener != mint(5));
+        all_cast.sort();
+        assert_eq!(all_cast, cast);
+        Ok(cast.len())
+    };
+    assert_eq!(store.read_blocking(read).unwrap(), 12);
 }
 
 #[test]

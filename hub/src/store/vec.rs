@@ -11,7 +11,7 @@
 
 use roomtone_schema::id::Id;
 use roomtone_schema::rank::Candidate;
-use roomtone_schema::{SongId, UnixMillis};
+use roomtone_schema::{EmbeddingVersion, SongId, UnixMillis};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::tx::Tx;
@@ -89,13 +89,17 @@ fn put(conn: &Connection, row: i64) -> rusqlite::Result<()> {
         "insert into song_vec (song_id, embedding, last_played)
          select row, embedding,
              coalesce((select max(last_played_at) from zone_plays where song = songs.row), 0)
-         from songs where row = :row and status = 'ready' and embedding is not null",
+         from songs where row = :row and status = 'ready' and embedding is not null
+             and embedding_version = :version",
     )?
-    .execute(named_params! { ":row": row })?;
+    .execute(named_params! { ":row": row, ":version": EmbeddingVersion::CURRENT.0 })?;
     Ok(())
 }
 
-/// A candidate from the columns `id, embedding, last_played_at`.
+/// The embedding of a song as a column: none of another version than the current one.
+const COMPARABLE: &str = "iif(songs.embedding_version = :version, songs.embedding, null)";
+
+/// A candidate from the columns `id, COMPARABLE, last_played_at`.
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     Ok(Candidate {
         song: row::id(row, 0)?,

@@ -106,7 +106,7 @@ pub(super) fn apply(
 }
 
 fn version_of(direction: Option<&Direction>) -> EmbeddingVersion {
-    direction.map_or(EmbeddingVersion::DESC_V1, |direction| direction.version)
+    direction.map_or(EmbeddingVersion::CURRENT, |direction| direction.version)
 }
 
 /// The votes of a listener that count, newest first.
@@ -116,6 +116,31 @@ pub fn effective(conn: &Connection, listener: ListenerId) -> rusqlite::Result<Ve
          where listener = :listener and counts = 1 order by hlc desc",
     )?
     .query_map(named_params! { ":listener": listener.to_bytes() }, |row| Ok(effective_from_row(row)?.0))?
+    .collect()
+}
+
+/// The votes that count of everybody who is checked in.
+pub fn effective_of_active(conn: &Connection) -> rusqlite::Result<Vec<Vote>> {
+    conn.prepare_cached(
+        "select id, listener, session, song, value, hlc, cast_at, unit from votes
+         where counts = 1 and listener in (select listener from sessions where status = 'active')",
+    )?
+    .query_map([], |row| Ok(effective_from_row(row)?.0))?
+    .collect()
+}
+
+/// Who cast votes since `since`, and when, oldest first: as [`cast_since`], of everybody.
+pub fn all_cast_since(
+    conn: &Connection,
+    since: UnixMillis,
+) -> rusqlite::Result<Vec<(ListenerId, UnixMillis)>> {
+    let from = VoteId::mint(since, [0; 10]);
+    conn.prepare_cached(
+        "select listener, cast_at from votes where id >= :from and cast_at > :since order by id",
+    )?
+    .query_map(named_params! { ":from": from.to_bytes(), ":since": since.0 }, |row| {
+        Ok((row::id(row, 0)?, row::time(row, 1)?))
+    })?
     .collect()
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _};
 use roomtone_schema::play::{PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
-use roomtone_schema::song::Explicit;
+use roomtone_schema::song::{Explicit, SongFacts};
 use roomtone_schema::vote::VoteValue::Like;
-use roomtone_schema::{SongId, UnixMillis};
+use roomtone_schema::{EmbeddingVersion, SongId, UnixMillis};
 
 use super::venue::{SONG, Venue, active, along, key};
 use crate::library::media_path;
@@ -37,6 +37,45 @@ async fn two_hours_of_music_repeat_no_song_within_its_rest() {
     assert_eq!(heard.len(), 40);
     assert_eq!(venue.hub.counters().relaxed_rest.get(), 0);
     assert_eq!(venue.hub.counters().picks.get(), 40);
+}
+
+#[tokio::test]
+async fn in_a_room_that_was_just_stirred_the_song_plays_that_a_new_plan_would_begin_with() {
+    let venue = Venue::with_songs(60).await;
+    let bar = venue.player("bar").await.player.id;
+    let ana = venue.check_in("ana").await;
+    let room = &venue.hub.0.rooms[0];
+    for song in 0..10 {
+        venue.claim(bar).await;
+        venue.clock.advance(SONG);
+        venue.vote(&ana, venue.songs[song], Like).await.unwrap();
+        assert!(room.is_stirred());
+        // The plan of this moment, of the same votes: the same song comes first.
+        venue.hub.0.plan(room);
+        let promised = venue.up_next()[0].song.id;
+        assert_eq!(venue.claim(bar).await.pick.song.id, promised);
+        venue.hub.settle().await;
+        venue.pass(SONG).await;
+    }
+}
+
+#[tokio::test]
+async fn a_song_that_another_version_described_counts_as_one_without_a_description() {
+    let mut venue = Venue::with_songs(8).await;
+    let wanted = along(0, 1.0);
+    let old = SongFacts { embedding_version: EmbeddingVersion(0), ..venue.facts(Some(wanted)) };
+    let old = venue.add_facts(old).await;
+    venue.hub.settle().await;
+    let ana = venue.check_in("ana").await;
+    let voted = venue.vote(&ana, old, Like).await.unwrap();
+    assert_eq!(voted.taste, None, "what it points to says nothing in the axes of today");
+    let liked = venue.add(Some(wanted)).await;
+    venue.hub.settle().await;
+    assert!(venue.vote(&ana, liked, Like).await.unwrap().taste.is_some());
+    venue.pass(Duration::from_secs(1)).await;
+    let ranked = venue.hub.recommendations(venue.hub.main_zone(), 20).await.unwrap();
+    let place = |song| ranked.iter().position(|one| one.song.id == song).unwrap();
+    assert_eq!((place(liked), place(old)), (0, 9), "first, and behind all that are described");
 }
 
 #[tokio::test]
@@ -267,8 +306,7 @@ async fn the_second_engine_picks_the_same_while_the_index_is_being_built() {
     venue.hub.0.fill_second_engine().await.unwrap();
     for played in 1..=6 {
         let room = venue.hub.0.rooms[0].clone();
-        venue.hub.0.plan(&room, Some(venue.hub.now()));
-        let by_index = venue.up_next()[0].clone();
+        let by_index = venue.hub.0.pick_now(&room).unwrap().view;
         let ranked_by_index = venue.hub.recommendations(room.zone.id, 10).await.unwrap();
         let being_built = venue.hub.0.rebuilding.lock().await;
         let ranked = venue.hub.recommendations(room.zone.id, 10).await.unwrap();

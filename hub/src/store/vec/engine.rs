@@ -6,10 +6,10 @@ use std::time::Duration;
 use roomtone_schema::id::Id;
 use roomtone_schema::rank::{Candidate, Ranked, Ranking, Standing, place, place_plan};
 use roomtone_schema::vector::{Axes, dot, unit};
-use roomtone_schema::{UnixMillis, ZoneId};
+use roomtone_schema::{EmbeddingVersion, UnixMillis, ZoneId};
 use rusqlite::{Connection, ToSql, named_params};
 
-use super::candidate;
+use super::{COMPARABLE, candidate};
 
 /// The most that sqlite-vec returns of one search.
 const MOST_NEIGHBOURS: usize = 4_096;
@@ -120,14 +120,14 @@ impl<'c> VecEngine<'c> {
         let sql = format!(
             "with found as materialized (
                  select song_id, distance from song_vec where embedding match :query and k = :k and {})
-             select songs.id, songs.embedding, zone_plays.last_played_at, found.distance
+             select songs.id, {COMPARABLE}, zone_plays.last_played_at, found.distance
              from found join songs on songs.row = found.song_id
              left join zone_plays on zone_plays.zone = :zone and zone_plays.song = songs.row",
             self.filter()
         );
-        let k = k as i64;
+        let (k, version) = (k as i64, EmbeddingVersion::CURRENT.0);
         let params: &[(&str, &dyn ToSql)] =
-            &[(":query", &query), (":k", &k), (":zone", &zone), (":since", &since.0)];
+            &[(":query", &query), (":k", &k), (":zone", &zone), (":since", &since.0), (":version", &version)];
         let mut statement = self.conn.prepare_cached(&sql)?;
         let found: Vec<(Candidate, f64)> = statement
             .query_map(params, |row| Ok((candidate(row)?, row.get(3)?)))?
@@ -148,7 +148,7 @@ impl<'c> VecEngine<'c> {
 
     /// All songs with an embedding: what is left where a search cannot tell them apart.
     fn described(&self, since: UnixMillis) -> rusqlite::Result<Vec<Candidate>> {
-        let mut all = self.candidates("songs.embedding is not null")?;
+        let mut all = self.candidates(&format!("{COMPARABLE} is not null"))?;
         all.retain(|one| one.last_played_at.is_none_or(|at| at <= since));
         Ok(all)
     }
@@ -160,17 +160,20 @@ impl<'c> VecEngine<'c> {
 
     /// Every playable song without an embedding.
     fn undescribed(&self) -> rusqlite::Result<Vec<Candidate>> {
-        self.candidates("songs.embedding is null")
+        self.candidates(&format!("{COMPARABLE} is null"))
     }
 
     fn candidates(&self, condition: &str) -> rusqlite::Result<Vec<Candidate>> {
         self.conn
             .prepare_cached(&format!(
-                "select songs.id, songs.embedding, zone_plays.last_played_at
+                "select songs.id, {COMPARABLE}, zone_plays.last_played_at
                  from songs left join zone_plays on zone_plays.zone = :zone and zone_plays.song = songs.row
                  where songs.status = 'ready' and {condition}"
             ))?
-            .query_map(named_params! { ":zone": self.zone.to_bytes() }, candidate)?
+            .query_map(
+                named_params! { ":zone": self.zone.to_bytes(), ":version": EmbeddingVersion::CURRENT.0 },
+                candidate,
+            )?
             .collect()
     }
 }

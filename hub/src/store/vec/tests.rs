@@ -49,7 +49,10 @@ impl Library {
             let song = SongId::from_bytes(std::array::from_fn(|_| chance.next_u64() as u8));
             let embedding =
                 Embedding::new(numbers(chance, grid)).ok().filter(|_| !chance.next_u64().is_multiple_of(9));
-            insert(&self.conn, song, embedding);
+            // Some were analysed by another version: whatever that says, it is not compared.
+            let version = if chance.next_u64().is_multiple_of(7) { 2 } else { EmbeddingVersion::CURRENT.0 };
+            insert(&self.conn, song, embedding, version);
+            let embedding = embedding.filter(|_| version == EmbeddingVersion::CURRENT.0);
             self.shelf.candidates.push(Candidate { song, embedding, last_played_at: None });
         }
         if chance.next_u64().is_multiple_of(2) {
@@ -111,15 +114,17 @@ fn numbers(chance: &mut Seeded, grid: bool) -> [f32; 5] {
     })
 }
 
-fn insert(conn: &Connection, song: SongId, embedding: Option<Embedding>) {
+fn insert(conn: &Connection, song: SongId, embedding: Option<Embedding>, version: u16) {
     conn.prepare_cached(
         "insert into songs (id, status, sha256, bytes, content_type, title, explicit, duration_ms, pulse_clarity,
              key_strength, cue_in_ms, cue_out_ms, embedding, embedding_version, created_at)
-         values (:id, 'ready', randomblob(32), 1, 'audio/flac', 'a', 'unknown', 200000, 0, 0, 0, 0, :embedding, 1, 0)",
+         values (:id, 'ready', randomblob(32), 1, 'audio/flac', 'a', 'unknown', 200000, 0, 0, 0, 0, :embedding,
+             :version, 0)",
     )
     .unwrap()
     .execute(named_params! {
         ":id": song.to_bytes(), ":embedding": embedding.map(|embedding| embedding.to_bytes()),
+        ":version": version,
     })
     .unwrap();
 }
@@ -141,7 +146,7 @@ fn thousands_of_equal_songs_are_told_apart_by_id() {
     let mut chance = Seeded::new(2);
     for _ in 0..5_000 {
         let song = SongId::from_bytes(std::array::from_fn(|_| chance.next_u64() as u8));
-        insert(&library.conn, song, Some(embedding));
+        insert(&library.conn, song, Some(embedding), 1);
         library.shelf.candidates.push(Candidate { song, embedding: Some(embedding), last_played_at: None });
     }
     library.write(|tx| fill(tx, 10_000));
@@ -163,7 +168,7 @@ fn filling_goes_on_where_it_stopped_and_says_when_it_is_done() {
     let library = Library::new(3, 0, false, 0);
     assert!(is_filled(&library.conn).unwrap());
     for number in 0..25 {
-        insert(&library.conn, SongId::from_bytes([number; 16]), Embedding::new([1.0; 5]).ok());
+        insert(&library.conn, SongId::from_bytes([number; 16]), Embedding::new([1.0; 5]).ok(), 1);
     }
     assert!(!is_filled(&library.conn).unwrap());
     assert_eq!([library.write(|tx| fill(tx, 10)), library.write(|tx| fill(tx, 10))], [10, 10]);
