@@ -1,9 +1,10 @@
 //! Who talks without a pause must let the others have their say.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use roomtone_server::front::FrontSettings;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::server::Server;
 

@@ -1,9 +1,10 @@
 //! Who does not read is let go, and costs nobody else anything meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use roomtone_server::front::FrontSettings;
 use tokio::io::AsyncReadExt as _;
+use tokio::time::Instant;
 
 use crate::server::{PATIENCE, Server};
 

@@ -178,7 +178,7 @@ impl Server {
 
 /// A text frame of a client; with a mask of zeros it is the text itself.
 fn frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81, 0x80 | 126];
+    let mut frame = vec![0x81, 0xfe];
     frame.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
     frame.extend([0; 4]);
     frame.extend(text.as_bytes());
