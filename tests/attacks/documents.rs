@@ -6,7 +6,7 @@ use roomtone_tests::TestVenue;
 use serde_json::json;
 
 use crate::cost::assert_cheap;
-use crate::wire::{Reply, ask, assert_alive, post};
+use crate::wire::{Reply, ask, assert_alive, numbered, post};
 
 fn refused(venue: &TestVenue, document: &str, words: &str) {
     let reply = ask(venue, document);
@@ -111,7 +111,7 @@ async fn g5_a_thousand_votes_in_one_request_are_none() {
         assert_eq!(many.body["errors"][0]["extensions"]["code"], "TOO_MUCH", "{:#}", many.body);
     }
     assert_eq!(ana.votes().await, []);
-    let names = |n: usize| (0..n).map(|n| format!("a{n}: venue {{ name }} ")).collect::<String>();
+    let names = |n: usize| numbered(n, "a#: venue { name } ");
     assert!(ask(&venue, &format!("{{ {} }}", names(15))).json()["data"]["a14"].is_object());
     refused(&venue, &format!("{{ {} }}", names(16)), "renames or repeats more than 15");
     venue.close();
@@ -135,7 +135,7 @@ fn g7_directives_are_counted_and_errors_are_told_in_small_numbers() {
     let mut venue = TestVenue::empty();
     refused(&venue, &format!("{{ venue {{ name {} }} }}", "@a ".repeat(900)), "more than 5 directives");
     assert_eq!(ask(&venue, &"@a ".repeat(30_000)).status, 413);
-    let unknown: String = (0..900).map(|n| format!("f{n} ")).collect();
+    let unknown = numbered(900, "f# ");
     let reply = ask(&venue, &format!("{{ {unknown} }}"));
     assert_eq!(reply.json()["errors"].as_array().unwrap().len(), 21, "{reply:?}");
     assert!(reply.body.len() < 8 * 1024, "{} bytes", reply.body.len());
@@ -147,7 +147,7 @@ fn g7_directives_are_counted_and_errors_are_told_in_small_numbers() {
 #[test]
 fn fields_that_contradict_each_other_are_one_error() {
     let mut venue = TestVenue::empty();
-    let arguments: String = (0..20).map(|n| format!("a{n}: 1 ")).collect();
+    let arguments = numbered(20, "a#: 1 ");
     let contradiction = format!("{{ venue({arguments}) {} }}", "venue ".repeat(900));
     let reply = ask(&venue, &contradiction);
     assert_eq!(reply.code(), "GRAPHQL_VALIDATION_FAILED", "{reply:?}");

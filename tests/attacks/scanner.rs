@@ -2,7 +2,7 @@
 
 use roomtone_tests::TestVenue;
 
-use crate::wire::{Reply, ask, post, request};
+use crate::wire::{Reply, ask, numbered, post, request};
 
 /// The scanner calls a server vulnerable where such an answer carries data.
 fn clean(check: &str, reply: &Reply) {
@@ -15,9 +15,9 @@ fn clean(check: &str, reply: &Reply) {
 fn the_twelve_checks_of_graphql_cop_are_clean() {
     let mut venue = TestVenue::empty();
     let typename = "{\"query\":\"query cop { __typename }\"}";
-    let aliases: String = (0..101).map(|n| format!("alias{n}: __typename ")).collect();
+    let aliases = numbered(101, "alias#: __typename ");
     clean("alias overloading", &ask(&venue, &format!("query cop {{ {aliases} }}")));
-    clean("array-based query batching", &post(&venue, "", &format!("[{}]", vec![typename; 10].join(","))));
+    clean("array-based query batching", &post(&venue, "", &format!("[{}]", [typename; 10].join(","))));
     // Queries by GET are part of GraphQL over HTTP; what the scanner warns of is that they could change something.
     clean(
         "mutation by GET",

@@ -1,4 +1,4 @@
-//! WebSockets that say nothing, say too much, or are too many (G14, G15).
+//! Sockets that say nothing, say too much, or are too many (G14, G15).
 
 use std::time::{Duration, Instant};
 

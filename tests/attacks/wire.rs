@@ -1,5 +1,6 @@
 //! HTTP written out by hand: an attacker uses no client library's good manners.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -101,17 +102,15 @@ pub(crate) fn assert_alive(venue: &TestVenue) {
     assert!(reply.json()["data"]["venue"]["name"].is_string(), "{reply:?}");
 }
 
+/// A text so many times, with its number for each `#`.
+pub(crate) fn numbered(times: usize, text: &str) -> String {
+    (0..times).map(|number| text.replace('#', &number.to_string())).collect()
+}
+
 /// A document as it stands in an address.
 pub(crate) fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
-        .collect()
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        let _ = write!(escaped, "%{byte:02X}");
+        escaped
+    })
 }

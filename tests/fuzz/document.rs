@@ -206,12 +206,11 @@ impl Maker<'_> {
     fn arguments(&mut self) {
         self.push("(");
         for number in 0..self.times() {
-            match self.choose(3) {
-                0 => self.push(&format!("a{number}:")),
-                _ => {
-                    self.one_of(&ARGUMENTS);
-                    self.push(":");
-                }
+            if self.choose(3) == 0 {
+                self.push(&format!("a{number}:"));
+            } else {
+                self.one_of(&ARGUMENTS);
+                self.push(":");
             }
             self.value();
         }

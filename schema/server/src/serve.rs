@@ -67,10 +67,10 @@ impl Default for ServeSettings {
         Self {
             connections: 1_500,
             head_time: Duration::from_secs(10),
-            idle_time: Duration::from_secs(60),
+            idle_time: Duration::from_mins(1),
             write_time: Duration::from_secs(5),
-            patient_write_time: Duration::from_secs(60),
-            vanished_time: Duration::from_secs(60),
+            patient_write_time: Duration::from_mins(1),
+            vanished_time: Duration::from_mins(1),
             farewell: Duration::from_secs(3),
         }
     }

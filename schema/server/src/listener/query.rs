@@ -102,7 +102,8 @@ impl ListenerQuery {
     }
 
     /// Ranked, not paginated; first is 1 to 50.
-    #[graphql(complexity = "first.clamp(0, 50) as usize * child_complexity")]
+    // The whole catalogue is ranked for it, however few of it are asked for.
+    #[graphql(complexity = "500 + first.clamp(0, 50) as usize * child_complexity")]
     async fn recommendations(
         &self,
         ctx: &Context<'_>,
