@@ -122,11 +122,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "how long a child process may live; no rule of ours depends on it",
     ),
     (
-        "hub/src/hub/tests/lists.rs",
-        "async_graphql",
-        "holds lists written at once against the engine's own, on a hub with songs",
-    ),
-    (
         "schema/server/src/socket.rs",
         "Instant::now(",
         "when a connection is pinged and given up; tokio's clock, and `Pulse` is told it",
