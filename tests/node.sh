@@ -1,0 +1,28 @@
+# Sourced by the `run` of every folder whose tests run in Node, from that folder.
+
+# node_packages: what package-lock.json names is there.
+node_packages() {
+  command -v npm >/dev/null || { echo "SKIPPED: no Node here (apt-get install nodejs npm)"; exit 77; }
+  [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error || exit 1
+}
+
+# built_hub: HUB_UNDER_TEST names the built hub; else it is built.
+built_hub() {
+  if [ -z "${HUB_UNDER_TEST:-}" ]; then
+    cargo build --quiet --package roomtone-hub || exit 1
+    HUB_UNDER_TEST=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/roomtone-hub
+  fi
+  export HUB_UNDER_TEST
+}
+
+# node_tests FILE...: runs them; the last line is "N passed, N failed, N skipped".
+node_tests() {
+  local report status
+  report=$(mktemp)
+  node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$report" "$@"
+  status=$?
+  count() { sed -n "s/^# $1 //p" "$report" | tail -1; }
+  echo "$(count pass) passed, $(($(count fail) + $(count cancelled))) failed, $(count skipped) skipped"
+  rm -f "$report"
+  return "$status"
+}
