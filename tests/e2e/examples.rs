@@ -169,7 +169,6 @@ async fn the_query_pages_examples_run(demo: &Demo) {
         let variables = example["variables"].to_string().replace("{{key}}", &new_key());
         let variables = read(&variables.replace("{{song}}", &song).replace("{{code}}", &demo.code));
         let (title, query) = (example["title"].as_str().unwrap(), example["query"].as_str().unwrap());
-        println!("{title}");
         match example["as"].as_str().unwrap() {
             "player" if query.contains("playerCommands") => hears_orders(demo, &player, query).await,
             "player" => drop(succeeds(&mut player, query, variables).await),

@@ -50,7 +50,7 @@ impl Table {
     pub(crate) fn with(&self, line: &str, who: &str, outcome: &str) -> Self {
         let mut table = self.clone();
         let column = WHO.iter().position(|column| *column == who).unwrap();
-        table.0.get_mut(line).unwrap()[column] = outcome.to_owned();
+        outcome.clone_into(&mut table.0.get_mut(line).unwrap()[column]);
         table
     }
 }
