@@ -70,6 +70,8 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use Due::{Look, Ping};
+
     use super::*;
 
     fn pulse() -> (Instant, Pulse) {
@@ -98,7 +100,6 @@ mod tests {
             }
             pulse.heard();
         }
-        use Due::{Look, Ping};
         let expected = [(20, Ping), (40, Ping), (60, Look), (60, Ping), (80, Ping), (100, Ping), (120, Look)];
         assert_eq!(seen[..7], expected);
     }
