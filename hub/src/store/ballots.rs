@@ -57,7 +57,7 @@ pub fn cast(tx: &Tx<'_>, ballot: &Ballot) -> rusqlite::Result<Cast> {
         return repeated(tx, vote.listener, kept);
     }
     let vote = Vote { hlc: tx.hlc(vote.cast_at), ..*vote };
-    let outcome = votes::apply(tx, before, &vote, direction.as_ref())?;
+    let outcome = votes::apply(tx, &before, &vote, direction.as_ref())?;
     if outcome.recorded {
         outbox::push(tx, FactKind::VoteCast, *op, vote.cast_at, &vote)?;
     }

@@ -169,7 +169,7 @@ fn cast(tx: &Tx<'_>, vote: &roomtone_schema::vote::Vote) -> rusqlite::Result<()>
         Some(Direction { unit, version: facts.embedding_version })
     });
     let before = votes::standing(tx, None, vote, direction.as_ref())?;
-    votes::apply(tx, before, vote, direction.as_ref()).map(drop)
+    votes::apply(tx, &before, vote, direction.as_ref()).map(drop)
 }
 
 fn end_play(tx: &Tx<'_>, play: &Play) -> rusqlite::Result<()> {

@@ -16,7 +16,9 @@ impl Threads {
     /// Tells each thread to end by `tell`, then waits until all have. A second call does nothing.
     pub(super) fn end(&self, tell: impl Fn()) {
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        threads.iter().for_each(|_| tell());
+        for _ in &threads {
+            tell();
+        }
         for thread in threads {
             // One that panicked has ended, too.
             let _panicked = thread.join();

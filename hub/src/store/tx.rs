@@ -78,12 +78,11 @@ impl<'a> Tx<'a> {
     ) -> rusqlite::Result<T> {
         let mut at_hand = self.at_hand.borrow_mut();
         let known = at_hand.iter().position(|(text, _)| std::ptr::eq(*text, sql));
-        let index = match known {
-            Some(index) => index,
-            None => {
-                at_hand.push((sql, self.conn.prepare_cached(sql)?));
-                at_hand.len() - 1
-            }
+        let index = if let Some(index) = known {
+            index
+        } else {
+            at_hand.push((sql, self.conn.prepare_cached(sql)?));
+            at_hand.len() - 1
         };
         run(&mut at_hand[index].1)
     }

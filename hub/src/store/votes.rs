@@ -82,11 +82,11 @@ fn standing_from_row(row: &Row<'_>) -> rusqlite::Result<Standing> {
 /// Writes what `vote` changes: log, effect and taste. The same value again changes nothing; the other replaces it.
 pub(super) fn apply(
     tx: &Tx<'_>,
-    before: Standing,
+    before: &Standing,
     vote: &Vote,
     direction: Option<&Direction>,
 ) -> rusqlite::Result<CastOutcome> {
-    let Standing { effective, mut state, .. } = before;
+    let Standing { effective, mut state, .. } = *before;
     let previous = effective.map(|(effective, _)| effective.value);
     if let Some((effective, _)) = effective.filter(|(effective, _)| effective.value == vote.value) {
         return Ok(CastOutcome { recorded: false, previous, effective, state });
