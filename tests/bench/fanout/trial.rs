@@ -42,23 +42,20 @@ impl Server {
 
     /// How it is started, or why it cannot be.
     pub(crate) fn command(self, peers: &Path, cores: &Cores) -> Result<Command, String> {
-        let word = match self {
-            Self::Ours => "ours",
-            Self::Floor => "floor",
-            Self::Stock => "stock",
+        let peer = match self {
+            Self::Ours => return Ok(Cores::this_program(cores.server.as_deref(), &["serve", "ours"])),
+            Self::Floor => return Ok(Cores::this_program(cores.server.as_deref(), &["serve", "floor"])),
+            Self::Stock => return Ok(Cores::this_program(cores.server.as_deref(), &["serve", "stock"])),
             Self::Apollo => "apollo.mjs",
             Self::Mercurius => "mercurius.mjs",
             Self::Yoga => "yoga.mjs",
         };
-        if !word.ends_with(".mjs") {
-            return Ok(cores.this_program(&cores.server, &["serve", word]));
-        }
         let node = peers.join("node_modules/node/bin/node");
         if !node.exists() {
             return Err(format!("{} is not there: npm ci in {}", node.display(), peers.display()));
         }
-        let mut command = Cores::on(&cores.server, &node);
-        command.arg(peers.join("fanout").join(word)).env("NODE_ENV", "production");
+        let mut command = Cores::on(cores.server.as_deref(), &node);
+        command.arg(peers.join("fanout").join(peer)).env("NODE_ENV", "production");
         Ok(command)
     }
 }
@@ -81,7 +78,7 @@ impl Cores {
         Self { server: Some(format!("0-{}", half - 1)), client: Some(format!("{half}-{}", cores - 1)) }
     }
 
-    fn on(cores: &Option<String>, program: &Path) -> Command {
+    fn on(cores: Option<&str>, program: &Path) -> Command {
         match cores {
             None => Command::new(program),
             Some(cores) => {
@@ -92,7 +89,7 @@ impl Cores {
         }
     }
 
-    fn this_program(&self, cores: &Option<String>, arguments: &[&str]) -> Command {
+    fn this_program(cores: Option<&str>, arguments: &[&str]) -> Command {
         let mut command = Self::on(cores, &std::env::current_exe().unwrap());
         command.args(arguments);
         command
@@ -127,7 +124,7 @@ pub(crate) fn run(server: Command, cores: &Cores, clients: usize) -> Outcome {
     sleep(Duration::from_millis(500));
     let empty = server.resident_kib();
 
-    let load = cores.this_program(&cores.client, &["load", &port, &clients.to_string()]);
+    let load = Cores::this_program(cores.client.as_deref(), &["load", &port, &clients.to_string()]);
     let mut load = Process::start(load);
     load.hear("SUBSCRIBED");
     sleep(REST);
