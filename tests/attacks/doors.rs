@@ -105,7 +105,8 @@ fn g10_a_body_beyond_64_kib_is_not_read_whether_it_says_so_or_not() {
 #[test]
 fn g13_a_page_elsewhere_opens_no_websocket() {
     let mut venue = TestVenue::empty();
-    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n";
+    // Where it is refused, the connection ends.
+    let upgrade = "connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n";
     let own = format!("127.0.0.1:{}", venue.port());
     for (host, origin, status) in [
         (own.as_str(), Some("https://attacker.example"), 403),
@@ -121,6 +122,7 @@ fn g13_a_page_elsewhere_opens_no_websocket() {
         assert_eq!(reply.status, status, "{reply:?}");
     }
     let mut stream = connect(&venue);
+    let upgrade = upgrade.replace(", close", "");
     write!(stream, "GET /graphql HTTP/1.1\r\nhost: {own}\r\norigin: http://{own}\r\n{upgrade}\r\n").unwrap();
     let mut line = [0; 12];
     std::io::Read::read_exact(&mut stream, &mut line).unwrap();
