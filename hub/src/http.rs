@@ -37,6 +37,9 @@ impl std::fmt::Debug for Front {
 
 impl Front {
     /// A front that answers to `hosts` besides addresses, `localhost` and `.local` names.
+    ///
+    /// # Panics
+    /// Where the schema's own text is no schema, which a test would have told.
     pub fn with_settings(hub: Hub, hosts: Vec<String>, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
         let schema = graphql::schema(hub.clone(), &settings);

@@ -115,7 +115,7 @@ async fn look<E: Executor>(schema: &E, sdl: &str, somebody: Caller) -> Findings 
             let asked = format!("{name}{}", types.selection(&field.of));
             let query = path.iter().rev().fold(asked, |below, step| format!("{step} {{ {below} }}"));
             let (answer, reads) = for_nobody(schema, &format!("{{ {query} }}")).await;
-            if !path.iter().copied().chain([name.as_str()]).try_fold(&answer["data"], below).is_some() {
+            if path.iter().copied().chain([name.as_str()]).try_fold(&answer["data"], below).is_none() {
                 findings.unreached.push(format!("{at}: {answer}"));
             }
             let request = Request::new(format!("{{ {query} }}")).data(Asker::one(somebody, Visit::default()));
