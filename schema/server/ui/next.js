@@ -14,7 +14,7 @@ export function createNext() {
 
   return {
     show(recommendations, { atOnce, empty }) {
-      const before = new Map([...rows].map(([id, row]) => [id, row.offsetTop]));
+      const before = new Map([...rows].map(([id, row]) => [id, seenAt(row)]));
       const wanted = recommendations.map(({ song }) => song);
       const ids = new Set(wanted.map((song) => song.id));
       for (const [id, row] of rows) {
@@ -37,10 +37,16 @@ export function createNext() {
   };
 }
 
+// Where a row is seen, which is not where it stands while it still moves: a second change within the movement goes on
+// from there.
+function seenAt(row) {
+  return row.getBoundingClientRect().top - row.closest(".rows").getBoundingClientRect().top;
+}
+
 function move(row, from) {
   if (from === undefined) {
     animate(row, { opacity: [0, 1], transform: ["translateY(16px)", "none"] }, { duration: MOVE_MS });
-  } else if (from !== row.offsetTop) {
+  } else if (Math.abs(from - row.offsetTop) > 0.5) {
     animate(row, { transform: [`translateY(${from - row.offsetTop}px)`, "none"] }, { duration: MOVE_MS });
   }
 }
