@@ -47,7 +47,10 @@ pub(crate) fn run(port: u16, clients: usize) {
             shares.into_iter().map(|share| scope.spawn(|| read(share, &counting, &over))).collect();
         for word in std::io::stdin().lock().lines() {
             match word.unwrap().as_str() {
-                "go" => counting.store(true, Ordering::SeqCst),
+                "go" => {
+                    counting.store(true, Ordering::SeqCst);
+                    println!("COUNTING");
+                }
                 _ => break,
             }
         }

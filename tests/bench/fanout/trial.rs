@@ -131,6 +131,7 @@ pub(crate) fn run(server: Command, cores: &Cores, clients: usize) -> Outcome {
     let full = server.resident_kib();
 
     load.tell("go");
+    load.hear("COUNTING");
     let before = server.cpu_seconds();
     server.tell(&CHANGES.to_string());
     sleep(Duration::from_secs(CHANGES as u64 - 1) + GRACE);
