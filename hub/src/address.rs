@@ -23,6 +23,16 @@ pub fn to_print(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+/// The addresses under which players may reach a hub that listens on `listen`: the best first, at most so many.
+pub fn to_tell(listen: SocketAddr, most: usize) -> Vec<SocketAddr> {
+    if !listen.ip().is_unspecified() {
+        return vec![listen];
+    }
+    let ips = ranked(&all(), towards_the_internet());
+    let ips = if ips.is_empty() { vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] } else { ips };
+    ips.into_iter().take(most).map(|ip| SocketAddr::new(ip, listen.port())).collect()
+}
+
 /// The addresses of this machine's networks that are up.
 pub fn all() -> Vec<Local> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
@@ -32,11 +42,15 @@ pub fn all() -> Vec<Local> {
 
 /// The best of `locals` for a phone in the room; loopback where there is nothing else.
 pub fn choose(locals: &[Local], towards_the_internet: Option<IpAddr>) -> IpAddr {
-    let candidates = locals.iter().filter(|local| reachable(local.ip));
+    ranked(locals, towards_the_internet).first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Those that somebody in the room can reach, the best first.
+fn ranked(locals: &[Local], towards_the_internet: Option<IpAddr>) -> Vec<IpAddr> {
+    let mut candidates: Vec<&Local> = locals.iter().filter(|local| reachable(local.ip)).collect();
     // The name and the address decide between equals, so that the answer does not depend on the system's order.
-    let best =
-        candidates.min_by_key(|local| (rank(local, towards_the_internet), local.interface.clone(), local.ip));
-    best.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |local| local.ip)
+    candidates.sort_by_key(|local| (rank(local, towards_the_internet), local.interface.clone(), local.ip));
+    candidates.into_iter().map(|local| local.ip).collect()
 }
 
 fn reachable(ip: IpAddr) -> bool {

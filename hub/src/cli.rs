@@ -17,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config, Flags};
 use crate::demo;
 use crate::orders::Order;
+use crate::orders::players::PlayerOrder;
 use crate::service::{Service, Setup};
 use crate::trouble::Trouble;
 
 mod ask;
 mod logging;
-mod show;
+pub(crate) mod show;
 mod signals;
 
 /// Parsing GraphQL goes as deep as the document does: enough room for the deepest that is allowed.
@@ -44,8 +45,8 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Begin with `roomtone-hub demo`; for a real venue: `roomtone-hub import DIR`, `roomtone-hub player add NAME`, \
-`roomtone-hub serve`.
+Begin with `roomtone-hub demo`; for a real venue: `roomtone-hub import DIR`, `roomtone-hub serve`, and \
+`roomtone-hub pair` for each player.
 
 Settings come from defaults, then the configuration file (hub.toml in the data folder), then variables such as \
 ROOMTONE_VENUE_NAME, then flags. hub.example.toml shows them all. ROOMTONE_LOG sets what is logged: error, warn, \
@@ -77,6 +78,16 @@ enum Command {
         /// Files and folders with music.
         #[arg(required = true, value_name = "DIR")]
         roots: Vec<PathBuf>,
+    },
+    /// Let a player in: shows a code and waits until the player has come.
+    Pair {
+        /// The name that the player gets. A player of this name that is there already gets another secret: for a box that
+        /// was replaced.
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+        /// Where it stands; the main zone where none is named.
+        #[arg(long, value_name = "NAME")]
+        zone: Option<String>,
     },
     /// Players: the boxes with a loudspeaker.
     #[command(subcommand)]
@@ -113,7 +124,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Player {
-    /// Let a player in and show its token, this once.
+    /// Let a terminal in, which is a player that cannot be paired, and show its token, this once.
     Add {
         /// What people call it.
         name: String,
@@ -130,6 +141,70 @@ enum Player {
         /// What people call it.
         name: String,
     },
+    /// Tell how every player is.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a player out. What it shows opens nothing any more, and its connections end at once.
+    Remove {
+        /// What people call it.
+        name: String,
+    },
+    /// Give a player another name.
+    Rename {
+        /// What people call it.
+        name: String,
+        /// What they will.
+        to: String,
+    },
+    /// Set how loud a player is, also after it was switched off and on.
+    Volume {
+        /// What people call it.
+        name: String,
+        /// In percent.
+        #[arg(value_name = "0..100", value_parser = clap::value_parser!(u8).range(0..=100))]
+        percent: u8,
+    },
+    /// Leave the song that plays; the player's whole zone does.
+    Skip {
+        /// What people call it.
+        name: String,
+    },
+    /// Hold, until `resume`, also after the player was switched off and on.
+    Pause {
+        /// What people call it.
+        name: String,
+    },
+    /// Go on.
+    Resume {
+        /// What people call it.
+        name: String,
+    },
+    /// Play nothing, until `resume`, also after the player was switched off and on.
+    Stop {
+        /// What people call it.
+        name: String,
+    },
+}
+
+impl Player {
+    fn order(self) -> Order {
+        let order = |name, order| Order::OrderPlayer { name, order };
+        match self {
+            Self::Add { name, tag, zone } => Order::AddPlayer { name, tag, zone },
+            Self::Token { name } => Order::PlayerToken { name },
+            Self::List { .. } => Order::ListPlayers,
+            Self::Remove { name } => Order::RemovePlayer { name },
+            Self::Rename { name, to } => Order::RenamePlayer { name, to },
+            Self::Volume { name, percent } => order(name, PlayerOrder::Volume(percent)),
+            Self::Skip { name } => order(name, PlayerOrder::Skip),
+            Self::Pause { name } => order(name, PlayerOrder::Pause),
+            Self::Resume { name } => order(name, PlayerOrder::Resume),
+            Self::Stop { name } => order(name, PlayerOrder::Stop),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,12 +308,9 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
             let roots = roots.iter().map(absolute).collect::<Result<_, _>>()?;
             ask::and_show(&setup, Order::Import { roots }, stop).await
         }
-        Command::Player(Player::Add { name, tag, zone }) => {
-            ask::and_show(&setup, Order::AddPlayer { name, tag, zone }, stop).await
-        }
-        Command::Player(Player::Token { name }) => {
-            ask::and_show(&setup, Order::PlayerToken { name }, stop).await
-        }
+        Command::Pair { name, zone } => ask::for_pairing(&setup, Order::Pair { name, zone }, stop).await,
+        Command::Player(Player::List { json: true }) => ask::for_players(&setup).await,
+        Command::Player(player) => ask::and_show(&setup, player.order(), stop).await,
         Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,
         Command::Status { json } => ask::for_status(&setup, json).await,

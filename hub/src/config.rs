@@ -64,6 +64,8 @@ pub struct VenueSection {
 pub struct NetworkSection {
     /// Where to listen.
     pub listen: Listen,
+    /// Where to listen for players and managers, who speak TLS; beside `listen`, one port higher, where none is named.
+    pub tls: Listen,
     /// Names under which the hub may be asked besides IP addresses, `localhost` and its own `.local` names.
     pub hosts: Names,
     /// Whether the hub announces itself on the local network.
@@ -162,7 +164,12 @@ impl Default for NetworkSection {
     fn default() -> Self {
         // The IPv6 wildcard takes IPv4 too.
         let everywhere = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, DEFAULT_PORT));
-        Self { listen: Listen(vec![everywhere]), hosts: Names::default(), mdns: true }
+        Self {
+            listen: Listen(vec![everywhere]),
+            tls: Listen(Vec::new()),
+            hosts: Names::default(),
+            mdns: true,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{is_coloured, say};
+use crate::cli::{is_coloured, say, show};
 use crate::config::Listen;
 use crate::hub::Hub;
 use crate::qr;
@@ -112,6 +112,7 @@ fn welcome(service: &Service) {
     }
     say(format!("Roomtone is at {url}"));
     say(format!("Its GraphQL can be tried at {}", url.replacen("/#", "/graphiql#", 1)));
+    show::secure(service);
     say("Scan the code with a phone on this network, or open the page here. Ctrl-C ends the demo.");
 }
 

@@ -34,6 +34,8 @@ pub struct Announcement {
     pub name: String,
     /// Where the hub listens.
     pub listen: SocketAddr,
+    /// The port on which it speaks TLS.
+    pub tls: Option<u16>,
 }
 
 impl Announcement {
@@ -44,7 +46,10 @@ impl Announcement {
 
     fn service(&self) -> Result<ServiceInfo, mdns_sd::Error> {
         let (id, venue) = (self.hub.to_string(), self.venue.to_string());
-        let txt = [("txtvers", "1"), ("id", &id), ("venue", &venue), ("path", "/graphql"), ("api", "1")];
+        let tls = self.tls.map(|port| port.to_string());
+        let mut txt =
+            vec![("txtvers", "1"), ("id", &id), ("venue", &venue), ("path", "/graphql"), ("api", "1")];
+        txt.extend(tls.as_deref().map(|port| ("tls", port)));
         let host = format!("{}.", self.host());
         let port = self.listen.port();
         if self.listen.ip().is_unspecified() {
@@ -143,13 +148,15 @@ mod tests {
         let hub = "01890000-0000-7000-8000-00001a2b3c4d".parse().unwrap();
         let venue = "01890000-0000-7000-8000-000000000002".parse().unwrap();
         let listen = "192.0.2.7:4700".parse().unwrap();
-        let service = Announcement { hub, venue, name: "Bar".to_owned(), listen }.service().unwrap();
+        let service = Announcement { hub, venue, name: "Bar".to_owned(), listen, tls: Some(4701) };
+        let service = service.service().unwrap();
         assert_eq!(service.get_hostname(), "roomtone-1a2b3c4d.local.");
         assert_eq!(service.get_fullname(), "Bar._roomtone._tcp.local.");
         let txt = |key: &str| service.get_property_val_str(key).map(str::to_owned);
         assert_eq!(txt("id"), Some(hub.to_string()));
         assert_eq!(txt("venue"), Some(venue.to_string()));
         assert_eq!(["txtvers", "path", "api"].map(txt), ["1", "/graphql", "1"].map(|v| Some(v.to_owned())));
+        assert_eq!(txt("tls").as_deref(), Some("4701"));
         assert!(!service.is_addr_auto());
     }
 }

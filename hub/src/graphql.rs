@@ -8,12 +8,13 @@ use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscri
 
 use crate::hub::Hub;
 
-mod gate;
 #[cfg(test)]
 mod guarded;
+mod late;
 #[cfg(test)]
 mod lists;
 mod mutation;
+mod ordering;
 mod player;
 mod query;
 mod room;

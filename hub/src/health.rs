@@ -41,7 +41,12 @@ pub fn report(hub: &Hub, since: UnixMillis) -> Value {
         "venue": hub.venue().name,
         "songs": { "playable": health.playable_songs, "total": health.total_songs },
         "listeners": health.active_listeners,
-        "players": { "online": health.players_online, "total": health.players, "silence_s": silence_s(hub) },
+        "players": {
+            "online": health.players_online,
+            "total": health.players,
+            "silent": health.players_silent,
+            "silence_s": silence_s(hub),
+        },
         "outbox": health.outbox,
         "index_ready": health.index_ready,
         "read_only": health.read_only,
@@ -73,6 +78,10 @@ fn problems(health: &crate::hub::Health, disk: Option<&Disk>) -> Vec<&'static st
         (health.read_only, "nothing can be saved: the disk is full or failing"),
         (scarce, "the disk is nearly full"),
         (health.playable_songs == 0, "no music yet: run `roomtone-hub import DIR`"),
+        (
+            0 < health.players_silent,
+            "a player is silent though it should play: see `roomtone-hub player list`",
+        ),
         (!health.clock_trusted, "the system clock jumped; times are the hub's own until it agrees again"),
     ]
     .into_iter()

@@ -1,4 +1,7 @@
 //! What the hub answers over HTTP: the page, GraphQL, media, terminals, health and metrics, behind the same doors.
+//!
+//! There are two fronts over one hub: the plain one for phones, and one with TLS for players and managers, with places
+//! of its own, so that a room full of phones keeps no player out.
 
 use std::sync::Arc;
 
@@ -8,22 +11,37 @@ use axum::response::{IntoResponse, Response};
 use roomtone_schema::UnixMillis;
 use roomtone_server::doors::{Doors, Names};
 use roomtone_server::front::{Front as GraphqlFront, FrontSettings};
-use roomtone_server::serve::{ServeSettings, serve as converse};
+use roomtone_server::serve::{Entrance, ServeSettings, serve as converse};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::door::Door;
 use crate::graphql::{self, HubSchema};
 use crate::hub::Hub;
+use crate::players::Way;
+use crate::tls::{Secure, Tls};
 use crate::{health, media, metrics, player_api};
 
+mod about;
+mod manage;
 mod pages;
+mod pairing;
+
+/// Connections that may stay open over TLS: a venue has some players and a manager or two.
+const TLS_SOCKETS: usize = 64;
+
+/// Connections over TLS at once: each player has a handful, and each costs more than a plain one.
+const TLS_CONNECTIONS: usize = 256;
 
 /// What stands at the hub's front. Cheap to clone; clones share their sockets' count and their shutdown.
 #[derive(Clone)]
 pub struct Front {
-    hub: Hub,
+    door: Door,
     names: Arc<Names>,
-    graphql: GraphqlFront<HubSchema, Hub>,
+    graphql: GraphqlFront<HubSchema, Door>,
+    tls: Option<Tls>,
+    /// Where players and managers are told to come.
+    secure: Option<Secure>,
     stop: CancellationToken,
     since: UnixMillis,
     serving: ServeSettings,
@@ -41,20 +59,41 @@ impl Front {
     /// # Panics
     /// Where the schema's own text is no schema, which a test would have told.
     pub fn with_settings(hub: Hub, hosts: Vec<String>, settings: FrontSettings) -> Self {
+        Self::at(Door { hub, way: Way::Plain }, hosts, settings)
+    }
+
+    /// The same behind TLS, with its own places.
+    ///
+    /// # Panics
+    /// As [`Front::with_settings`].
+    pub fn secure(hub: Hub, hosts: Vec<String>, mut settings: FrontSettings, tls: Tls) -> Self {
+        settings.sockets = TLS_SOCKETS;
+        Self { tls: Some(tls), ..Self::at(Door { hub, way: Way::Tls }, hosts, settings) }
+    }
+
+    fn at(door: Door, hosts: Vec<String>, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
-        let schema = graphql::schema(hub.clone(), &settings);
+        let schema = graphql::schema(door.hub.clone(), &settings);
         let sdl = schema.sdl();
-        let graphql = GraphqlFront::new(schema, hub.clone(), settings, stop.clone());
+        let graphql = GraphqlFront::new(schema, door.clone(), settings, stop.clone());
         let graphql = graphql.sharing(&sdl).expect("what a schema says of itself is a schema");
         let names = Arc::new(Names { hosts, origins: Vec::new() });
-        let since = hub.now();
-        Self { hub, names, graphql, stop, since, serving: ServeSettings::default() }
+        let since = door.hub.now();
+        let serving = ServeSettings::default();
+        Self { door, names, graphql, tls: None, secure: None, stop, since, serving }
     }
 
     /// The same with another way of holding connections.
     #[must_use]
     pub fn holding(self, serving: ServeSettings) -> Self {
-        Self { serving, ..self }
+        let most = if self.tls.is_some() { TLS_CONNECTIONS } else { usize::MAX };
+        Self { serving: ServeSettings { connections: serving.connections.min(most), ..serving }, ..self }
+    }
+
+    /// The same, telling where players connect.
+    #[must_use]
+    pub fn telling(self, secure: Option<Secure>) -> Self {
+        Self { secure, ..self }
     }
 }
 
@@ -63,12 +102,18 @@ pub fn router(front: Front) -> Router {
     let sockets = front.graphql.open_sockets();
     let names = Arc::clone(&front.names);
     let pages = pages::router(front.graphql.clone());
+    let hub = front.door.hub.clone();
+    let manage = manage::router(front.graphql.clone(), hub.clone(), front.secure.clone());
+    let pairing = front.tls.map(|tls| pairing::router(front.door.clone(), tls.key));
     Router::new()
         .merge(front.graphql.router("/graphql"))
-        .merge(media::router(front.hub.clone()))
-        .merge(player_api::router(front.hub.clone()))
-        .merge(health::router(front.hub.clone(), front.since))
-        .merge(metrics::router(front.hub, sockets, front.since))
+        .merge(media::router(front.door.clone()))
+        .merge(player_api::router(front.door))
+        .merge(about::router(hub.clone(), front.secure.as_ref().and_then(Secure::port)))
+        .merge(pairing.unwrap_or_default())
+        .merge(health::router(hub.clone(), front.since))
+        .merge(metrics::router(hub, sockets, front.since))
+        .merge(manage)
         .merge(pages)
         .fallback(nothing)
         .layer(Doors(names))
@@ -82,7 +127,11 @@ pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken)
     let settings = front.serving;
     let goodbyes = front.graphql.goodbyes();
     let sockets = front.stop.clone();
-    let serving = converse(listener, router(front), settings, stop.clone());
+    let entrance = match &front.tls {
+        Some(tls) => Entrance::secure(listener, Arc::clone(&tls.config)),
+        None => Entrance::plain(listener),
+    };
+    let serving = converse(entrance, router(front), settings, stop.clone());
     let closing = async {
         stop.cancelled().await;
         sockets.cancel();

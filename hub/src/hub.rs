@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use futures_util::Stream;
+use roomtone_schema::player::Player;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::{Song, SongFacts};
 use roomtone_schema::taste::taste;
@@ -27,12 +28,14 @@ use tokio_util::sync::CancellationToken;
 use crate::check_in::{CheckInError, CheckOutError, NoViewer};
 use crate::clock::SteadyClock;
 use crate::counters::Counters;
+use crate::late::{LateError, LateTaken};
 use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
 use crate::ordering::CommandError;
-use crate::players::{AddPlayerError, AddedPlayer, Players, RenewTokenError};
-use crate::playing::{Claim, ClaimError};
+use crate::pairing::desk::Desk;
+use crate::players::{AddPlayerError, AddedPlayer, PlayerState, Players, RenewTokenError, Way};
+use crate::playing::{Ahead, ChangePlayerError, Claim, ClaimError, ClaimRequest};
 use crate::presence::{Holder, People};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::reporting::ReportError;
@@ -42,8 +45,8 @@ use crate::secrets::{Key, hash, new_token};
 use crate::skipping::SkipError;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
-    NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView, Recommendation,
-    SyncStatusView, VibeView, Viewer,
+    LatePlay, NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView,
+    Recommendation, SyncStatusView, VibeView, Viewer,
 };
 use crate::voting::VoteError;
 
@@ -89,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) rooms: Vec<Arc<ZoneRoom>>,
     pub(crate) people: Mutex<People>,
     pub(crate) players: Mutex<Players>,
+    /// Where players are let in.
+    pub(crate) desk: Desk,
     pub(crate) players_shown: watch::Sender<Arc<[PlayerView]>>,
     pub(crate) sync_status: watch::Sender<Arc<SyncStatusView>>,
     pub(crate) library: Library,
@@ -191,6 +196,8 @@ pub struct Health {
     pub players_online: u64,
     /// Players known.
     pub players: u64,
+    /// Players from which nothing is heard though something should be.
+    pub players_silent: u64,
     /// Facts that the cloud does not have yet.
     pub outbox: u64,
     /// Whether writes are refused (a full or failing disk).
@@ -354,9 +361,14 @@ impl Hub {
         locked(&self.0.people).is_active(session, self.now())
     }
 
-    /// Which player holds this token.
+    /// Which terminal holds this token: what counts over plain HTTP.
     pub fn player_by_token(&self, token: &str) -> Option<PlayerId> {
-        locked(&self.0.players).by_token(&hash(token))
+        locked(&self.0.players).by_token(&hash(token), Way::Plain).map(|(player, _)| player)
+    }
+
+    /// Which player shows this secret on this way. The first time that a new secret is shown voids the one before.
+    pub async fn player_showing(&self, token: &str, way: Way) -> Option<PlayerId> {
+        self.0.player_showing(&hash(token), way).await
     }
 
     /// Whether this is a manager's token.
@@ -366,11 +378,11 @@ impl Hub {
     }
 
     /// What is cancelled when this token opens nothing any more; `None` where it opens nothing now.
-    pub fn lease(&self, token: &str) -> Option<CancellationToken> {
+    pub fn lease(&self, token: &str, way: Way) -> Option<CancellationToken> {
         let token = hash(token);
         let manager =
             || locked(&self.0.manager).as_ref().filter(|key| key.hash == token).map(|key| key.void.clone());
-        let player = || locked(&self.0.players).lease(&token);
+        let player = || locked(&self.0.players).lease(&token, way);
         locked(&self.0.people).lease(&token).or_else(player).or_else(manager)
     }
 
@@ -432,8 +444,27 @@ impl Hub {
     }
 
     /// Takes the next song for a player's zone, with the look-ahead plan.
-    pub async fn claim_next_song(&self, player: PlayerId, key: IdempotencyKey) -> Result<Claim, ClaimError> {
-        self.0.claim(player, key).await
+    pub async fn claim_next_song(
+        &self,
+        player: PlayerId,
+        request: impl Into<ClaimRequest>,
+    ) -> Result<Claim, ClaimError> {
+        self.0.claim(player, request.into()).await
+    }
+
+    /// What a player's zone plays and the look-ahead plan, without taking anything.
+    pub fn player_plan(&self, player: PlayerId) -> Option<Ahead> {
+        self.0.plan_of(player)
+    }
+
+    /// Takes plays that a player tells of after they have ended, each once.
+    pub async fn report_plays(
+        &self,
+        player: PlayerId,
+        key: IdempotencyKey,
+        late: Vec<LatePlay>,
+    ) -> Result<LateTaken, LateError> {
+        self.0.take_late_plays(player, key, late).await
     }
 
     /// The older plan's way: repeats the zone's pick until its length has passed or a report ended it.
@@ -451,7 +482,7 @@ impl Hub {
         self.0.report(player, key, report).await
     }
 
-    /// Orders for one player, from now on; a slow reader loses the oldest.
+    /// Orders for one player: its volume and mode first, then each order; a slow reader loses the oldest.
     pub fn player_commands(
         &self,
         player: PlayerId,
@@ -469,6 +500,17 @@ impl Hub {
         self.0.give_order(player, kind, volume).await
     }
 
+    /// Gives a player an order of the manager's, once for each key.
+    pub async fn order_once(
+        &self,
+        key: IdempotencyKey,
+        player: PlayerId,
+        kind: PlayerCommandKind,
+        volume: Option<f32>,
+    ) -> Result<PlayerView, CommandError> {
+        self.0.order_once(key, player, kind, volume).await
+    }
+
     /// Adds a player (`zone` by id, main where none is given); its token is shown this once.
     pub async fn add_player(
         &self,
@@ -484,9 +526,34 @@ impl Hub {
         self.0.renew_player_token(name).await
     }
 
-    /// Whether there is any player: the terminal API is on once there is.
-    pub fn has_players(&self) -> bool {
-        locked(&self.0.players).all().next().is_some()
+    /// Takes a player out; whoever is connected with its secret is let go.
+    pub async fn remove_player(&self, player: PlayerId) -> Result<Player, ChangePlayerError> {
+        self.0.remove_player(player).await
+    }
+
+    /// Gives a player another name.
+    pub async fn rename_player(&self, player: PlayerId, name: &str) -> Result<Player, ChangePlayerError> {
+        self.0.rename_player(player, name).await
+    }
+
+    /// Another secret for a paired player; the one before counts until this one was shown.
+    pub async fn offer_secret(&self, player: PlayerId) -> Result<String, RenewTokenError> {
+        self.0.offer_secret(player).await
+    }
+
+    /// How every player is, by name.
+    pub fn player_states(&self) -> Vec<PlayerState> {
+        self.0.player_states()
+    }
+
+    /// A player by its name.
+    pub fn player_named(&self, name: &str) -> Option<PlayerId> {
+        locked(&self.0.players).by_name(name.trim()).map(|known| known.player.id)
+    }
+
+    /// Whether there is any terminal, which is a player that was not paired: its API is on once there is.
+    pub fn has_terminals(&self) -> bool {
+        locked(&self.0.players).all().any(|known| !known.player.paired)
     }
 
     /// A new manager's token; the one before is void.
@@ -551,6 +618,7 @@ impl Hub {
             active_listeners: locked(&self.0.people).count(None, now) as u64,
             players_online,
             players,
+            players_silent: self.player_states().iter().filter(|state| state.is_silent()).count() as u64,
             outbox: stats.outbox_pending,
             read_only: stats.health != crate::store::Health::Good,
             index_ready: !self.0.library_is_stale(),

@@ -25,6 +25,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 use tokio_util::io::ReaderStream;
 
+use crate::door::Door;
 use crate::hub::Hub;
 
 mod range;
@@ -61,19 +62,20 @@ impl IntoResponse for No {
 }
 
 /// The routes.
-pub(crate) fn router(hub: Hub) -> Router {
-    Router::new().route("/media/{sha256}", get(hand_out)).with_state(hub)
+pub(crate) fn router(door: Door) -> Router {
+    Router::new().route("/media/{sha256}", get(hand_out)).with_state(door)
 }
 
 async fn hand_out(
-    State(hub): State<Hub>,
+    State(door): State<Door>,
     Path(name): Path<String>,
     Query(signature): Query<Signature>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, No> {
     let sha256: Sha256 = name.parse().map_err(|_not_a_digest| No::NotHere)?;
-    if !signature.holds(&hub, &sha256) && !is_known(&hub, &headers).await {
+    let hub = &door.hub;
+    if !signature.holds(hub, &sha256) && !is_known(&door, &headers).await {
         return Err(No::NotSigned);
     }
     let etag = etag(&sha256);
@@ -82,7 +84,7 @@ async fn hand_out(
     }
     let (file, length) = open(path_in(&hub.media_dir(), sha256)).await?;
     let wanted = Wanted::read(asked_range(&headers, &etag), length);
-    let described = described(&hub, &sha256, etag);
+    let described = described(hub, &sha256, etag);
     match wanted {
         Wanted::Beyond => {
             let whole = [(CONTENT_RANGE, format!("bytes */{length}"))];
@@ -104,8 +106,8 @@ async fn hand_out(
 }
 
 /// Whether the request shows a token that is good here.
-async fn is_known(hub: &Hub, headers: &HeaderMap) -> bool {
-    let caller = hub.admit(front::token(headers).as_deref()).await;
+async fn is_known(door: &Door, headers: &HeaderMap) -> bool {
+    let caller = door.admit(front::token(headers).as_deref()).await;
     matches!(caller, Caller::Listener(_) | Caller::Player(_) | Caller::Manager)
 }
 

@@ -10,10 +10,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use roomtone_schema::UnixMillis;
-use roomtone_schema::player::PlayerStatus;
+use roomtone_schema::play::Tier;
 
 use crate::health;
 use crate::hub::Hub;
+use crate::players::PlayerState;
 use crate::store::{COMMIT_BOUNDS_MS, StoreStats};
 
 #[derive(Clone)]
@@ -101,21 +102,35 @@ fn people(page: &mut Page, hub: &Hub) {
 }
 
 fn players(page: &mut Page, hub: &Hub) {
-    let players = Arc::clone(&hub.players().borrow());
-    page.head("silence_seconds", "counter", "Unplanned silence since a player was added.");
-    for view in players.iter() {
-        page.labelled(
-            "silence_seconds_total",
-            "player",
-            &view.player.name,
-            view.player.silence_ms as f64 / 1_000.0,
-        );
-    }
-    page.head("player_up", "gauge", "1 while a player is heard of.");
-    for view in players.iter() {
-        let up = u8::from(view.player.status != PlayerStatus::Offline);
-        page.labelled("player_up", "player", &view.player.name, up);
-    }
+    let players = hub.player_states();
+    let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&PlayerState) -> Option<f64>| {
+        page.head(name, kind, help);
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        for state in &players {
+            if let Some(value) = value(state) {
+                page.labelled(&name, "player", &state.player.name, value);
+            }
+        }
+    };
+    each("silence_seconds", "counter", "Unplanned silence since a player was added.", &|state| {
+        Some(state.player.silence_ms as f64 / 1_000.0)
+    });
+    each("player_up", "gauge", "1 while a player is heard of.", &|state| {
+        Some(f64::from(u8::from(state.is_online())))
+    });
+    each("player_silent", "gauge", "1 while nothing is heard from a player that should play.", &|state| {
+        Some(f64::from(u8::from(state.is_silent())))
+    });
+    each("player_tier", "gauge", "Where a player's music comes from: 0 hub, 1 plan, 2 cache.", &|state| {
+        Some(match state.tier {
+            Tier::Hub => 0.0,
+            Tier::Plan => 1.0,
+            Tier::Cache => 2.0,
+        })
+    });
+    each("player_level_db", "gauge", "How loud a player's output is, in dB below full scale.", &|state| {
+        state.health.as_ref().filter(|_| state.is_online())?.level_db
+    });
 }
 
 fn saving(page: &mut Page, store: &StoreStats) {

@@ -24,6 +24,7 @@ use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, MANAGER, POSTER, derived};
 use crate::library::Library;
 use crate::locks::locked;
+use crate::pairing::desk::Desk;
 use crate::players::Players;
 use crate::presence::{People, REMEMBERED};
 use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, vibe_view};
@@ -31,6 +32,7 @@ use crate::room::{Current, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, Key, new_id, random};
 use crate::store::picks::{self, PickRecord};
+use crate::store::players::Kept;
 use crate::store::{
     OpenError, Snapshot, Store, StoreError, Tx, TxResult, hub_state, players, plays, preferences, sessions,
     skip_votes, songs, votes, zone_plays, zones,
@@ -112,6 +114,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         rooms,
         people: Mutex::new(people),
         players: Mutex::new(players),
+        desk: Desk::default(),
         players_shown: watch::Sender::new(Arc::from([])),
         sync_status: watch::Sender::new(Arc::new(nothing_synced())),
         library,
@@ -342,12 +345,14 @@ fn read_players(store: &Store, zones: &[Zone]) -> Result<Players, OpenError> {
     let mut found = Players::default();
     let mut open: HashMap<PlayerId, Play> =
         read(store, |conn| plays::open(conn, None))?.into_iter().map(|play| (play.player, play)).collect();
-    for (player, token) in read(store, players::all)? {
+    for kept in read(store, players::all)? {
+        let player = kept.player;
         // A zone that was taken out of the configuration: its players play in the main one.
         let known = zones.iter().any(|zone| zone.id == player.zone);
         let zone = if known { player.zone } else { zones[0].id };
         let play = open.remove(&player.id);
-        found.put(Player { status: PlayerStatus::Offline, zone, ..player }, token, play);
+        let player = Player { status: PlayerStatus::Offline, zone, ..player };
+        found.put(Kept { player, ..kept }, play);
     }
     Ok(found)
 }

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
-use roomtone_schema::PlayerId;
+use roomtone_schema::id::Id as _;
+use roomtone_schema::player::PlayerMode;
+use roomtone_schema::{IdempotencyKey, PlayerId};
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::hub::Inner;
 use crate::locks::locked;
+use crate::players::Known;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::{StoreError, players};
-use crate::view::{PlayerCommand, PlayerCommandKind};
+use crate::store::{StoreError, idempotency, players};
+use crate::view::{PlayerCommand, PlayerCommandKind, PlayerView};
+
+/// What a repeated order is known by; its owner is the hub itself, for a venue has one manager.
+const ORDER: &str = "order_player";
 
 /// Why an order was not given.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +24,12 @@ pub enum CommandError {
     /// Not one of ours (any more).
     #[error("this venue has no such player")]
     UnknownPlayer,
+    /// The key belongs to something else.
+    #[error("this idempotencyKey was used for something else; take a new one")]
+    KeyUsed,
+    /// That a plan has changed is told by whoever changes it.
+    #[error("this is no order: give pause, resume, skip, stop or volume")]
+    NoOrder,
     /// A volume outside 0 to 1, or none where one is needed.
     #[error("a volume is a number from 0 to 1")]
     BadVolume,
@@ -30,13 +42,36 @@ impl Refusal for CommandError {
     fn code(&self) -> Option<RefusalCode> {
         match self {
             Self::UnknownPlayer => Some(RefusalCode::NotFound),
-            Self::BadVolume => Some(RefusalCode::Invalid),
+            Self::KeyUsed => Some(RefusalCode::Conflict),
+            Self::BadVolume | Self::NoOrder => Some(RefusalCode::Invalid),
             Self::Store(_) => None,
         }
     }
 }
 
 impl Inner {
+    /// Gives a player an order of the manager's, once for each key: a skip that is asked for again skips nothing more.
+    pub(crate) async fn order_once(
+        self: &Arc<Self>,
+        key: IdempotencyKey,
+        player: PlayerId,
+        kind: PlayerCommandKind,
+        volume: Option<f32>,
+    ) -> Result<PlayerView, CommandError> {
+        let owner = self.id.to_bytes();
+        let first = self.store.read(move |conn| idempotency::get::<()>(conn, owner, key, ORDER)).await?;
+        match first {
+            Some(Err(_)) => return Err(CommandError::KeyUsed),
+            Some(Ok(())) => {}
+            None => {
+                self.give_order(player, kind, volume).await?;
+                let now = self.clock.now();
+                self.store.write(move |tx| idempotency::put(tx, owner, key, ORDER, &(), now)).await?;
+            }
+        }
+        self.player_view(player).ok_or(CommandError::UnknownPlayer)
+    }
+
     /// Gives a player an order.
     pub(crate) async fn give_order(
         self: &Arc<Self>,
@@ -54,23 +89,41 @@ impl Inner {
                 let volume = volume.filter(|volume| (0.0..=1.0).contains(volume));
                 self.set_volume(player, volume.ok_or(CommandError::BadVolume)?).await?;
             }
-            _ => {
-                if let Some(known) = locked(&self.players).get_mut(player) {
-                    known.order(kind, |_| {});
-                }
-            }
+            PlayerCommandKind::Pause => self.set_mode(player, kind, PlayerMode::Paused).await?,
+            PlayerCommandKind::Resume => self.set_mode(player, kind, PlayerMode::Playing).await?,
+            PlayerCommandKind::Stop => self.set_mode(player, kind, PlayerMode::Stopped).await?,
+            PlayerCommandKind::PlanChanged => return Err(CommandError::NoOrder),
         }
         Ok(())
     }
 
-    /// Orders for one player; whoever reads too slowly loses the oldest.
+    /// Orders for one player, what holds already first; whoever reads too slowly loses the oldest.
     pub(crate) fn orders(
         &self,
         player: PlayerId,
     ) -> impl Stream<Item = PlayerCommand> + Send + 'static + use<> {
-        let orders = locked(&self.players).listen(player).map(BroadcastStream::new);
-        let orders = orders.map(|orders| orders.filter_map(|order| std::future::ready(order.ok())));
+        let heard = locked(&self.players).get_mut(player).map(Known::listen);
+        let orders = heard.map(|(state, orders)| {
+            let orders = BroadcastStream::new(orders);
+            futures_util::stream::iter(state).chain(orders.filter_map(|order| std::future::ready(order.ok())))
+        });
         futures_util::stream::iter(orders).flatten()
+    }
+
+    /// An order that goes on holding: it is kept before it is given.
+    async fn set_mode(
+        &self,
+        player: PlayerId,
+        kind: PlayerCommandKind,
+        mode: PlayerMode,
+    ) -> Result<(), StoreError> {
+        self.store.write(move |tx| players::set_mode(tx, player, mode)).await?;
+        if let Some(known) = locked(&self.players).get_mut(player) {
+            known.player.mode = mode;
+            known.order(kind, |_| {});
+        }
+        self.show_players();
+        Ok(())
     }
 
     async fn set_volume(&self, player: PlayerId, volume: f32) -> Result<(), StoreError> {

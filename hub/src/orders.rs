@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use roomtone_schema::ZoneId;
+use roomtone_schema::song::SongFacts;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,12 @@ use crate::qr::{self, Poster};
 use crate::service::Place;
 use crate::trouble::Trouble;
 use crate::upkeep;
+
+pub mod pairing;
+pub mod players;
+
+use pairing::PairingCode;
+use players::{PlayerLine, PlayerOrder};
 
 /// Replies that may wait for a slow terminal; behind that the work waits too.
 pub const REPLIES_WAITING: usize = 64;
@@ -41,6 +48,34 @@ pub enum Order {
     PlayerToken {
         /// What people call it.
         name: String,
+    },
+    /// Let a player in that shows the right code, for as long as somebody watches.
+    Pair {
+        /// What it is to be called, where that is decided here.
+        name: Option<String>,
+        /// Where it stands.
+        zone: Option<String>,
+    },
+    /// Tell how every player is.
+    ListPlayers,
+    /// Take a player out.
+    RemovePlayer {
+        /// What people call it.
+        name: String,
+    },
+    /// Give a player another name.
+    RenamePlayer {
+        /// What people call it.
+        name: String,
+        /// What they will.
+        to: String,
+    },
+    /// Give a player an order.
+    OrderPlayer {
+        /// What people call it.
+        name: String,
+        /// Which.
+        order: PlayerOrder,
     },
     /// Make a new token for the manager.
     ManagerToken,
@@ -103,6 +138,26 @@ pub enum Reply {
         /// Shown this once.
         token: String,
     },
+    /// A player may come in.
+    Pairing(PairingCode),
+    /// Somebody has tried the digits.
+    Tried {
+        /// Tries that are left.
+        left: u8,
+    },
+    /// The digits are too old; the code is still good.
+    DigitsOver,
+    /// A player came in.
+    Paired {
+        /// Its name.
+        name: String,
+        /// Where it plays.
+        zone: String,
+    },
+    /// How every player is.
+    Players(Vec<PlayerLine>),
+    /// It was done; in a sentence.
+    Done(String),
     /// A manager's token.
     Manager {
         /// Shown this once.
@@ -152,6 +207,11 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::Import { roots } => take_in(hub, &roots, &replies).await,
         Order::AddPlayer { name, tag, zone } => add_player(hub, name, tag, zone.as_deref()).await,
         Order::PlayerToken { name } => player_token(hub, &name).await,
+        Order::Pair { name, zone } => pairing::pair(hub, place, name, zone.as_deref(), &replies).await,
+        Order::ListPlayers => Ok(Reply::Players(players::lines(hub))),
+        Order::RemovePlayer { name } => players::remove(hub, &name).await,
+        Order::RenamePlayer { name, to } => players::rename(hub, &name, &to).await,
+        Order::OrderPlayer { name, order } => players::order(hub, &name, order).await,
         Order::ManagerToken => manager_token(hub).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
         Order::Status => Ok(Reply::Status(status(hub, place))),
@@ -256,17 +316,16 @@ pub fn zone_named(hub: &Hub, name: Option<&str>) -> Result<ZoneId, Trouble> {
     })
 }
 
+/// A song in words.
+fn title(facts: &SongFacts) -> String {
+    facts.artist.as_ref().map_or(facts.title.clone(), |artist| format!("{} by {artist}", facts.title))
+}
+
 fn status(hub: &Hub, place: &Place) -> Status {
     let health = hub.health();
     let title = |zone: ZoneId| {
         let now = hub.now_playing(zone).ok()?.borrow().clone()?;
-        let facts = &now.pick.song.facts;
-        Some(
-            facts
-                .artist
-                .as_ref()
-                .map_or(facts.title.clone(), |artist| format!("{} by {artist}", facts.title)),
-        )
+        Some(title(&now.pick.song.facts))
     };
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -289,7 +348,11 @@ fn complaints(health: &crate::hub::Health) -> Vec<String> {
             0 < health.total_songs && health.playable_songs == 0,
             "No song can be played: their files are missing. Import the folder again.",
         ),
-        (health.players == 0, "There is no player yet: run `roomtone-hub player add NAME`."),
+        (health.players == 0, "There is no player yet: `roomtone-hub pair` lets one in."),
+        (
+            0 < health.players_silent,
+            "A player is silent though it should play: see `roomtone-hub player list`, and its cable and volume.",
+        ),
         (
             0 < health.players && health.players_online == 0,
             "No player is in reach: look whether they have power and network.",

@@ -2,7 +2,7 @@
 //!
 //! `GET /api/player/next-song` repeats the zone's current pick until its length has passed or a report has ended it;
 //! `POST /api/player/status` is the heartbeat. Both want the token that `roomtone-hub player add NAME` printed, and
-//! both are off until there is one.
+//! both are off until there is one: players that were paired do not need them.
 
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ use roomtone_server::front;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::hub::Hub;
+use crate::door::Door;
 use crate::media;
+use crate::players::Way;
 use crate::playing::{ClaimError, ReportError};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::view::{PickView, PlaybackReport, PlayerView};
@@ -37,17 +38,17 @@ const REPORT_TIME: Duration = Duration::from_secs(10);
 const ASK_AGAIN_S: &str = "30";
 
 /// The routes.
-pub(crate) fn router(hub: Hub) -> Router {
+pub(crate) fn router(door: Door) -> Router {
     Router::new()
         .route("/api/player/next-song", get(next_song))
         .route("/api/player/status", post(status))
-        .with_state(hub)
+        .with_state(door)
 }
 
 /// Why a terminal does not get what it asks for.
 #[derive(Debug, thiserror::Error)]
 enum No {
-    #[error("the terminal API is off until a player exists: run `roomtone-hub player add NAME`")]
+    #[error("the terminal API is off until a terminal exists: run `roomtone-hub player add NAME`")]
     Off,
     #[error(
         "this needs `Authorization: Bearer TOKEN` with the token that `roomtone-hub player add NAME` printed"
@@ -122,24 +123,26 @@ fn reply(status: StatusCode, body: &Value) -> Response {
     (status, headers, body.to_string()).into_response()
 }
 
-fn player(hub: &Hub, headers: &HeaderMap) -> Result<PlayerId, No> {
-    if !hub.has_players() {
+async fn player(door: &Door, headers: &HeaderMap) -> Result<PlayerId, No> {
+    if !door.hub.has_terminals() {
         return Err(No::Off);
     }
-    front::token(headers).and_then(|token| hub.player_by_token(&token)).ok_or(No::NotAPlayer)
+    let token = front::token(headers).ok_or(No::NotAPlayer)?;
+    door.hub.player_showing(&token, door.way).await.ok_or(No::NotAPlayer)
 }
 
-async fn next_song(State(hub): State<Hub>, headers: HeaderMap) -> Result<Response, No> {
-    let pick = hub.next_song(player(&hub, &headers)?).await?;
-    Ok(reply(StatusCode::OK, &song_of(&hub, &pick, &headers)))
+async fn next_song(State(door): State<Door>, headers: HeaderMap) -> Result<Response, No> {
+    let pick = door.hub.next_song(player(&door, &headers).await?).await?;
+    Ok(reply(StatusCode::OK, &song_of(&door, &pick, &headers)))
 }
 
 /// The song as the plan words it, and what newer terminals may use: seconds for lengths, milliseconds for crossfade.
-fn song_of(hub: &Hub, pick: &PickView, headers: &HeaderMap) -> Value {
+fn song_of(door: &Door, pick: &PickView, headers: &HeaderMap) -> Value {
     let facts = &pick.song.facts;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = if door.way == Way::Tls { "https" } else { "http" };
     json!({
-        "url": format!("http://{host}{}", media::url(hub, &facts.sha256)),
+        "url": format!("{scheme}://{host}{}", media::url(&door.hub, &facts.sha256)),
         "title": facts.title,
         "artist": facts.artist,
         "crossfade": pick.crossfade_ms,
@@ -204,10 +207,10 @@ fn milliseconds(seconds: f64) -> Result<u32, No> {
         .ok_or(No::Unreadable("position is a number of seconds, 0 or more"))
 }
 
-async fn status(State(hub): State<Hub>, request: Request) -> Result<Response, No> {
-    let player = player(&hub, request.headers())?;
+async fn status(State(door): State<Door>, request: Request) -> Result<Response, No> {
+    let player = player(&door, request.headers()).await?;
     let report = Report::parse(&body::read(request, REPORT_BYTES, REPORT_TIME).await?)?;
-    let view = hub.report_playback(player, None, report).await?;
+    let view = door.hub.report_playback(player, None, report).await?;
     Ok(reply(StatusCode::OK, &player_of(&view)))
 }
 

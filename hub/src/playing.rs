@@ -6,18 +6,22 @@ use std::time::Duration;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::play::{Play, PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
-use roomtone_schema::{FactId, IdempotencyKey, PickId, PlayId, PlayerId, SongId, UnixMillis};
+use roomtone_schema::{FactId, PickId, PlayId, PlayerId, SongId, UnixMillis};
 
 use crate::hub::Inner;
 use crate::locks::locked;
 pub use crate::ordering::CommandError;
-pub use crate::players::{AddPlayerError, AddedPlayer, RenewTokenError};
+pub use crate::players::{AddPlayerError, AddedPlayer, ChangePlayerError, RenewTokenError};
 use crate::refusal::{Refusal, RefusalCode};
 pub use crate::reporting::ReportError;
 use crate::room::{Current, ZoneRoom, length};
 use crate::secrets::new_id;
 use crate::store::{StoreError, Tx, idempotency, players, plays};
 use crate::view::{NowPlayingView, PickView, PlayerCommandKind, PlayerView};
+
+mod claiming;
+
+pub use claiming::{Ahead, ClaimRequest};
 
 /// A play that ends so near to its song's end was heard to the end.
 const NEAR_THE_END: Duration = Duration::from_secs(15);
@@ -67,30 +71,6 @@ impl Refusal for ClaimError {
 }
 
 impl Inner {
-    /// Takes the next song for a player's zone.
-    pub(crate) async fn claim(
-        self: &Arc<Self>,
-        player: PlayerId,
-        key: IdempotencyKey,
-    ) -> Result<Claim, ClaimError> {
-        let room = self.room_of_player(player).ok_or(ClaimError::UnknownPlayer)?;
-        let _turn = room.advancing.lock().await;
-        let pick = if let Some(pick) = self.claimed_before(&room, player, key).await? {
-            pick
-        } else {
-            let now = self.clock.now();
-            let is_new_to = |current: &Current| !current.is_over(now) && !current.given_to.contains(&player);
-            let pick = match room.current().filter(is_new_to) {
-                Some(current) => current.pick,
-                None => self.advance(&room, player).await?,
-            };
-            self.give(&room, player, &pick, Some(key)).await;
-            pick
-        };
-        let plan = locked(&room.stage).plan.iter().map(|upcoming| Arc::clone(&upcoming.view)).collect();
-        Ok(Claim { pick, plan })
-    }
-
     /// The older plan's way to the same programme.
     pub(crate) async fn next_song(self: &Arc<Self>, player: PlayerId) -> Result<Arc<PickView>, ClaimError> {
         let room = self.room_of_player(player).ok_or(ClaimError::UnknownPlayer)?;
@@ -189,38 +169,20 @@ impl Inner {
         }
     }
 
-    /// What this claim was answered with the first time.
-    async fn claimed_before(
-        &self,
-        room: &ZoneRoom,
-        player: PlayerId,
-        key: IdempotencyKey,
-    ) -> Result<Option<Arc<PickView>>, ClaimError> {
-        let owner = player.to_bytes();
-        let first = self.store.read(move |conn| idempotency::get::<PickId>(conn, owner, key, CLAIM)).await;
-        // A disk that cannot be read stops no music: the claim counts as a first one.
-        match first.unwrap_or(None) {
-            None => Ok(None),
-            Some(Err(_)) => Err(ClaimError::KeyUsed),
-            Some(Ok(pick)) => match locked(&room.stage).pick(pick) {
-                Some(pick) => Ok(Some(pick)),
-                // So long ago that nobody can want that song now.
-                None => Err(ClaimError::KeyUsed),
-            },
-        }
-    }
-
     /// Hands a pick to a player: from now on it plays it.
     async fn give(
         &self,
         room: &ZoneRoom,
         player: PlayerId,
         pick: &Arc<PickView>,
-        key: Option<IdempotencyKey>,
+        request: Option<ClaimRequest>,
     ) {
         let now = self.clock.now();
-        let ending = self.ending(player, now);
-        let play = self.new_play(room, player, pick.song.id, Some(pick.id), Tier::Hub, now);
+        let named = request.and_then(|request| request.play);
+        // Whoever names its plays tells the end of each itself.
+        let ending = if named.is_some() { None } else { self.ending(player, now) };
+        let mut play = self.new_play(room, player, pick.song.id, Some(pick.id), Tier::Hub, now);
+        play.id = named.unwrap_or(play.id);
         let (ended, started): (FactId, FactId) = (new_id(now), new_id(now));
         let silence = locked(&self.players).get(player).map_or(0, |known| known.player.silence_ms);
         let stored = play.clone();
@@ -228,11 +190,11 @@ impl Inner {
             if let Some((before, end)) = ending {
                 plays::end(tx, ended, before, end, None, now)?;
             }
-            plays::start(tx, started, &stored)?;
+            plays::tell(tx, (started, ended), &stored)?;
             players::heartbeat(tx, stored.player, PlayerStatus::Active, Some(stored.song), silence, now)?;
-            match (key, stored.pick) {
-                (Some(key), Some(pick)) => {
-                    idempotency::put(tx, stored.player.to_bytes(), key, CLAIM, &pick, now)
+            match (request, stored.pick) {
+                (Some(request), Some(pick)) => {
+                    idempotency::put(tx, stored.player.to_bytes(), request.key, CLAIM, &pick, now)
                 }
                 _ => Ok(()),
             }
@@ -284,7 +246,9 @@ impl Inner {
             current.given_to.insert(play.player);
         }
         drop(stage);
-        if let Some(known) = locked(&self.players).get_mut(play.player) {
+        if let Some(known) = locked(&self.players).get_mut(play.player)
+            && !known.has_closed(play.id)
+        {
             known.player.status = PlayerStatus::Active;
             known.player.current_song = Some(play.song);
             known.player.last_seen_at = Some(now);

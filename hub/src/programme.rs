@@ -177,22 +177,35 @@ impl Inner {
         player: PlayerId,
     ) -> Result<Arc<PickView>, ClaimError> {
         let upcoming = self.choose(room).await?.ok_or(ClaimError::NoMusic)?;
+        self.move_on(room, player, &upcoming.view, Some(&upcoming.planned)).await;
+        Ok(upcoming.view)
+    }
+
+    /// Moves the zone on to a song that is decided: by us now, or by the plan that a player holds. The caller holds
+    /// `advancing`.
+    pub(crate) async fn move_on(
+        self: &Arc<Self>,
+        room: &Arc<ZoneRoom>,
+        player: PlayerId,
+        pick: &Arc<PickView>,
+        planned: Option<&Planned>,
+    ) {
         let now = self.clock.now();
-        self.write_pick(room, &upcoming, now).await;
-        let pick = Arc::clone(&upcoming.view);
+        if let Some(planned) = planned {
+            self.write_pick(room, (pick.id, &planned.pick), now).await;
+            self.count_pick(&planned.pick);
+        }
         self.hear(room, &pick.song, now);
         writing(&room.order).mark_played(pick.song.id, now);
         {
             let mut stage = locked(&room.stage);
-            stage.play(Current::begin(Arc::clone(&pick), player, now));
+            stage.play(Current::begin(Arc::clone(pick), player, now));
             // Whoever claims is handed the plan as well.
             stage.told = stage.plan.front().map(|next| (next.view.song.id, now));
         }
-        self.count_pick(&upcoming.planned.pick);
         self.show_now_playing(room);
         Self::show_up_next(room);
         self.stir(room);
-        Ok(pick)
     }
 
     /// The head of the plan where it is still good, else what a new one would begin with; `None` where nothing is
@@ -293,13 +306,16 @@ impl Inner {
         })
     }
 
-    async fn write_pick(&self, room: &ZoneRoom, upcoming: &Upcoming, now: UnixMillis) {
-        let (id, zone, op): (_, _, FactId) = (upcoming.view.id, room.zone.id, new_id(now));
-        let Pick { song, seed, terms } = upcoming.planned.pick.clone();
+    async fn write_pick(&self, room: &ZoneRoom, (id, pick): (PickId, &Pick), now: UnixMillis) {
+        let (zone, op): (_, FactId) = (room.zone.id, new_id(now));
+        let Pick { song, seed, terms } = pick.clone();
         let counter = (counter_key(room.zone.id), (locked(&room.stage).counter + 1).cast_signed());
         let record = move |tx: &Tx<'_>| {
             let terms = picks::terms(&terms)?;
-            picks::insert(tx, op, &PickRecord { id, zone, song, seed, terms, decided_at: now })?;
+            // A player may hold a plan so old that the zone has come to the same decision before.
+            if picks::by_id(tx, id)?.is_none() {
+                picks::insert(tx, op, &PickRecord { id, zone, song, seed, terms, decided_at: now })?;
+            }
             zone_plays::mark(tx, zone, song, now)?;
             hub_state::put(tx, &counter.0, counter.1)
         };
@@ -385,7 +401,7 @@ impl Inner {
             let onlookers = moment.onlookers(by, direction.as_ref());
             let explanation = explain(&planned.pick, planned.starts_at, &onlookers);
             let view = pick_view(room, new_id(self.clock.now()), song, explanation);
-            Some(Upcoming { planned, view: Arc::new(view) })
+            Some(Upcoming { planned: Arc::new(planned), view: Arc::new(view) })
         };
         planned.into_iter().filter_map(upcoming).collect()
     }

@@ -43,6 +43,12 @@ pub fn for_terminal(url: &str, coloured: bool) -> Result<String, QrError> {
     Ok(lines.join("\n"))
 }
 
+/// The code as an SVG picture for a screen, as coarse as its length allows.
+pub fn for_screen(url: &str) -> Result<String, QrError> {
+    let code = QrCode::with_error_correction_level(url, EcLevel::L)?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
+}
+
 /// The code as an SVG picture for a poster; it still reads with a third of it hidden.
 pub fn for_print(url: &str) -> Result<String, QrError> {
     let code = QrCode::with_error_correction_level(url, EcLevel::H)?;

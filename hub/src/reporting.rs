@@ -132,6 +132,9 @@ impl Inner {
         about: Option<&About>,
         now: UnixMillis,
     ) -> News {
+        if let Some(play) = report.play {
+            return self.named_news(room, (player, play), report, about, now);
+        }
         let silence_ms = u64::from(report.silence_ms.unwrap_or(0));
         let players = locked(&self.players);
         let Some(known) = players.get(player) else { return News::default() };
@@ -156,7 +159,53 @@ impl Inner {
         let current_song = started.as_ref().map(|play| play.song).or(kept);
         let is_due = saved_at.is_none_or(|at| now.since(at) >= HEARTBEAT_WRITTEN_EVERY);
         let changed = status != report.status || silence_ms > 0 || is_due;
-        News { started, ended, current_song, silence_ms, silence_total_ms, changed }
+        let told = started.clone();
+        News { started, told, closed: None, ended, current_song, silence_ms, silence_total_ms, changed }
+    }
+
+    /// The same for a player that names its plays: nothing about another play is guessed.
+    fn named_news(
+        &self,
+        room: &ZoneRoom,
+        (player, play): (PlayerId, PlayId),
+        report: &PlaybackReport,
+        about: Option<&About>,
+        now: UnixMillis,
+    ) -> News {
+        let silence_ms = u64::from(report.silence_ms.unwrap_or(0));
+        let players = locked(&self.players);
+        let Some(known) = players.get(player) else { return News::default() };
+        let silence_total_ms = known.player.silence_ms + silence_ms;
+        let is_due = known.saved_at.is_none_or(|at| now.since(at) >= HEARTBEAT_WRITTEN_EVERY);
+        let changed = known.player.status != report.status || silence_ms > 0 || is_due;
+        let open = known.play.clone().filter(|open| open.id == play);
+        let (is_closed, open_song) = (known.has_closed(play), known.player.current_song);
+        drop(players);
+        let mut news =
+            News { current_song: open_song, silence_ms, silence_total_ms, changed, ..News::default() };
+        let so_far = report.position_ms.or(report.heard_ms).unwrap_or(0);
+        let begun = about.map(|about| {
+            let began = now - Duration::from_millis(u64::from(so_far));
+            let tier = report.tier.unwrap_or_default();
+            Play { id: play, ..self.new_play(room, player, about.song.id, about.pick, tier, began) }
+        });
+        let is_open = open.is_some();
+        if let Some(end) = report.ended {
+            let (ended_at, ended, heard_ms) = (Some(now), Some(end), report.heard_ms);
+            let told = open.or(begun);
+            news.told = told.map(|told| {
+                let tier = report.tier.unwrap_or(told.tier);
+                Play { ended_at, ended, heard_ms, tier, ..told }
+            });
+            // Where nobody says which song it was, the store may know.
+            news.ended = news.told.is_none().then_some((play, end));
+            news.closed = Some(play);
+            news.current_song = open_song.filter(|_| !is_open);
+        } else if report.status == PlayerStatus::Active && !is_open && !is_closed {
+            news.current_song = begun.as_ref().map(|begun| begun.song).or(open_song);
+            (news.told, news.started) = (begun.clone(), begun);
+        }
+        news
     }
 
     async fn write_report(
@@ -167,16 +216,19 @@ impl Inner {
         news: &News,
         now: UnixMillis,
     ) {
-        let (op_ended, op_started): (FactId, FactId) = (new_id(now), new_id(now));
-        let (started, ended) = (news.started.clone(), news.ended);
+        let (op_ended, op_started, op_told): (FactId, FactId, FactId) =
+            (new_id(now), new_id(now), new_id(now));
+        let (told, ended) = (news.told.clone(), news.ended);
         let (status, heard_ms, silence) = (report.status, report.heard_ms, news.silence_total_ms);
         let song = news.current_song;
         let record = move |tx: &Tx<'_>| {
-            if let Some((play, end)) = ended {
+            if let Some((play, end)) = ended
+                && plays::by_id(tx, play)?.is_some_and(|known| known.player == player)
+            {
                 plays::end(tx, op_ended, play, end, heard_ms, now)?;
             }
-            if let Some(play) = &started {
-                plays::start(tx, op_started, play)?;
+            if let Some(play) = &told {
+                plays::tell(tx, (op_started, op_told), play)?;
             }
             players::heartbeat(tx, player, status, song, silence, now)?;
             match key {
@@ -204,12 +256,18 @@ impl Inner {
             known.player.status = report.status;
             known.player.last_seen_at = Some(now);
             known.player.silence_ms = news.silence_total_ms;
+            known.tier = report.tier.unwrap_or(known.tier);
+            if report.health.is_some() {
+                known.health.clone_from(&report.health);
+            }
             if news.is_worth_writing() {
                 known.saved_at = Some(now);
             }
             known.player.current_song = news.current_song;
-            if news.ended.is_some() {
-                known.play = None;
+            match news.closed {
+                Some(play) => known.close(play),
+                None if news.ended.is_some() => known.play = None,
+                None => {}
             }
         }
         if let Some(about) = about {
@@ -250,7 +308,8 @@ impl Inner {
         if silent && report.status == PlayerStatus::Active && report.ended.is_none() {
             // It played on from its plan while the hub was gone: that is what the zone hears.
             let pick = about.pick.and_then(|pick| stage.pick(pick));
-            let pick = pick.unwrap_or_else(|| Arc::new(unexplained(room, about, now)));
+            let pick =
+                pick.unwrap_or_else(|| Arc::new(unexplained(room, about.pick, Arc::clone(&about.song), now)));
             let position_ms = report.position_ms.unwrap_or(0);
             let started_at = now - Duration::from_millis(u64::from(position_ms));
             let mut current = Current::begin(pick, player, started_at);
@@ -284,7 +343,12 @@ impl About {
 /// What a report changes.
 #[derive(Debug, Default)]
 struct News {
+    /// A play that the player has begun, as far as memory knows.
     started: Option<Play>,
+    /// What is said of a play, for the store, which knows what it knew of it before.
+    told: Option<Play>,
+    /// A play whose end the player tells itself.
+    closed: Option<PlayId>,
     ended: Option<(PlayId, PlayEnd)>,
     current_song: Option<SongId>,
     silence_ms: u64,
@@ -294,12 +358,17 @@ struct News {
 
 impl News {
     fn is_worth_writing(&self) -> bool {
-        self.changed || self.started.is_some() || self.ended.is_some()
+        self.changed || self.told.is_some() || self.ended.is_some()
     }
 }
 
 /// A song that a player took from its cache: nobody here decided on it.
-fn unexplained(room: &ZoneRoom, about: &About, now: UnixMillis) -> PickView {
+pub(crate) fn unexplained(
+    room: &ZoneRoom,
+    pick: Option<PickId>,
+    song: Arc<Song>,
+    now: UnixMillis,
+) -> PickView {
     let explanation = Explanation {
         similarity: 0.0,
         penalty: 0.0,
@@ -308,6 +377,5 @@ fn unexplained(room: &ZoneRoom, about: &About, now: UnixMillis) -> PickView {
         rests_until: None,
         reasons: Vec::new(),
     };
-    let id = about.pick.unwrap_or_else(|| new_id(now));
-    pick_view(room, id, Arc::clone(&about.song), explanation)
+    pick_view(room, pick.unwrap_or_else(|| new_id(now)), song, explanation)
 }

@@ -56,7 +56,7 @@ pub(crate) struct Stage {
 /// A song of the look-ahead plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Upcoming {
-    pub(crate) planned: Planned,
+    pub(crate) planned: Arc<Planned>,
     pub(crate) view: Arc<PickView>,
 }
 
@@ -132,6 +132,19 @@ impl Stage {
             self.plan.pop_front();
         }
         self.current = Some(current);
+    }
+
+    /// Takes out of the plan what a player has passed over.
+    pub(crate) fn pass_over_to(&mut self, pick: PickId) {
+        let place = self.plan.iter().position(|upcoming| upcoming.view.id == pick);
+        self.plan.drain(..place.unwrap_or(0));
+    }
+
+    /// Notes that the zone heard a song at some time that lies behind.
+    pub(crate) fn heard(&mut self, song: &Song, at: UnixMillis) {
+        let last = self.played.entry(song.id).or_insert(at);
+        *last = at.max(*last);
+        self.artists.hear(song, at);
     }
 
     /// A pick that was made lately, is planned, or plays.

@@ -1,7 +1,7 @@
 //! A hub that runs: everything that lives as long as it does, started in order and stopped in the reverse of it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::discovery::{self, Announcement};
 use crate::hub::{Hub, HubOptions};
+use crate::tls::{Secure, Tls};
 use crate::trouble::Trouble;
 use crate::{address, control, http, upkeep};
 
@@ -37,6 +38,8 @@ pub struct Place {
     pub data: PathBuf,
     /// Where it listens, with real ports.
     pub listening: Vec<SocketAddr>,
+    /// Where it listens for players and managers, and the key that they know it by; `None` where none is open.
+    pub secure: Option<Secure>,
 }
 
 /// A hub that runs.
@@ -61,7 +64,7 @@ impl Setup {
 
     /// Where this hub is, or would be.
     pub fn place(&self) -> Place {
-        Place { data: self.data.clone(), listening: self.config.network.listen.0.clone() }
+        Place { data: self.data.clone(), listening: self.config.network.listen.0.clone(), secure: None }
     }
 
     fn options(&self) -> HubOptions {
@@ -81,25 +84,38 @@ impl Place {
         let first = self.listening.first().copied();
         address::to_print(first.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
     }
+
+    /// The address that managers are told, where there is one.
+    pub fn secure_to_print(&self) -> Option<SocketAddr> {
+        self.secure.as_ref()?.listening.first().copied().map(address::to_print)
+    }
 }
 
 impl Service {
     /// Listens, opens the room and starts everything around it.
     pub async fn start(setup: &Setup) -> Result<Self, Trouble> {
-        let listeners = listen_on(&setup.config.network.listen.0)?;
+        let network = &setup.config.network;
+        let listeners = listen_on(&network.listen.0)?;
+        let secure_listeners = listen_securely(&network.listen.0, &network.tls.0)?;
         let hub = setup.open().await?;
-        let listening = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        let place = Place { data: setup.data.clone(), listening };
+        let tls = open_key(&setup.data, &hub)?;
+        let secure = Secure { listening: addresses(&secure_listeners), key: tls.key };
+        let place =
+            Place { data: setup.data.clone(), listening: addresses(&listeners), secure: Some(secure) };
         let service = Self { hub, place, supervisor: Supervisor::new() };
         service.keep_the_room();
         service.keep_in_shape(setup);
         service.take_orders();
         let settings = FrontSettings { introspection: setup.introspection, ..setup.config.front() };
         let hosts = setup.config.network.hosts.0.clone();
-        let front = http::Front::with_settings(service.hub.clone(), hosts, settings)
-            .holding(setup.config.connections.serving());
-        for listener in listeners {
-            service.serve_on(listener, front.clone());
+        let serving = setup.config.connections.serving();
+        let front = http::Front::with_settings(service.hub.clone(), hosts.clone(), settings.clone());
+        let secure = http::Front::secure(service.hub.clone(), hosts, settings, tls);
+        for (front, listeners) in [(front, listeners), (secure, secure_listeners)] {
+            let front = front.holding(serving).telling(service.place.secure.clone());
+            for listener in listeners {
+                service.serve_on(listener, front.clone());
+            }
         }
         if setup.config.network.mdns {
             service.announce();
@@ -166,6 +182,7 @@ impl Service {
                 venue: self.hub.venue().id,
                 name: self.hub.venue().name.clone(),
                 listen: *listen,
+                tls: self.place.secure.as_ref().and_then(Secure::port),
             };
             self.supervisor.keep_running("mDNS", move |stop| discovery::announce(announcement.clone(), stop));
         }
@@ -176,6 +193,44 @@ impl Service {
 async fn until(stop: CancellationToken, endless: impl Future<Output = ()>) -> anyhow::Result<()> {
     stop.run_until_cancelled(endless).await;
     Ok(())
+}
+
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+/// The hub's key. That a new one was made is news only where players knew another.
+fn open_key(data: &Path, hub: &Hub) -> Result<Tls, Trouble> {
+    let (tls, is_new) = Tls::open(data, hub.id())?;
+    let paired = hub.player_states().iter().filter(|state| state.player.paired).count();
+    if is_new && 0 < paired {
+        tracing::warn!(
+            "this hub has a new key, which no player knows: pair all {paired} again with `roomtone-hub pair --as NAME`"
+        );
+    }
+    Ok(tls)
+}
+
+/// Where players and managers connect: at the addresses that were named, else beside those of the phones. A port that
+/// nobody has chosen may be another one: players are told.
+fn listen_securely(plain: &[SocketAddr], named: &[SocketAddr]) -> Result<Vec<TcpListener>, Trouble> {
+    if !named.is_empty() {
+        return listen_on(named);
+    }
+    plain.iter().map(|address| listen_beside(*address)).collect()
+}
+
+fn listen_beside(plain: SocketAddr) -> Result<TcpListener, Trouble> {
+    let any = SocketAddr::new(plain.ip(), 0);
+    let Some(port) = plain.port().checked_add(1).filter(|_| plain.port() != 0) else { return listen_at(any) };
+    listen_at(SocketAddr::new(plain.ip(), port)).or_else(|_taken| {
+        let listener = listen_at(any)?;
+        let found = listener.local_addr().map_or(0, |address| address.port());
+        tracing::info!(
+            "port {port} is taken, so players connect at port {found}; [network] tls names one that stays"
+        );
+        Ok(listener)
+    })
 }
 
 fn listen_on(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Trouble> {

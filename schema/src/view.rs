@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 pub use crate::explanation::{Explanation, Reason, ReasonCode};
-use crate::play::Tier;
-use crate::player::{Player, PlayerStatus};
+use crate::play::{PlayEnd, Tier};
+use crate::player::{Player, PlayerHealth, PlayerStatus};
 use crate::song::Song;
 pub use crate::vibe::VibeSource;
-use crate::{AXES, DeviceId, ListenerId, PickId, PlayerId, SessionId, SongId, UnixMillis, ZoneId};
+use crate::{AXES, DeviceId, ListenerId, PickId, PlayId, PlayerId, SessionId, SongId, UnixMillis, ZoneId};
 
 /// The weighted mean of the tastes in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +164,32 @@ pub struct PlaybackReport {
     /// Hub, plan or cache.
     pub tier: Option<Tier>,
     /// How the play ended, where it has.
-    pub ended: Option<crate::play::PlayEnd>,
+    pub ended: Option<PlayEnd>,
+    /// Which play this is about, for players that name their plays and tell the end of each.
+    pub play: Option<PlayId>,
+    /// How the player is.
+    pub health: Option<PlayerHealth>,
+}
+
+/// A play that a player tells of after it has ended: the hub was out of reach.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LatePlay {
+    /// Made by the player.
+    pub play: PlayId,
+    /// What was played.
+    pub song: SongId,
+    /// By which decision, where there was one.
+    pub pick: PickId,
+    /// How long ago it began, in milliseconds.
+    pub started_ago_ms: i64,
+    /// How long ago it ended.
+    pub ended_ago_ms: i64,
+    /// Milliseconds that were really heard.
+    pub heard_ms: u32,
+    /// How it ended.
+    pub ended: PlayEnd,
+    /// Where the music came from.
+    pub tier: Tier,
 }
 
 /// Who asks, once their session token was found good.

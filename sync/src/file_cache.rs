@@ -2,20 +2,24 @@
 //!
 //! A file appears under its name only when it is whole, right and on the disk: written beside it first, compared
 //! with the length and sum it must have, flushed, then renamed. So a name that exists can be served, whenever the
-//! power went. What is absent: knowledge of songs, and of where files come from.
+//! power went. A file that comes over a bad line may go on where it stopped ([`FileCache::resume`]): its beginning
+//! waits in `arriving/abcdef....part`, also over a restart. What is absent: knowledge of songs, and of where files
+//! come from.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use roomtone_schema::song::Sha256;
 use sha2::{Digest, Sha256 as Hasher};
 use tempfile::NamedTempFile;
 
 pub use ledger::{Ledger, NoRoom};
+pub use resuming::Resuming;
 
 mod ledger;
+mod resuming;
 
 /// The folder for files on their way in, inside the cache: the same file system, so that a rename is one step.
 const ARRIVING: &str = "arriving";
@@ -85,14 +89,15 @@ pub struct FileCache {
 }
 
 impl FileCache {
-    /// Opens or creates the cache in `root` and counts what is there; leftovers of interrupted writes are removed.
+    /// Opens or creates the cache in `root` and counts what is there. Leftovers of interrupted writes are removed, but
+    /// for a bounded number of beginnings that [`resume`](Self::resume) may go on with.
     ///
     /// `capacity` bounds the bytes of all files; `None` where nothing is ever evicted, as on a hub whose songs are
     /// nowhere else.
     pub fn open(root: &Path, capacity: Option<u64>) -> Result<Self, CacheError> {
         let arriving = root.join(ARRIVING);
         fs::create_dir_all(&arriving).map_err(io_error("could not create", &arriving))?;
-        sweep(&arriving)?;
+        resuming::sweep(&arriving)?;
         let mut ledger = Ledger::new(capacity);
         for found in stored_files(root)? {
             ledger.add(found.sha256, found.bytes);
@@ -150,6 +155,35 @@ impl FileCache {
         Ok(Arriving { cache: self, expected, file, hasher: Hasher::new(), written: 0 })
     }
 
+    /// Begins a file that may be interrupted, or goes on with one: what has come stays until the file is whole, wrong
+    /// or [forgotten](Self::forget_arriving_besides). Room for all of it is made now.
+    ///
+    /// One file arrives once at a time: a second attempt is refused as [`io::ErrorKind::WouldBlock`].
+    pub fn resume(self: &Arc<Self>, expected: Expected) -> Result<Resuming, CacheError> {
+        Resuming::begin(self, expected)
+    }
+
+    /// Removes what has begun to arrive and is not wanted any more.
+    pub fn forget_arriving_besides(&self, wanted: &[Sha256]) -> Result<(), CacheError> {
+        resuming::forget_besides(&self.root.join(ARRIVING), wanted)
+    }
+
+    /// Sets another bound on the bytes of all files; what nothing holds gives way to it now.
+    pub fn limit(&self, capacity: Option<u64>) -> Result<(), CacheError> {
+        let mut ledger = self.ledger();
+        ledger.set_capacity(capacity);
+        let gone = ledger.make_room();
+        self.remove_all(&gone)
+    }
+
+    /// Removes the least recently used file that nothing holds, as when the disk is full; whether there was one.
+    pub fn shed(&self) -> Result<bool, CacheError> {
+        let mut ledger = self.ledger();
+        let Some(oldest) = ledger.shed() else { return Ok(false) };
+        remove_if_there(&self.path_of(oldest))?;
+        Ok(true)
+    }
+
     /// Notes that the file is in use now: the least recently used give way first.
     pub fn touch(&self, sha256: Sha256) {
         self.ledger().touch(sha256);
@@ -185,20 +219,29 @@ impl FileCache {
     }
 
     /// Takes a whole and right file under its name, then lets others give way to it.
-    fn admit(&self, file: NamedTempFile, expected: Expected) -> Result<PathBuf, CacheError> {
+    fn admit(
+        &self,
+        file: &File,
+        expected: Expected,
+        persist: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<PathBuf, CacheError> {
         let path = self.path_of(expected.sha256);
         let folder = path.parent().unwrap_or(&self.root).to_owned();
         fs::create_dir_all(&folder).map_err(io_error("could not create", &folder))?;
-        file.as_file().sync_all().map_err(io_error("could not flush", &path))?;
-        file.persist(&path).map_err(|error| io_error("could not write", &path)(error.error))?;
+        file.sync_all().map_err(io_error("could not flush", &path))?;
+        persist(&path).map_err(io_error("could not write", &path))?;
         // A rename is durable when its folder is.
         File::open(&folder).and_then(|dir| dir.sync_all()).map_err(io_error("could not flush", &folder))?;
         let mut ledger = self.ledger();
+        ledger.expect_no_more(expected.sha256);
         ledger.add(expected.sha256, expected.bytes);
-        for sha256 in ledger.give_way(expected.sha256) {
-            remove_if_there(&self.path_of(sha256))?;
-        }
+        let gone = ledger.give_way(expected.sha256);
+        self.remove_all(&gone)?;
         Ok(path)
+    }
+
+    fn remove_all(&self, gone: &[Sha256]) -> Result<(), CacheError> {
+        gone.iter().try_for_each(|sha256| remove_if_there(&self.path_of(*sha256)))
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -237,7 +280,8 @@ impl Arriving<'_> {
         if found != self.expected.sha256 {
             return Err(CacheError::OtherContent { found });
         }
-        self.cache.admit(self.file, self.expected)
+        let (file, path) = self.file.into_parts();
+        self.cache.admit(&file, self.expected, |name| path.persist(name).map_err(|error| error.error))
     }
 
     fn other_length(&self) -> CacheError {
@@ -285,10 +329,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, CacheError> {
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
     };
     read().map_err(io_error("could not read", folder))
-}
-
-fn sweep(arriving: &Path) -> Result<(), CacheError> {
-    entries(arriving)?.iter().try_for_each(|path| remove_if_there(path))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), CacheError> {

@@ -1,7 +1,10 @@
-//! How facts and files travel, and how long-lived tasks are kept alive.
+//! How facts and files travel, how long-lived tasks are kept alive, and how our programs speak to their operators.
 //!
 //! The hub and the players share this crate. What is absent: a database, a user interface and any knowledge of what
 //! a fact means.
 
 pub mod file_cache;
+pub mod logging;
+pub mod signals;
 pub mod supervisor;
+pub mod trouble;

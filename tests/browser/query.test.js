@@ -51,8 +51,7 @@ desk("every example runs, in the order they stand in", async (at) => {
     assert.equal(await at.query(), query);
     if (query.startsWith("subscription")) {
       await at.page.keyboard.press("Control+Enter");
-      // Orders come when there are some; everything else is there at once.
-      await (title === "Orders to a player" ? at.said("Waiting") : at.events().first().waitFor());
+      await at.events().first().waitFor();
       await at.page.keyboard.press("Escape");
       await at.said("Stopped.");
     } else {

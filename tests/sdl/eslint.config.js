@@ -3,7 +3,7 @@
 import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values: what they say has no identity of its own, so nobody can ask for one again. Everything else has an `id`.
-const VALUES = ["Axis", "Explanation", "NowPlaying", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"];
+const VALUES = ["Axis", "Explanation", "NowPlaying", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"];
 
 export default [
   {

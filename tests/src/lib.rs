@@ -8,6 +8,8 @@
 
 mod eventually;
 mod guest;
+mod hearing;
+mod loudspeaker;
 mod program;
 mod skip;
 mod sounds;
@@ -18,7 +20,9 @@ pub mod workspace;
 
 pub use eventually::{SOON, eventually, eventually_within};
 pub use guest::{Answer, Guest, new_key};
-pub use program::{Finished, RunningHub, hub, hub_binary};
+pub use hearing::{Recording, Stretch};
+pub use loudspeaker::Loudspeaker;
+pub use program::{Finished, Program, RunningHub, hub, hub_binary, player, player_binary};
 pub use skip::skip;
 pub use sounds::{write_tone, write_tones};
 pub use subscription::Subscription;

@@ -20,31 +20,23 @@ pub fn hub_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("HUB_UNDER_TEST") {
         Some(path) => PathBuf::from(path),
-        None => build(),
+        None => build("roomtone-hub", &[]).expect("roomtone-hub builds"),
     })
 }
 
-fn build() -> PathBuf {
+fn build(package: &str, features: &[&str]) -> Option<PathBuf> {
     let out = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "roomtone-hub",
-            "--bin",
-            "roomtone-hub",
-            "--message-format=json",
-        ])
+        .args(["build", "--quiet", "--package", package, "--bin", package, "--message-format=json"])
+        .args(features)
         .current_dir(workspace::root())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs");
-    assert!(out.status.success(), "roomtone-hub does not build");
     String::from_utf8_lossy(&out.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable it built")
+        .filter(|_| out.status.success())
 }
 
 /// What a command that ran to its end left behind.
@@ -84,7 +76,11 @@ impl Finished {
 
 /// Runs `roomtone-hub` with `args` to its end, with nothing of this shell's configuration.
 pub fn hub<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
-    let out = command().args(args).stdin(Stdio::null()).output().expect("roomtone-hub starts");
+    finished(clean(hub_binary()).args(args))
+}
+
+fn finished(command: &mut Command) -> Finished {
+    let out = command.stdin(Stdio::null()).output().expect("the program starts");
     Finished {
         status: out.status,
         stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
@@ -92,8 +88,9 @@ pub fn hub<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
     }
 }
 
-fn command() -> Command {
-    let mut command = Command::new(hub_binary());
+/// A command with nothing of this shell's configuration.
+fn clean(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMTONE_")) {
         command.env_remove(name);
     }
@@ -101,11 +98,31 @@ fn command() -> Command {
     command
 }
 
-/// A hub that serves, in a process of its own.
+/// Where the built `roomtone-player` is: `PLAYER_UNDER_TEST`, or what `cargo build` makes of this source, without a sound
+/// card where this machine cannot build that.
+pub fn player_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("PLAYER_UNDER_TEST") {
+        Some(path) => PathBuf::from(path),
+        None => build("roomtone-player", &[])
+            .or_else(|| build("roomtone-player", &["--no-default-features"]))
+            .expect("roomtone-player builds"),
+    })
+}
+
+/// Runs `roomtone-player` with `args` to its end.
+pub fn player<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
+    finished(clean(player_binary()).args(args))
+}
+
+/// A hub that serves.
+pub type RunningHub = Program;
+
+/// One of our programs, in a process of its own.
 ///
-/// Dropped without [`RunningHub::stop`], it is killed, and where the test fails its log is shown.
+/// Dropped without [`Program::stop`], it is killed, and where the test fails its log is shown.
 #[derive(Debug)]
-pub struct RunningHub {
+pub struct Program {
     child: Child,
     log: Arc<Log>,
     patience: Duration,
@@ -133,13 +150,13 @@ impl Log {
     }
 }
 
-impl RunningHub {
+impl Program {
     /// Starts `roomtone-hub` with `args`.
     pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         Self::start_with_env(args, [])
     }
 
-    /// As [`RunningHub::start`], where [`RunningHub::printed`] waits this long.
+    /// As [`Program::start`], where [`Program::printed`] waits this long.
     pub fn start_with_patience<S: AsRef<OsStr>>(
         args: impl IntoIterator<Item = S>,
         patience: Duration,
@@ -149,19 +166,29 @@ impl RunningHub {
         this
     }
 
-    /// As [`RunningHub::start`], with variables of its own.
+    /// As [`Program::start`], with variables of its own.
     pub fn start_with_env<S: AsRef<OsStr>>(
         args: impl IntoIterator<Item = S>,
         env: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
-        let mut child = command()
-            .args(args)
-            .envs(env)
+        Self::of(clean(hub_binary()).args(args).envs(env))
+    }
+
+    /// Starts `roomtone-player` with `args` and variables of its own.
+    pub fn player<S: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        Self::of(clean(player_binary()).args(args).envs(env))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("roomtone-hub starts");
+            .expect("the program starts");
         let log = Arc::new(Log::default());
         log.follow(child.stdout.take().expect("piped"));
         log.follow(child.stderr.take().expect("piped"));
@@ -180,7 +207,7 @@ impl RunningHub {
             let ended = self.child.try_wait().expect("the process can be asked");
             assert!(
                 ended.is_none(),
-                "the hub ended ({ended:?}) before it printed {what}:\n{}",
+                "the program ended ({ended:?}) before it printed {what}:\n{}",
                 lines.join("\n")
             );
             assert!(
@@ -213,7 +240,7 @@ impl RunningHub {
     /// Asks for an orderly stop (SIGTERM) and waits for the end; returns the log.
     ///
     /// # Panics
-    /// Where the hub takes too long, fails, or warned of anything that `expected` does not mention.
+    /// Where the program takes too long, fails, or warned of anything that `expected` does not mention.
     pub fn stop(mut self, expected: &[&str]) -> Vec<String> {
         let pid = i32::try_from(self.child.id())
             .ok()
@@ -223,7 +250,7 @@ impl RunningHub {
             .expect("the process can be signalled");
         let status = self.wait_until_ended();
         let log = self.log();
-        assert!(status.success(), "the hub did not stop in order ({status}):\n{}", log.join("\n"));
+        assert!(status.success(), "the program did not stop in order ({status}):\n{}", log.join("\n"));
         let complaints: Vec<_> = log
             .iter()
             .filter(|line| line.contains(" WARN ") || line.contains("ERROR ") || line.contains("panicked at"))
@@ -239,20 +266,20 @@ impl RunningHub {
             if let Some(status) = self.child.try_wait().expect("the process can be asked") {
                 return status;
             }
-            assert!(began.elapsed() < STOP, "the hub is still running {STOP:?} after SIGTERM");
+            assert!(began.elapsed() < STOP, "the program is still running {STOP:?} after SIGTERM");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
-impl Drop for RunningHub {
+impl Drop for Program {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _already_gone = self.child.kill();
             let _already_waited_for = self.child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("--- the hub's log\n{}\n---", self.log().join("\n"));
+            eprintln!("--- its log\n{}\n---", self.log().join("\n"));
         }
     }
 }

@@ -172,6 +172,30 @@ impl TestVenue {
         words.max_by_key(|word| word.len()).expect("a token is printed").to_owned()
     }
 
+    /// Opens a pairing window with the command line, which shows the codes and waits.
+    pub fn pairing(&self, flags: impl IntoIterator<Item = &'static str>) -> RunningHub {
+        let data = self.data();
+        let args = [Path::new("--data"), &data, "pair".as_ref()];
+        RunningHub::start(args.into_iter().map(Path::to_owned).chain(flags.into_iter().map(PathBuf::from)))
+    }
+
+    /// Every play in history, oldest first: title, tier, how it ended, milliseconds heard.
+    pub fn history(&self) -> Vec<(String, String, Option<String>, Option<u32>)> {
+        let store = rusqlite::Connection::open_with_flags(
+            self.data().join("hub.db"),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        );
+        let store = store.expect("the store can be read");
+        let mut plays = store
+            .prepare(
+                "select songs.title, tier, ended, heard_ms from songs_playing join songs on songs.id = song
+                 order by started_at, songs_playing.id",
+            )
+            .expect("the history can be asked for");
+        let rows = plays.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+        rows.expect("the history can be read").map(|row| row.expect("a play")).collect()
+    }
+
     /// What `/health` says.
     pub async fn health(&self) -> serde_json::Value {
         let answer = reqwest::get(self.url("/health")).await.expect("/health answers");

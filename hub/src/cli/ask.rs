@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use roomtone_schema::{Clock, SystemClock};
+use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::show::{self, Shown};
 use super::{is_coloured, say};
 use crate::control;
-use crate::orders::{self, Order, REPLIES_WAITING, Reply, Status};
+use crate::orders::{self, Order, REPLIES_WAITING, Reply};
 use crate::qr;
 use crate::service::Setup;
 use crate::store;
@@ -27,6 +28,10 @@ pub(super) async fn and_show(
     order: Order,
     stop: CancellationToken,
 ) -> Result<ExitCode, Trouble> {
+    let stopped = match order {
+        Order::Import { .. } => "Stopped. What was taken stays; run the command again to go on.",
+        _ => "Stopped.",
+    };
     let (replies, mut told) = mpsc::channel(REPLIES_WAITING);
     let mut shown = Shown::default();
     let show = async {
@@ -37,11 +42,32 @@ pub(super) async fn and_show(
     let work = async { tokio::join!(carry_out(setup, order, replies), show).0 };
     // Dropping the work closes its channel, and an import that nobody watches ends after the file at hand.
     let Some(done) = stop.run_until_cancelled(work).await else {
-        say("Stopped. What was taken stays; run the command again to go on.");
+        say(stopped);
         return Ok(ExitCode::FAILURE);
     };
     done?;
     shown.end()
+}
+
+/// Lets a player in. Where no hub runs, none could come.
+pub(super) async fn for_pairing(
+    setup: &Setup,
+    order: Order,
+    stop: CancellationToken,
+) -> Result<ExitCode, Trouble> {
+    let running = control::connect(&setup.data).await.map_err(|error| control::unreachable(&error))?;
+    if running.is_none() {
+        return Ok(not_running(setup));
+    }
+    and_show(setup, order, stop).await
+}
+
+/// Tells how every player is, for programs.
+pub(super) async fn for_players(setup: &Setup) -> Result<ExitCode, Trouble> {
+    let reply = one_reply(setup, Order::ListPlayers).await?;
+    let Reply::Players(players) = reply else { return refused(reply) };
+    as_json(&players);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the room's QR code, and writes it as a picture where that is wanted.
@@ -74,8 +100,7 @@ pub(super) async fn for_poster(
 pub(super) async fn for_status(setup: &Setup, json: bool) -> Result<ExitCode, Trouble> {
     let running = control::connect(&setup.data).await.map_err(|error| control::unreachable(&error))?;
     if running.is_none() {
-        say(format!("No hub is running on {}. Start it with `roomtone-hub serve`.", setup.data.display()));
-        return Ok(ExitCode::from(NOT_RUNNING));
+        return Ok(not_running(setup));
     }
     let reply = one_reply(setup, Order::Status).await?;
     let Reply::Status(status) = reply else { return refused(reply) };
@@ -132,10 +157,15 @@ async fn carry_out(setup: &Setup, order: Order, replies: mpsc::Sender<Reply>) ->
     }
 }
 
-fn as_json(status: &Status) {
-    match serde_json::to_string_pretty(status) {
+fn not_running(setup: &Setup) -> ExitCode {
+    say(format!("No hub is running on {}. Start it with `roomtone-hub serve`.", setup.data.display()));
+    ExitCode::from(NOT_RUNNING)
+}
+
+fn as_json(told: &impl Serialize) {
+    match serde_json::to_string_pretty(told) {
         Ok(text) => say(text),
-        Err(error) => tracing::error!("the status cannot be written: {error}"),
+        Err(error) => tracing::error!("the answer cannot be written: {error}"),
     }
 }
 

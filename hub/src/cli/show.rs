@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{is_coloured, say};
+use crate::orders::pairing::PairingCode;
 use crate::orders::{Reply, Status};
 use crate::qr::{self, Poster};
 use crate::service::Service;
 use crate::trouble::Trouble;
+
+mod players;
 
 /// Without a terminal, the progress of an import is a line for each so many files.
 const LINE_EACH: usize = 100;
@@ -31,6 +34,14 @@ impl Shown {
             Reply::Imported { added, known, refused } => self.imported(added, known, refused),
             Reply::Player { name, token } => player(&name, &token),
             Reply::Renewed { name, token } => renewed(&name, &token),
+            Reply::Pairing(code) => pairing(&code),
+            Reply::Tried { left } => tried(left),
+            Reply::DigitsOver => say("The digits are used up; the long code is good for five more minutes."),
+            Reply::Paired { name, zone } => {
+                say(format!("{name} is a player of this venue now, in the zone {zone}."));
+            }
+            Reply::Players(lines) => players::all(&lines),
+            Reply::Done(said) => say(said),
             Reply::Manager { token } => manager(&token),
             Reply::Poster(shown) => poster(&shown, is_coloured()),
             Reply::Status(told) => status(&told),
@@ -94,6 +105,37 @@ pub(super) fn page(service: &Service) {
     let code = service.hub.room_code(service.hub.main_zone());
     let shown = code.map(|code| code.for_screens().to_owned()).unwrap_or_default();
     say(format!("Roomtone is at {}", qr::page_url(address, &shown)));
+    secure(service);
+}
+
+/// Where players connect, and whoever runs the venue.
+pub(crate) fn secure(service: &Service) {
+    let Some(address) = service.place.secure_to_print() else { return };
+    say(format!("Players connect at {address}; `roomtone-hub pair` lets one in"));
+    say(format!("The manager's page is at https://{address}/manage"));
+}
+
+/// How a player comes in.
+fn pairing(code: &PairingCode) {
+    match qr::for_terminal(&code.uri, is_coloured()) {
+        Ok(drawn) => say(drawn.trim_end_matches('\n')),
+        Err(error) => tracing::warn!("no QR code: {error}"),
+    }
+    let name = code.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    say(format!("On the player{name}, type:\n\n  roomtone-player pair {}\n", code.digits));
+    say(format!("or give it the whole code:\n\n  roomtone-player pair '{}'\n", code.uri));
+    let (minutes, more) = (code.digits_for_s.div_ceil(60), code.code_for_s.div_ceil(60));
+    say(format!(
+        "Waiting for it. The digits are good for {minutes} minutes, the code for {more}; Ctrl-C ends both."
+    ));
+}
+
+fn tried(left: u8) {
+    match left {
+        0 => say("The digits were tried too often and are used up; the long code is still good."),
+        1 => say("Somebody tries the digits; 1 more try is left."),
+        left => say(format!("Somebody tries the digits; {left} more tries are left.")),
+    }
 }
 
 /// The QR code with what to do with it.
@@ -128,7 +170,7 @@ pub(super) fn status(status: &Status) {
 }
 
 fn player(name: &str, token: &str) {
-    say(format!("The player {name} was added. Its token, shown this once:\n\n  {token}\n"));
+    say(format!("The terminal {name} was added. Its token, shown this once:\n\n  {token}\n"));
     say("It asks for songs with `Authorization: Bearer` and this token at /api/player/next-song.");
 }
 

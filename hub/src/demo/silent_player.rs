@@ -113,17 +113,48 @@ impl SilentPlayer {
         orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
     ) -> anyhow::Result<(Over, Duration)> {
         let clock = SystemClock::new();
-        let mut heard = Duration::ZERO;
+        let so_far = || Duration::from_millis(clock.monotonic_ms().unsigned_abs());
+        let (mut heard, mut held) = (Duration::ZERO, Duration::ZERO);
         while heard < pick.alone {
             self.report(pick, None, heard).await?;
             let next = HEARTBEAT.min(pick.alone.saturating_sub(heard));
-            let order = tokio::time::timeout(next, left_early(pick, orders)).await;
-            heard = Duration::from_millis(clock.monotonic_ms().unsigned_abs());
-            if let Ok(over) = order {
-                return Ok((over?, heard));
+            let order = tokio::time::timeout(next, obeyed(pick, orders)).await;
+            heard = so_far().saturating_sub(held);
+            match order {
+                Err(_no_order) => {}
+                Ok(Ok(Obeyed::Leave)) => return Ok((Over::Skipped, heard)),
+                Ok(Ok(Obeyed::Hold)) => {
+                    let left = self.hold(pick, orders).await?;
+                    held = so_far().saturating_sub(heard);
+                    if left {
+                        return Ok((Over::Skipped, heard));
+                    }
+                }
+                Ok(Ok(Obeyed::GoOn)) => {}
+                Ok(Err(error)) => return Err(error),
             }
         }
         Ok((Over::Finished, pick.alone))
+    }
+
+    /// Plays nothing until it is told to go on; true where the song was left meanwhile.
+    async fn hold(
+        &mut self,
+        pick: &Pick,
+        orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
+    ) -> anyhow::Result<bool> {
+        loop {
+            let idle = json!({ "status": "IDLE", "silenceMs": 0 });
+            let reported = self.client.mutate("reportPlayback", idle, "player { id }").await?;
+            reported.map_err(|no| anyhow::anyhow!("the report was refused: {}", no.message))?;
+            match tokio::time::timeout(HEARTBEAT, obeyed(pick, orders)).await {
+                Err(_no_order) => {}
+                Ok(Ok(Obeyed::Hold)) => {}
+                Ok(Ok(Obeyed::GoOn)) => return Ok(false),
+                Ok(Ok(Obeyed::Leave)) => return Ok(true),
+                Ok(Err(error)) => return Err(error),
+            }
+        }
     }
 
     async fn report(&mut self, pick: &Pick, ended: Option<&str>, heard: Duration) -> anyhow::Result<()> {
@@ -146,16 +177,27 @@ impl Pick {
     }
 }
 
-/// Waits for the order to leave this song. Orders about others are of no interest to a player without a volume.
-async fn left_early(
+/// What an order means for a song.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obeyed {
+    Leave,
+    Hold,
+    GoOn,
+}
+
+/// Waits for an order that means something. Orders about other songs are of no interest to a player without a volume.
+async fn obeyed(
     pick: &Pick,
     orders: &mut (impl Stream<Item = anyhow::Result<Value>> + Unpin),
-) -> anyhow::Result<Over> {
+) -> anyhow::Result<Obeyed> {
     loop {
         let order =
             orders.next().await.ok_or_else(|| anyhow::anyhow!("the hub ended the subscription"))??;
-        if order["kind"] == "SKIP" && order["pick"]["id"] != pick.id {
-            return Ok(Over::Skipped);
+        match order["kind"].as_str().unwrap_or_default() {
+            "SKIP" if order["pick"]["id"] != pick.id => return Ok(Obeyed::Leave),
+            "PAUSE" | "STOP" => return Ok(Obeyed::Hold),
+            "RESUME" => return Ok(Obeyed::GoOn),
+            _ => {}
         }
     }
 }
@@ -190,7 +232,7 @@ mod tests {
             json!({ "kind": "PLAN_CHANGED", "pick": null }),
         ];
         let mut orders = futures_util::stream::iter(orders.map(Ok));
-        assert_eq!(left_early(&pick, &mut orders).await.unwrap(), Over::Skipped);
+        assert_eq!(obeyed(&pick, &mut orders).await.unwrap(), Obeyed::Leave);
         assert_eq!(orders.count().await, 1, "the order to this very pick was no reason to leave it");
     }
 }

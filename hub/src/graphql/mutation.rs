@@ -1,14 +1,18 @@
 //! Mutations that only a hub takes: those of its players.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
-use roomtone_schema::{PickId, SongId};
+use roomtone_schema::player::PlayerHealth;
+use roomtone_schema::{PickId, PlayId, SongId};
 use roomtone_server::listener::scalar::{PlayerStatus, Tier};
 use roomtone_server::listener::venue::Player;
 use roomtone_server::listener::{Payload, Unmet, UserError, id, key, settle};
 
+use super::late::{ReportPlaysInput, ReportPlaysPayload};
+use super::ordering::{OrderPlayerInput, OrderPlayerPayload};
 use super::player::{Pick, PlayEnd, player};
 use super::room::unmet;
 use crate::hub::Hub;
+use crate::playing::ClaimRequest;
 use crate::view::PlaybackReport;
 
 /// A player wants music.
@@ -16,6 +20,27 @@ use crate::view::PlaybackReport;
 pub(super) struct ClaimNextSongInput {
     /// A UUID, new for each intent.
     idempotency_key: ID,
+    /// The global id of a `Play` that the player made; whoever names its plays tells the end of each itself.
+    play_id: Option<ID>,
+    /// The pick of its plan that it has begun already: its zone follows, unless another player has moved on first.
+    begun: Option<ID>,
+    /// The song of `begun`, for a hub that was started anew since it made that plan.
+    begun_song_id: Option<ID>,
+}
+
+impl ClaimNextSongInput {
+    fn read(&self) -> Result<ClaimRequest, Unmet> {
+        Ok(ClaimRequest {
+            key: key(&self.idempotency_key)?,
+            play: self.play_id.as_ref().map(|given| id::<PlayId>(given, "playId")).transpose()?,
+            begun: self.begun.as_ref().map(|given| id::<PickId>(given, "begun")).transpose()?,
+            begun_song: self
+                .begun_song_id
+                .as_ref()
+                .map(|given| id::<SongId>(given, "begunSongId"))
+                .transpose()?,
+        })
+    }
 }
 
 /// The next song, or why there is none.
@@ -56,6 +81,56 @@ pub(super) struct ReportPlaybackInput {
     tier: Option<Tier>,
     /// How the play ended, where it has.
     ended: Option<PlayEnd>,
+    /// Which play this is about, where the player names its plays; one that is not known yet begins with this.
+    play_id: Option<ID>,
+    /// How the player is.
+    health: Option<PlayerHealthInput>,
+}
+
+/// How a player is. What it cannot say it leaves out.
+#[derive(Debug, Clone, InputObject)]
+pub(super) struct PlayerHealthInput {
+    /// How loud its output is right now, in dB below full scale.
+    level_db: Option<f64>,
+    /// Whether nothing is heard though something should be.
+    silent: Option<bool>,
+    /// Room on its disk.
+    disk_free_bytes: Option<u64>,
+    /// Songs that it holds.
+    cached_songs: Option<u32>,
+    /// For how long it could play on without the hub.
+    planned_ms: Option<u64>,
+    /// Whether it believes its clock.
+    clock_trusted: Option<bool>,
+    /// What it plays on.
+    output: Option<String>,
+    /// What is wrong with that.
+    output_trouble: Option<String>,
+    /// Its program's version.
+    version: Option<String>,
+    /// Somebody on the network who says to be its hub and is not.
+    rogue: Option<String>,
+}
+
+/// Whoever runs the venue reads this; a player that has gone mad must not fill their screen.
+const LONGEST_WORD: usize = 200;
+
+impl From<&PlayerHealthInput> for PlayerHealth {
+    fn from(given: &PlayerHealthInput) -> Self {
+        let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(LONGEST_WORD).collect());
+        Self {
+            level_db: given.level_db.filter(|level| level.is_finite()),
+            silent: given.silent.unwrap_or(false),
+            disk_free_bytes: given.disk_free_bytes,
+            cached_songs: given.cached_songs,
+            planned_ms: given.planned_ms,
+            clock_trusted: given.clock_trusted,
+            output: cut(&given.output),
+            output_trouble: cut(&given.output_trouble),
+            version: cut(&given.version),
+            rogue: cut(&given.rogue),
+        }
+    }
 }
 
 impl ReportPlaybackInput {
@@ -69,6 +144,8 @@ impl ReportPlaybackInput {
             silence_ms: self.silence_ms,
             tier: self.tier.map(Into::into),
             ended: self.ended.map(Into::into),
+            play: self.play_id.as_ref().map(|given| id::<PlayId>(given, "playId")).transpose()?,
+            health: self.health.as_ref().map(Into::into),
         })
     }
 }
@@ -110,11 +187,21 @@ impl PlayerMutation {
     ) -> Result<ReportPlaybackPayload> {
         settle(report(ctx, &input).await)
     }
+
+    /// Player: plays that have ended while the hub was out of reach; each counts once by its id.
+    async fn report_plays(&self, ctx: &Context<'_>, input: ReportPlaysInput) -> Result<ReportPlaysPayload> {
+        settle(super::late::report(ctx, &input).await)
+    }
+
+    /// Manager: an order to one player. What holds on (volume, pause, stop) is kept over restarts.
+    async fn order_player(&self, ctx: &Context<'_>, input: OrderPlayerInput) -> Result<OrderPlayerPayload> {
+        settle(super::ordering::order(ctx, &input).await)
+    }
 }
 
 async fn claim(ctx: &Context<'_>, input: &ClaimNextSongInput) -> Result<ClaimNextSongPayload, Unmet> {
     let hub = ctx.data_unchecked::<Hub>();
-    let claim = hub.claim_next_song(player(ctx)?, key(&input.idempotency_key)?).await.map_err(unmet)?;
+    let claim = hub.claim_next_song(player(ctx)?, input.read()?).await.map_err(unmet)?;
     let plan = claim.plan.into_iter().map(Pick).collect();
     Ok(ClaimNextSongPayload { pick: Some(Pick(claim.pick)), plan, user_errors: Vec::new() })
 }

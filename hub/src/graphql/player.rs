@@ -20,7 +20,7 @@ pub(super) fn player(ctx: &Context<'_>) -> Result<PlayerId, Unmet> {
     if let Caller::Player(player) = caller(ctx) {
         return Ok(player);
     }
-    let why = "this needs a player's token; `roomtone-hub player add NAME` prints one";
+    let why = "this needs a player's token; `roomtone-hub pair` lets one in, `roomtone-hub player add NAME` prints one";
     Err(UserError::new(UserErrorCode::Forbidden, why).into())
 }
 
@@ -80,6 +80,15 @@ impl Pick {
     async fn explanation(&self) -> Explanation {
         (&self.0.explanation).into()
     }
+}
+
+/// What a player's zone plays, and what comes next.
+#[derive(Debug, SimpleObject)]
+pub(super) struct PlayerPlan {
+    /// What plays; null where nothing does.
+    pub(super) current: Option<Pick>,
+    /// And then these, should the hub be gone.
+    pub(super) plan: Vec<Pick>,
 }
 
 /// An order to one player.

@@ -1,7 +1,10 @@
 //! Queries that only a hub answers.
 
 use async_graphql::{Context, Object};
+use roomtone_server::caller::Caller;
+use roomtone_server::listener::caller;
 
+use super::player::{Pick, PlayerPlan};
 use super::sync_status::SyncStatus;
 use crate::hub::Hub;
 
@@ -10,6 +13,16 @@ pub(super) struct HubQuery;
 
 #[Object]
 impl HubQuery {
+    /// Player: what its zone plays and what comes next, without taking anything; null for whoever is no player.
+    async fn player_plan(&self, ctx: &Context<'_>) -> Option<PlayerPlan> {
+        let Caller::Player(player) = caller(ctx) else { return None };
+        let ahead = ctx.data_unchecked::<Hub>().player_plan(player)?;
+        Some(PlayerPlan {
+            current: ahead.current.map(Pick),
+            plan: ahead.plan.into_iter().map(Pick).collect(),
+        })
+    }
+
     /// How the hub stands with the cloud.
     async fn sync_status(&self, ctx: &Context<'_>) -> SyncStatus {
         let status = ctx.data_unchecked::<Hub>().sync_status();

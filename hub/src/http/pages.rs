@@ -13,10 +13,10 @@ use roomtone_server::front::{Front, token, visit};
 use roomtone_server::ui::{self, Asset, QueryPage, Sent};
 
 use super::nothing;
+use crate::door::Door;
 use crate::graphql::HubSchema;
-use crate::hub::Hub;
 
-pub(super) fn router(front: Front<HubSchema, Hub>) -> Router {
+pub(super) fn router(front: Front<HubSchema, Door>) -> Router {
     let query = Router::new().route("/graphiql", get(graphiql)).route("/graphiql/small", get(small));
     let query = query.with_state(front);
     Router::new()
@@ -34,18 +34,18 @@ async fn file(request: Request) -> Response {
     }
 }
 
-async fn graphiql(State(front): State<Front<HubSchema, Hub>>, request: Request) -> Response {
+async fn graphiql(State(front): State<Front<HubSchema, Door>>, request: Request) -> Response {
     let styles = if ui::HAS_GRAPHIQL { Styles::Written } else { Styles::Ours };
     query_page(&front, request, QueryPage::Open, styles).await
 }
 
-async fn small(State(front): State<Front<HubSchema, Hub>>, request: Request) -> Response {
+async fn small(State(front): State<Front<HubSchema, Door>>, request: Request) -> Response {
     query_page(&front, request, QueryPage::Small, Styles::Ours).await
 }
 
 /// A query page, for whoever may ask what the schema is; for others the way to it.
 async fn query_page(
-    front: &Front<HubSchema, Hub>,
+    front: &Front<HubSchema, Door>,
     request: Request,
     wanted: QueryPage,
     styles: Styles,
@@ -71,6 +71,13 @@ async fn query_page(
         response.headers_mut().insert(WWW_AUTHENTICATE, how);
     }
     response
+}
+
+/// A document that nothing between here and there may keep.
+pub(super) fn document(headers: &HeaderMap, status: StatusCode, asset: &'static Asset) -> Response {
+    let kept = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (status, kept, policy(headers, Styles::Ours), whole(asset, asset.sent(takes_gzip(headers))))
+        .into_response()
 }
 
 /// A file, or 304 where the browser has it.

@@ -3,6 +3,7 @@
 mod code_and_limits;
 mod fairness;
 mod music;
+mod plays;
 mod restart;
 mod room;
 pub(crate) mod venue;

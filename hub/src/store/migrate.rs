@@ -5,7 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 
 /// The migrations in their order; the first makes version 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/hub/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/hub/0001_first.sql"),
+    include_str!("../../../migrations/hub/0002_pairing.sql"),
+];
 
 /// The version that this program writes.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;

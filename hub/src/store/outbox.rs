@@ -34,6 +34,10 @@ pub enum FactKind {
     PlayEnded,
     /// A player was added.
     PlayerAdded,
+    /// Its name, its place or how it is known here is another.
+    PlayerChanged,
+    /// It was taken out.
+    PlayerRemoved,
 }
 
 /// A row of the outbox.

@@ -1,7 +1,7 @@
 //! Plays: the table `songs_playing`, one row for each song on each player.
 
 use roomtone_schema::id::Id;
-use roomtone_schema::play::{Play, PlayEnd};
+use roomtone_schema::play::{Play, PlayEnd, Tier};
 use roomtone_schema::{FactId, PlayId, PlayerId, UnixMillis, ZoneId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -41,9 +41,42 @@ pub fn end(
     heard_ms: Option<u32>,
     at: UnixMillis,
 ) -> rusqlite::Result<Option<Play>> {
-    let Some(play) = end_row(tx, id, ended, heard_ms, at)? else { return Ok(None) };
+    let Some(play) = end_row(tx, id, ended, heard_ms, at, None)? else { return Ok(None) };
     outbox::push(tx, FactKind::PlayEnded, op, at, &play)?;
     Ok(Some(play))
+}
+
+/// What a player says of a play that it has named itself becomes what is kept, however often and in whatever order it
+/// is said: the row once, its end once, each with one fact.
+pub fn tell(tx: &Tx<'_>, ops: (FactId, FactId), told: &Play) -> rusqlite::Result<Told> {
+    let (op_started, op_ended) = ops;
+    let known = by_id(tx, told.id)?;
+    if known.as_ref().is_some_and(|known| known.player != told.player) {
+        return Ok(Told::Another);
+    }
+    let mut news = Told::Known;
+    if known.is_none() {
+        let begun = Play { ended_at: None, ended: None, heard_ms: None, ..told.clone() };
+        start(tx, op_started, &begun)?;
+        news = Told::Begun;
+    }
+    if let (Some(at), Some(ended)) = (told.ended_at, told.ended)
+        && let Some(play) = end_row(tx, told.id, ended, told.heard_ms, at, Some(told.tier))?
+    {
+        outbox::push(tx, FactKind::PlayEnded, op_ended, at, &play)?;
+    }
+    Ok(news)
+}
+
+/// What came of telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Nobody knew that it had begun.
+    Begun,
+    /// It was known.
+    Known,
+    /// It is another player's.
+    Another,
 }
 
 pub(super) fn end_row(
@@ -52,14 +85,17 @@ pub(super) fn end_row(
     ended: PlayEnd,
     heard_ms: Option<u32>,
     at: UnixMillis,
+    tier: Option<Tier>,
 ) -> rusqlite::Result<Option<Play>> {
     let changed = tx
         .prepare_cached(
-            "update songs_playing set ended_at = :at, ended = :ended, heard_ms = :heard
+            "update songs_playing
+             set ended_at = :at, ended = :ended, heard_ms = :heard, tier = coalesce(:tier, tier)
              where id = :id and ended_at is null",
         )?
         .execute(named_params! {
             ":id": id.to_bytes(), ":at": at.0, ":ended": row::word(ended)?, ":heard": heard_ms,
+            ":tier": tier.map(row::word).transpose()?,
         })?;
     if changed == 0 { Ok(None) } else { by_id(tx, id) }
 }

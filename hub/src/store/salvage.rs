@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use roomtone_schema::play::Play;
+use roomtone_schema::player::Player;
 use roomtone_schema::taste::fixed_unit;
 use roomtone_schema::vote::Hlc;
 use rusqlite::types::Value;
@@ -24,14 +25,13 @@ use super::{connection, picks, players, plays, sessions, songs};
 /// there are.
 const FARTHEST_GAP: i64 = 2_000;
 
-/// What of the small tables is taken as it is: table, columns, rows. The counters of the database's old life stay
-/// behind.
-const SMALL_TABLES: [(&str, usize, &str); 5] = [
-    ("hub_state", 2, "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe')"),
-    ("zones", 2, "select * from zones"),
-    ("devices", 5, "select * from devices"),
-    ("players", 11, "select * from players"),
-    ("sessions", 10, "select * from sessions"),
+/// What of the small tables is taken as it is: table and rows. The counters of the database's old life stay behind.
+const SMALL_TABLES: [(&str, &str); 5] = [
+    ("hub_state", "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe')"),
+    ("zones", "select * from zones"),
+    ("devices", "select * from devices"),
+    ("players", "select * from players"),
+    ("sessions", "select * from sessions"),
 ];
 
 /// What was saved.
@@ -55,8 +55,8 @@ pub(super) fn salvage(conn: &mut Connection, damaged: &Path) -> Result<Saved, Op
         proven.len()
     );
     let tx = conn.transaction()?;
-    for (table, columns, rows) in SMALL_TABLES {
-        copy_readable_rows(&source, &tx, table, columns, rows)?;
+    for (table, rows) in SMALL_TABLES {
+        copy_readable_rows(&source, &tx, table, rows);
     }
     for fact in &proven {
         apply_and_keep(&tx, fact)?;
@@ -159,6 +159,8 @@ fn apply(tx: &Tx<'_>, fact: &Fact) -> rusqlite::Result<()> {
         FactKind::PlayStarted => plays::start_row(tx, &noun(fact)?),
         FactKind::PlayEnded => end_play(tx, &noun(fact)?),
         FactKind::PlayerAdded => players::insert_row(tx, &noun(fact)?, &nobodys_token(fact)),
+        FactKind::PlayerChanged => players::change_row(tx, &noun(fact)?).map(drop),
+        FactKind::PlayerRemoved => players::remove_row(tx, noun::<Player>(fact)?.id).map(drop),
     }
 }
 
@@ -174,7 +176,7 @@ fn cast(tx: &Tx<'_>, vote: &roomtone_schema::vote::Vote) -> rusqlite::Result<()>
 
 fn end_play(tx: &Tx<'_>, play: &Play) -> rusqlite::Result<()> {
     if let (Some(at), Some(ended)) = (play.ended_at, play.ended) {
-        plays::end_row(tx, play.id, ended, play.heard_ms, at)?;
+        plays::end_row(tx, play.id, ended, play.heard_ms, at, Some(play.tier))?;
     }
     Ok(())
 }
@@ -188,22 +190,20 @@ fn noun<T: serde::de::DeserializeOwned>(fact: &Fact) -> rusqlite::Result<T> {
     fact.noun().map_err(|error| super::row::unreadable(4, rusqlite::types::Type::Blob, error))
 }
 
-/// Copies rows until the first unreadable one; what is there already, and what the table refuses, stays out.
-fn copy_readable_rows(
-    source: &Connection,
-    into: &Transaction<'_>,
-    table: &str,
-    columns: usize,
-    rows: &str,
-) -> rusqlite::Result<()> {
-    let places = vec!["?"; columns].join(", ");
-    let mut insert = into.prepare(&format!("insert or ignore into {table} values ({places})"))?;
-    let Ok(mut select) = source.prepare(rows) else { return Ok(()) };
+/// Copies rows until the first unreadable one; what is there already, and what the table refuses, stays out. An older
+/// program's file may have fewer columns: the others are as they are where nothing is said.
+fn copy_readable_rows(source: &Connection, into: &Transaction<'_>, table: &str, rows: &str) {
+    let Ok(mut select) = source.prepare(rows) else { return };
+    let columns = select.column_count();
+    let (names, places) = (select.column_names().join(", "), vec!["?"; columns].join(", "));
+    let Ok(mut insert) = into.prepare(&format!("insert or ignore into {table} ({names}) values ({places})"))
+    else {
+        return;
+    };
     let found = select.query_map([], |row| {
         (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()
     });
     for row in found.into_iter().flatten().map_while(Result::ok) {
         let _refused = insert.execute(params_from_iter(row));
     }
-    Ok(())
 }

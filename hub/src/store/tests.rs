@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use roomtone_schema::id::Id;
+use roomtone_schema::player::{Player, PlayerMode, PlayerStatus};
 use roomtone_schema::session::{Session, SessionStatus};
 use roomtone_schema::song::{Explicit, Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
@@ -431,6 +432,47 @@ fn a_second_hub_on_the_same_folder_is_refused_by_the_number_of_the_first() {
 }
 
 #[test]
+fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
+    let (dir, store) = new_store();
+    let player = Player {
+        id: mint(1),
+        name: "bar".to_owned(),
+        tag: None,
+        zone: mint(2),
+        status: PlayerStatus::Idle,
+        current_song: None,
+        last_seen_at: None,
+        volume: 1.0,
+        silence_ms: 0,
+        created_at: NOW,
+        paired: false,
+        secret_made_at: None,
+        mode: PlayerMode::Playing,
+    };
+    let added = player.clone();
+    store.write_blocking(move |tx| players::insert(tx, mint(3), &added, &[7; 32])).unwrap();
+    store.close();
+    let file = dir.path().join(FILE_NAME);
+    let before = "drop index players_next_token;
+        alter table players drop column paired;
+        alter table players drop column next_token_hash;
+        alter table players drop column secret_made_at;
+        alter table players drop column mode;
+        pragma user_version = 1;";
+    Connection::open(&file).unwrap().execute_batch(before).unwrap();
+    let (store, _) = Store::open(dir.path(), Arc::new(ManualClock::at(NOW))).unwrap();
+    let kept = store.read_blocking(|conn| players::all(conn)).unwrap();
+    assert_eq!(kept, [players::Kept { player: player.clone(), token: [7; 32], next: None }]);
+    store.close();
+    // A fact of that time says nothing of it either.
+    let old = serde_json::json!({
+        "id": player.id, "name": "bar", "tag": null, "zone": player.zone, "status": "idle", "current_song": null,
+        "last_seen_at": null, "volume": 1.0, "silence_ms": 0, "created_at": NOW,
+    });
+    assert_eq!(serde_json::from_value::<Player>(old).unwrap(), player);
+}
+
+#[test]
 fn a_newer_database_and_one_of_somebody_else_are_left_alone() {
     let (dir, store) = new_store();
     store.close();
@@ -438,7 +480,7 @@ fn a_newer_database_and_one_of_somebody_else_are_left_alone() {
     let alter = |sql| Connection::open(&file).unwrap().execute_batch(sql).unwrap();
     let refusal = || Store::open(dir.path(), Arc::new(ManualClock::at(NOW))).unwrap_err();
     alter("pragma user_version = 99");
-    assert!(matches!(refusal(), OpenError::Newer { found: 99, known: 1 }), "{}", refusal());
+    assert!(matches!(refusal(), OpenError::Newer { found: 99, known: 2 }), "{}", refusal());
     alter("pragma user_version = 1; pragma application_id = 7");
     assert!(matches!(refusal(), OpenError::Foreign { .. }), "{}", refusal());
 }

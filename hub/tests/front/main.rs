@@ -8,6 +8,7 @@ mod matrix;
 mod media;
 mod pages;
 mod refusals;
+mod secure;
 mod socket;
 mod terminal;
 mod venue;

@@ -16,7 +16,7 @@ use roomtone_server::front::FrontSettings;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -24,7 +24,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a debug build on a busy machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Venue {
     pub(crate) hub: Hub,
@@ -108,7 +108,11 @@ impl Venue {
     }
 
     pub(crate) async fn player_token(&self) -> String {
-        self.hub.add_player("bar".to_owned(), None, None).await.unwrap().token
+        self.player_token_of("bar").await
+    }
+
+    pub(crate) async fn player_token_of(&self, name: &str) -> String {
+        self.hub.add_player(name.to_owned(), None, None).await.unwrap().token
     }
 
     pub(crate) async fn check_in(&self) -> String {
@@ -250,7 +254,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| {
             panic!("no answer: {:?}", String::from_utf8_lossy(bytes));
         });
@@ -275,9 +279,9 @@ impl Answer {
 }
 
 /// A WebSocket and what is said on it.
-pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket<S = MaybeTlsStream<TcpStream>>(pub(crate) WebSocketStream<S>);
 
-impl Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(crate) async fn say(&mut self, message: Value) {
         self.say_raw(Message::text(message.to_string())).await;
     }

@@ -79,8 +79,8 @@ async fn a_player_is_given_its_own_orders_and_nobody_elses() {
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
     let mut player = venue.greeted(Some(&added.token)).await;
     player.subscribe("1", "subscription { playerCommands { kind volume } }").await;
-    player.say(json!({ "type": "ping" })).await;
-    assert_eq!(player.hear().await["type"], "pong");
+    assert_eq!(player.event().await["playerCommands"], json!({ "kind": "VOLUME", "volume": 1.0 }));
+    assert_eq!(player.event().await["playerCommands"]["kind"], "RESUME", "what holds comes first");
     let kind = roomtone_hub::view::PlayerCommandKind::Volume;
     venue.hub.command(added.player.id, kind, Some(0.5)).await.unwrap();
     assert_eq!(player.event().await["playerCommands"], json!({ "kind": "VOLUME", "volume": 0.5 }));

@@ -38,6 +38,8 @@ pub struct Visit {
     pub address: Option<IpAddr>,
     /// Whether it was asked on the machine itself, by a name of the machine itself.
     pub local: bool,
+    /// Whether it came over TLS, so that nobody else on the network has read it.
+    pub secure: bool,
 }
 
 /// What callers have in common, as coarsely as it can be told: those of one class may share what is the same for

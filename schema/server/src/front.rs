@@ -134,10 +134,11 @@ impl<E, G> std::ops::Deref for Front<E, G> {
 }
 
 impl<E, G: Gate> Front<E, G> {
-    /// Who asks. Plain HTTP is read by whoever can read the network, so a manager is one on the machine itself only.
+    /// Who asks. Plain HTTP is read by whoever can read the network, so a manager is one on the machine itself only,
+    /// or over TLS.
     pub async fn admit(&self, token: Option<&str>, visit: &Visit) -> Caller {
         match self.gate.admit(token).await {
-            Caller::Manager if !visit.local => Caller::Unknown,
+            Caller::Manager if !visit.local && !visit.secure => Caller::Unknown,
             caller => caller,
         }
     }
@@ -283,11 +284,12 @@ async fn respond<E: Executor, G: Gate>(State(front): State<Front<E, G>>, request
 pub fn visit(request: &Request) -> Visit {
     let cookies = request.headers().get(COOKIE).and_then(|value| value.to_str().ok());
     let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    let address = peer.map(|ConnectInfo(peer)| peer.0.ip().to_canonical());
+    let address = peer.map(|ConnectInfo(peer)| peer.address.ip().to_canonical());
     Visit {
         device_cookie: cookies.and_then(|header| cookie(header, DEVICE_COOKIE)).map(str::to_owned),
         address,
         local: doors::is_local(request.headers(), address),
+        secure: peer.is_some_and(|ConnectInfo(peer)| peer.is_secure),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` knows no timeouts, so a client that sends half a header would hold its connection for ever. hyper has
 //! one where it is given a timer: for how long a connection may wait for its next request. What a request's head and
-//! an answer may take is watched where the bytes pass.
+//! an answer may take is watched where the bytes pass. A connection that is to speak TLS shakes hands in its own task,
+//! and has a time of its own for it: nobody waits at the door behind somebody who says nothing.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -26,16 +28,42 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 mod paced;
+mod stream;
 
 pub(crate) use paced::Paced;
 use paced::{Pace, Times};
+pub(crate) use stream::Stream;
 
 /// What a connection is underneath.
-pub(crate) type Wire = TokioIo<Paced<TcpStream>>;
+pub(crate) type Wire = TokioIo<Paced<Stream>>;
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Whether nobody else on the network can read what is said.
+    pub is_secure: bool,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub struct Entrance {
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Entrance {
+    /// For everybody, and for everybody to read.
+    pub fn plain(listener: TcpListener) -> Self {
+        Self { listener, tls: None }
+    }
+
+    /// For those who speak TLS.
+    pub fn secure(listener: TcpListener, tls: Arc<ServerConfig>) -> Self {
+        Self { listener, tls: Some(tls) }
+    }
+}
 
 /// Put among the extensions of a response whose reader takes it at the speed at which it is heard: it has
 /// [`ServeSettings::patient_write_time`].
@@ -48,6 +76,8 @@ pub struct ServeSettings {
     /// Connections at once. When it is reached, the one that has waited longest for its next request gives way; where
     /// none waits, newcomers queue in the system.
     pub connections: usize,
+    /// For how long the two ends may take to agree on how they keep others from reading along.
+    pub handshake_time: Duration,
     /// For how long a request's head may take to arrive, from the first byte or from the connection's first moment.
     pub head_time: Duration,
     /// For how long a connection is kept for the next request.
@@ -66,6 +96,7 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             connections: 1_500,
+            handshake_time: Duration::from_secs(5),
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_mins(1),
             write_time: Duration::from_secs(5),
@@ -76,16 +107,17 @@ impl Default for ServeSettings {
     }
 }
 
-/// Answers connections with `router` until `stop`, then lets the answers that have begun finish.
+/// Answers those who come in with `router` until `stop`, then lets the answers that have begun finish.
 ///
 /// # Errors
 /// None today: an accept that fails (too many open files) is tried again, the music must not stop for it.
 pub async fn serve(
-    listener: TcpListener,
+    entrance: Entrance,
     router: Router,
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    let Entrance { listener, tls } = entrance;
     let hall = Arc::new(Hall::new(settings.connections));
     let mut connections = JoinSet::new();
     loop {
@@ -96,7 +128,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let conversation = Conversation { peer, settings, guest: Guest::enter(&hall, permit) };
+                let guest = Guest::enter(&hall, permit);
+                let conversation = Conversation { peer, settings, guest, tls: tls.clone() };
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(conversation.hold(stream, router, stop));
             }
@@ -186,6 +219,7 @@ struct Conversation {
     peer: SocketAddr,
     settings: ServeSettings,
     guest: Guest,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Conversation {
@@ -194,6 +228,7 @@ impl Conversation {
         let _ = stream.set_nodelay(true);
         let vanished = u32::try_from(self.settings.vanished_time.as_millis()).unwrap_or(u32::MAX);
         let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, vanished);
+        let Some(stream) = self.welcome(stream, &stop).await else { return };
         let pace = Arc::clone(&self.guest.pace);
         let times = Times {
             head: self.settings.head_time,
@@ -227,6 +262,24 @@ impl Conversation {
         }
     }
 
+    /// Shakes hands where this is where one does; `None` where the other end did not get so far.
+    async fn welcome(&self, stream: TcpStream, stop: &CancellationToken) -> Option<Stream> {
+        let Some(tls) = &self.tls else { return Some(Stream::Plain(stream)) };
+        let shaken =
+            tokio::time::timeout(self.settings.handshake_time, Stream::secure(stream, Arc::clone(tls)));
+        let shaken = tokio::select! {
+            shaken = shaken => shaken,
+            () = stop.cancelled() => return None,
+            () = self.guest.pace.give_way.cancelled() => return None,
+        };
+        match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(peer = %self.peer, "no handshake: {error}"),
+            Err(_elapsed) => tracing::debug!(peer = %self.peer, "no handshake in time"),
+        }
+        None
+    }
+
     /// The router, with everything that it is told of a request and that the connection is told of an answer.
     fn attended(
         &self,
@@ -238,12 +291,13 @@ impl Conversation {
         Future: Send,
     > + Clone
     + use<> {
-        let (peer, asked, answered) = (self.peer, Arc::clone(&self.guest.pace), Arc::clone(&self.guest.pace));
+        let peer = Peer { address: self.peer, is_secure: self.tls.is_some() };
+        let (asked, answered) = (Arc::clone(&self.guest.pace), Arc::clone(&self.guest.pace));
         let hall = Arc::clone(&self.guest.hall);
         router
             .map_request(move |mut request: Request<Incoming>| {
                 asked.begin(false);
-                request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+                request.extensions_mut().insert(ConnectInfo(peer));
                 request.map(Body::new)
             })
             .map_response(move |response: Response<Body>| {
@@ -326,7 +380,7 @@ mod tests {
         let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", slow);
         let settings = ServeSettings { head_time, idle_time: head_time, ..ServeSettings::default() };
         let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, router, settings, stop.clone()));
+        serving.spawn(serve(Entrance::plain(listener), router, settings, stop.clone()));
         Server { address, stop, serving, begun, end }
     }
 

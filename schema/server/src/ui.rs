@@ -59,6 +59,15 @@ pub enum QueryPage {
     Elsewhere,
 }
 
+/// What somebody who asks for the manager's page is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManagePage {
+    /// The page, which asks for the manager's token.
+    Open,
+    /// Where a token could be read by others: where it could not.
+    Elsewhere,
+}
+
 /// Whether `GraphiQL` is built in; it needs a policy that allows its styles.
 pub const HAS_GRAPHIQL: bool = cfg!(feature = "graphiql");
 
@@ -81,6 +90,15 @@ pub fn query_page(page: QueryPage) -> &'static Asset {
         QueryPage::Open | QueryPage::Small => "query/index.html",
         QueryPage::SignIn => "query/sign-in.html",
         QueryPage::Elsewhere => "query/elsewhere.html",
+    };
+    held(name).unwrap_or(&NOTHING)
+}
+
+/// The document of the manager's page.
+pub fn manage_page(page: ManagePage) -> &'static Asset {
+    let name = match page {
+        ManagePage::Open => "manage/index.html",
+        ManagePage::Elsewhere => "manage/elsewhere.html",
     };
     held(name).unwrap_or(&NOTHING)
 }
@@ -134,6 +152,14 @@ const FILES: &[(&str, &[u8])] = files![
     "link.js",
     "listen.js",
     "main.js",
+    "manage/ask.js",
+    "manage/elsewhere.html",
+    "manage/elsewhere.js",
+    "manage/index.html",
+    "manage/main.js",
+    "manage/manage.css",
+    "manage/pairing.js",
+    "manage/players.js",
     "manifest.webmanifest",
     "memory.js",
     "motion.js",
@@ -232,15 +258,20 @@ mod tests {
 
     #[test]
     fn the_listener_page_weighs_at_most_200_kilobytes() {
-        let own = FILES.iter().filter(|(name, _)| !name.starts_with("query/"));
+        let own =
+            FILES.iter().filter(|(name, _)| !name.starts_with("query/") && !name.starts_with("manage/"));
         let weight: usize = own.map(|(_, bytes)| bytes.len()).sum();
         assert!(weight <= 200 * 1024, "the page weighs {weight} bytes");
     }
 
     #[test]
-    fn the_query_pages_documents_are_not_for_everybody() {
+    fn the_guarded_documents_are_not_for_everybody() {
         for name in ["index.html", "sign-in.html", "elsewhere.html", "./index.html"] {
             assert!(asset(&format!("/ui/query/{name}")).is_none(), "{name}");
+            assert!(asset(&format!("/ui/manage/{name}")).is_none(), "{name}");
+        }
+        for page in [ManagePage::Open, ManagePage::Elsewhere] {
+            assert_eq!(manage_page(page).content_type, HTML);
         }
         for page in [QueryPage::Open, QueryPage::SignIn, QueryPage::Elsewhere] {
             assert_eq!(query_page(page).content_type, HTML);

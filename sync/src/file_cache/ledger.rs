@@ -25,6 +25,8 @@ pub struct Ledger {
     files: HashMap<Sha256, Entry>,
     /// Kept apart from the files: a pin may be set before its file arrives.
     pins: HashMap<Sha256, u32>,
+    /// What is on its way in, and how much room it will take.
+    expected: HashMap<Sha256, u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,8 @@ impl Ledger {
     /// Empty books; without a capacity nothing ever gives way.
     pub fn new(capacity: Option<u64>) -> Self {
         let capacity = capacity.unwrap_or(u64::MAX);
-        Self { capacity, bytes: 0, uses: 0, files: HashMap::new(), pins: HashMap::new() }
+        let (files, pins, expected) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { capacity, bytes: 0, uses: 0, files, pins, expected }
     }
 
     /// Whether the file is in the books.
@@ -98,9 +101,32 @@ impl Ledger {
         }
     }
 
+    /// Sets another bound; [`give_way`](Self::give_way) says who must go for it.
+    pub fn set_capacity(&mut self, capacity: Option<u64>) {
+        self.capacity = capacity.unwrap_or(u64::MAX);
+    }
+
+    /// Holds room for a file that is on its way in; it counts as there until it is, or until it is given up.
+    pub fn expect(&mut self, sha256: Sha256, bytes: u64) -> Result<(), NoRoom> {
+        let before = self.expected.remove(&sha256);
+        // Until the new copy is whole there are two of them, and a pinned one stays.
+        let kept = self.pinned_bytes(None) + self.expected_bytes();
+        let fits = self.fits(bytes, kept);
+        self.expected.extend(fits.map_or(before, |()| Some(bytes)).map(|bytes| (sha256, bytes)));
+        fits
+    }
+
+    /// Gives the room back that was held for a file on its way in.
+    pub fn expect_no_more(&mut self, sha256: Sha256) {
+        self.expected.remove(&sha256);
+    }
+
     /// Whether a file of this size could come in, if everything unpinned gave way.
     pub fn room_for(&self, sha256: Sha256, bytes: u64) -> Result<(), NoRoom> {
-        let pinned = self.pinned_bytes_besides(sha256);
+        self.fits(bytes, self.pinned_bytes(Some(sha256)) + self.expected_bytes())
+    }
+
+    fn fits(&self, bytes: u64, pinned: u64) -> Result<(), NoRoom> {
         if self.capacity.saturating_sub(pinned) < bytes {
             return Err(NoRoom { bytes, pinned, capacity: self.capacity });
         }
@@ -110,8 +136,24 @@ impl Ledger {
     /// Strikes what must go so that the rest fits, least recently used first, and says which files those are.
     /// `newcomer` stays, and so does what is pinned.
     pub fn give_way(&mut self, newcomer: Sha256) -> Vec<Sha256> {
+        self.shrink(Some(newcomer))
+    }
+
+    /// As [`give_way`](Self::give_way), for room that nobody has filled yet.
+    pub fn make_room(&mut self) -> Vec<Sha256> {
+        self.shrink(None)
+    }
+
+    /// Strikes the least recently used file that nothing holds, whether there is room or not.
+    pub fn shed(&mut self) -> Option<Sha256> {
+        let oldest = self.oldest_besides(None)?;
+        self.remove(oldest);
+        Some(oldest)
+    }
+
+    fn shrink(&mut self, newcomer: Option<Sha256>) -> Vec<Sha256> {
         let mut gone = Vec::new();
-        while self.capacity < self.bytes {
+        while self.capacity < self.bytes.saturating_add(self.expected_bytes()) {
             let Some(oldest) = self.oldest_besides(newcomer) else { break };
             self.remove(oldest);
             gone.push(oldest);
@@ -119,15 +161,19 @@ impl Ledger {
         gone
     }
 
-    fn oldest_besides(&self, newcomer: Sha256) -> Option<Sha256> {
-        let free = |sha256: &Sha256| *sha256 != newcomer && !self.pins.contains_key(sha256);
+    fn oldest_besides(&self, newcomer: Option<Sha256>) -> Option<Sha256> {
+        let free = |sha256: &Sha256| Some(*sha256) != newcomer && !self.pins.contains_key(sha256);
         let candidates = self.files.iter().filter(|(sha256, _)| free(sha256));
         candidates.min_by_key(|(_, entry)| entry.last_use).map(|(sha256, _)| *sha256)
     }
 
-    fn pinned_bytes_besides(&self, sha256: Sha256) -> u64 {
-        let others = self.pins.keys().filter(|pinned| **pinned != sha256);
+    fn pinned_bytes(&self, besides: Option<Sha256>) -> u64 {
+        let others = self.pins.keys().filter(|pinned| Some(**pinned) != besides);
         others.filter_map(|pinned| self.files.get(pinned)).map(|entry| entry.bytes).sum()
+    }
+
+    fn expected_bytes(&self) -> u64 {
+        self.expected.values().sum()
     }
 }
 
@@ -148,6 +194,10 @@ mod tests {
         Touch(u8),
         Pin(u8),
         Unpin(u8),
+        Expect(u8, u64),
+        Arrive(u8),
+        GiveUp(u8),
+        Shed,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -157,7 +207,11 @@ mod tests {
             1 => file.clone().prop_map(Step::Remove),
             1 => file.clone().prop_map(Step::Touch),
             1 => file.clone().prop_map(Step::Pin),
-            1 => file.prop_map(Step::Unpin),
+            1 => file.clone().prop_map(Step::Unpin),
+            2 => (file.clone(), 0..60_u64).prop_map(|(n, bytes)| Step::Expect(n, bytes)),
+            2 => file.clone().prop_map(Step::Arrive),
+            1 => file.prop_map(Step::GiveUp),
+            1 => Just(Step::Shed),
         ]
     }
 
@@ -172,6 +226,20 @@ mod tests {
             Step::Touch(n) => ledger.touch(name(n)),
             Step::Pin(n) => ledger.pin(name(n)),
             Step::Unpin(n) => ledger.unpin(name(n)),
+            Step::Expect(n, bytes) => {
+                if ledger.expect(name(n), bytes).is_ok() {
+                    return ledger.make_room();
+                }
+            }
+            Step::Arrive(n) => {
+                if let Some(bytes) = ledger.expected.get(&name(n)).copied() {
+                    ledger.expect_no_more(name(n));
+                    ledger.add(name(n), bytes);
+                    return ledger.give_way(name(n));
+                }
+            }
+            Step::GiveUp(n) => ledger.expect_no_more(name(n)),
+            Step::Shed => return ledger.shed().into_iter().collect(),
         }
         Vec::new()
     }
@@ -188,6 +256,8 @@ mod tests {
                 let sum: u64 = ledger.files.values().map(|entry| entry.bytes).sum();
                 prop_assert_eq!(ledger.bytes(), sum);
                 prop_assert!(ledger.bytes() <= 100);
+                let held = ledger.bytes() + ledger.expected_bytes();
+                prop_assert!(held <= 100, "{} held", held);
             }
         }
     }
@@ -202,6 +272,21 @@ mod tests {
         ledger.add(name(4), 10);
         assert_eq!(ledger.give_way(name(4)), [name(2)]);
         assert!(ledger.contains(name(1)) && ledger.contains(name(3)));
+    }
+
+    #[test]
+    fn room_for_what_arrives_is_made_before_it_comes_and_given_back_if_it_does_not() {
+        let mut ledger = Ledger::new(Some(30));
+        for n in 1..=3 {
+            ledger.add(name(n), 10);
+        }
+        ledger.expect(name(4), 15).unwrap();
+        assert_eq!(ledger.make_room(), [name(1), name(2)]);
+        assert_eq!(ledger.expect(name(5), 16), Err(NoRoom { bytes: 16, pinned: 15, capacity: 30 }));
+        ledger.expect_no_more(name(4));
+        assert_eq!(ledger.room_for(name(5), 30), Ok(()));
+        ledger.set_capacity(Some(5));
+        assert_eq!(ledger.make_room(), [name(3)]);
     }
 
     #[test]

@@ -147,7 +147,7 @@ async fn a_hub_without_songs_says_how_to_get_some_and_plays_the_first_at_once() 
 async fn a_share_of_the_room_skips_and_one_phone_does_not() {
     let venue = Venue::with_songs(20).await;
     let bar = venue.player("bar").await.player.id;
-    let mut orders = venue.hub.player_commands(bar);
+    let mut orders = venue.hub.player_commands(bar).skip(2);
     let guests = [
         venue.check_in("a").await,
         venue.check_in("b").await,
@@ -327,7 +327,7 @@ async fn players_hear_of_a_changed_plan_but_not_with_every_vote() {
     let ana = venue.check_in("ana").await;
     venue.claim(bar).await;
     venue.pass(Duration::from_secs(20)).await;
-    let mut orders = venue.hub.player_commands(bar);
+    let mut orders = venue.hub.player_commands(bar).skip(2);
     for song in &venue.songs[..5] {
         venue.vote(&ana, *song, Like).await.unwrap();
         venue.hub.settle().await;
@@ -344,23 +344,35 @@ async fn players_take_orders() {
     let venue = Venue::with_songs(5).await;
     let bar = venue.player("bar").await.player.id;
     let mut orders = venue.hub.player_commands(bar);
+    let mut next = || orders.next().now_or_never().flatten().unwrap();
+    let (volume, mode) = (next(), next());
+    assert_eq!(
+        (volume.kind, volume.volume),
+        (PlayerCommandKind::Volume, Some(1.0)),
+        "what holds comes first"
+    );
+    assert_eq!(mode.kind, PlayerCommandKind::Resume);
     venue.hub.command(bar, PlayerCommandKind::Volume, Some(0.4)).await.unwrap();
     for bad in [None, Some(1.1), Some(f32::NAN)] {
         let refused = venue.hub.command(bar, PlayerCommandKind::Volume, bad).await;
         assert!(matches!(refused, Err(CommandError::BadVolume)));
     }
     venue.hub.command(bar, PlayerCommandKind::Pause, None).await.unwrap();
-    let first = orders.next().now_or_never().flatten().unwrap();
-    let second = orders.next().now_or_never().flatten().unwrap();
+    let (first, second) = (next(), next());
     assert_eq!((first.volume, second.kind, second.id), (Some(0.4), PlayerCommandKind::Pause, first.id + 1));
+    let untold = venue.hub.command(bar, PlayerCommandKind::PlanChanged, None).await;
+    assert!(matches!(untold, Err(CommandError::NoOrder)));
     let venue = venue.restart().await;
+    let mut orders = venue.hub.player_commands(bar);
+    let (volume, mode) = (orders.next().await.unwrap(), orders.next().await.unwrap());
+    assert_eq!((volume.volume, mode.kind), (Some(0.4), PlayerCommandKind::Pause), "also after a restart");
     assert!((venue.hub.players().borrow()[0].player.volume - 0.4).abs() < 1e-6);
 }
 
 #[tokio::test]
 async fn players_have_names_and_tags_of_their_own_and_tokens_that_open() {
     let venue = Venue::empty().await;
-    assert!(!venue.hub.has_players());
+    assert!(!venue.hub.has_terminals());
     let tag = Some("04:A2:24".to_owned());
     let bar = venue.hub.add_player(" bar ".to_owned(), tag.clone(), None).await.unwrap();
     assert_eq!(bar.player.name, "bar");

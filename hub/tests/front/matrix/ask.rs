@@ -11,7 +11,7 @@ use super::scene::Scene;
 pub(crate) struct Ask {
     /// The line of the table that it belongs to.
     pub(crate) line: String,
-    /// The document; the scene fills in `$KEY`, `$CODE` and `$SONG`.
+    /// The document; the scene fills in `$KEY`, `$CODE`, `$SONG` and `$PLAYER`.
     pub(crate) document: String,
     /// From the data to the field.
     pub(crate) path: Vec<String>,
@@ -70,6 +70,7 @@ fn way_to(object: &str) -> (String, &'static str) {
         "PageInfo" => ("{ songs(first: 1) { pageInfo { @ } } }", "songs pageInfo"),
         "Pick" => return mutation("claimNextSong", "pick { @ }", "claimNextSong pick"),
         "Player" => ("{ players { @ } }", "players"),
+        "PlayerPlan" => ("{ playerPlan { @ } }", "playerPlan"),
         "PlayerCommand" => ("subscription { playerCommands { @ } }", "playerCommands"),
         "Reason" => (
             "{ recommendations(first: 50) { explanation { reasons { @ } } } }",
@@ -95,6 +96,8 @@ fn way_to(object: &str) -> (String, &'static str) {
         "CheckInPayload" => return mutation("checkIn", "@", "checkIn"),
         "CheckOutPayload" => return mutation("checkOut", "@", "checkOut"),
         "ClaimNextSongPayload" => return mutation("claimNextSong", "@", "claimNextSong"),
+        "OrderPlayerPayload" => return mutation("orderPlayer", "@", "orderPlayer"),
+        "ReportPlaysPayload" => return mutation("reportPlays", "@", "reportPlays"),
         "ReportPlaybackPayload" => return mutation("reportPlayback", "@", "reportPlayback"),
         "VotePayload" => return mutation("vote", "@", "vote"),
         "VoteToSkipPayload" => return mutation("voteToSkip", "@", "voteToSkip"),
@@ -114,6 +117,8 @@ fn input(mutation: &str) -> String {
         "checkIn" => "venueCode: \"$CODE\"",
         "vote" => "songId: \"$SONG\", value: LIKE",
         "reportPlayback" => "status: ACTIVE",
+        "reportPlays" => "plays: []",
+        "orderPlayer" => "playerId: \"$PLAYER\" kind: VOLUME volume: 0.5",
         "checkOut" | "claimNextSong" | "voteToSkip" => "",
         other => panic!("no input for {other}: add one"),
     };

@@ -153,7 +153,7 @@ impl Scene {
     /// All answers to a question: one, or the first of a subscription.
     pub(crate) async fn ask(&self, who: &str, ask: &Ask) -> Vec<Value> {
         let document = ask.document.replace("$KEY", &key()).replace("$CODE", &self.venue.code());
-        let document = document.replace("$SONG", &self.song);
+        let document = document.replace("$SONG", &self.song).replace("$PLAYER", &self.player.to_global());
         if ask.subscribes {
             return self.subscribe(who, &document).await;
         }
@@ -176,16 +176,16 @@ impl Scene {
         vec![told(socket.said().await)]
     }
 
-    /// One order of each kind that says more than its name.
+    /// What holds, and then one order of each kind that says more than its name.
     async fn orders(&self, socket: &mut Socket) -> Vec<Value> {
         let mut heard = Vec::new();
-        while heard.len() < 2 {
+        while heard.len() < 4 {
             // The socket may not listen yet: then they are given again.
             self.venue.hub.command(self.player, PlayerCommandKind::Volume, Some(0.5)).await.unwrap();
             self.venue.hub.command(self.player, PlayerCommandKind::Skip, None).await.unwrap();
             while let Ok(message) = tokio::time::timeout(ORDER_TAKES, socket.said()).await {
                 heard.push(told(message));
-                if heard.len() >= 2 {
+                if heard.len() >= 4 {
                     break;
                 }
             }

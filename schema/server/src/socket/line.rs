@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -16,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::message::{self, ClientMessage, Fault, Frame};
 use crate::front::FrontSettings;
+use crate::serve::Stream;
 
 /// Buffers of one socket. The library's default of 128 KiB is cleared on every read and is most of what a socket costs.
 const READ_BUFFER: usize = 4 * 1024;
@@ -42,7 +42,7 @@ impl From<Fault> for End {
 /// A WebSocket.
 #[derive(Debug)]
 pub(super) struct Line {
-    frames: WebSocketStream<TcpStream>,
+    frames: WebSocketStream<Stream>,
     write_time: Duration,
     /// Everything that came has been read.
     is_read: bool,
@@ -55,7 +55,7 @@ pub(super) struct Line {
 impl Line {
     /// Speaks over `stream`, of which `read` has been read already; it is copied, because it holds a whole buffer of the
     /// connection's past.
-    pub(super) async fn open(stream: TcpStream, read: Bytes, settings: &FrontSettings) -> Self {
+    pub(super) async fn open(stream: Stream, read: Bytes, settings: &FrontSettings) -> Self {
         // Every message is flushed before the next is written, so at most one waits for a slow reader.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -121,7 +121,12 @@ impl Line {
             return Ok(());
         }
         self.is_torn = true;
-        let written = timeout(self.write_time, self.frames.get_mut().write_all(rest)).await;
+        let stream = self.frames.get_mut();
+        let written = timeout(self.write_time, async {
+            stream.write_all(rest).await?;
+            stream.flush().await
+        });
+        let written = written.await;
         self.is_torn = !matches!(written, Ok(Ok(())));
         if self.is_torn { Err(End::Gone) } else { Ok(()) }
     }

@@ -13,7 +13,7 @@ use roomtone_schema::id::Id as _;
 use roomtone_server::caller::{Caller, Gate};
 use roomtone_server::front::{Front, FrontSettings};
 use roomtone_server::lease::Lease;
-use roomtone_server::serve::{ServeSettings, serve};
+use roomtone_server::serve::{Entrance, ServeSettings, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -113,7 +113,8 @@ impl Server {
         let schema = Schema::new(Query, EmptyMutation, Subscriptions);
         let front = Front::new(schema, doors.clone(), settings, stop.clone());
         let (sockets, goodbyes) = (front.open_sockets(), front.goodbyes());
-        let serving = serve(listener, front.router("/graphql"), ServeSettings::default(), stop.clone());
+        let entrance = Entrance::plain(listener);
+        let serving = serve(entrance, front.router("/graphql"), ServeSettings::default(), stop.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             serving.await.unwrap();

@@ -16,7 +16,7 @@ use super::*;
 use crate::caller::Caller;
 use crate::front::FrontSettings;
 use crate::lease::Lease;
-use crate::serve::{ServeSettings, serve};
+use crate::serve::{Entrance, ServeSettings, serve};
 
 /// Long enough for a debug build on a busy machine; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -96,7 +96,7 @@ async fn served(front: FrontSettings, connections: ServeSettings) -> Server {
     let schema = Schema::new(Query, EmptyMutation, Events(tap.clone()));
     let router = Front::new(schema, Anybody, front, stop.clone()).router("/graphql");
     let mut serving = JoinSet::new();
-    serving.spawn(serve(listener, router, connections, stop.clone()));
+    serving.spawn(serve(Entrance::plain(listener), router, connections, stop.clone()));
     Server { address, tap, stop, _serving: serving }
 }
 

@@ -1,0 +1,247 @@
+//! `/manage` and `/api/manage/*`: what whoever runs the venue sees of its players, and does with them. For the manager's
+//! token alone, and only where nobody else can read it: over TLS, or on the hub's own machine.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use roomtone_schema::PlayerId;
+use roomtone_schema::id::Id as _;
+use roomtone_server::body::{self, BodyError};
+use roomtone_server::caller::Caller;
+use roomtone_server::front::{Front, token, visit};
+use roomtone_server::ui::{self, ManagePage};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::pages;
+use crate::door::Door;
+use crate::graphql::HubSchema;
+use crate::hub::Hub;
+use crate::orders::pairing::code;
+use crate::orders::players::{PlayerOrder, lines};
+use crate::pairing::Meant;
+use crate::playing::{ChangePlayerError, CommandError};
+use crate::qr;
+use crate::tls::Secure;
+
+/// An order with a name in it.
+const REQUEST_BYTES: usize = 4 * 1024;
+/// For how long it may take to arrive.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+struct Office {
+    front: Front<HubSchema, Door>,
+    hub: Hub,
+    secure: Option<Secure>,
+}
+
+/// The routes.
+pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub, secure: Option<Secure>) -> Router {
+    Router::new()
+        .route("/manage", get(page))
+        .route("/api/manage", get(overview))
+        .route("/api/manage/order", post(order))
+        .route("/api/manage/rename", post(rename))
+        .route("/api/manage/remove", post(remove))
+        .route("/api/manage/pairing", post(open).delete(close))
+        .with_state(Office { front, hub, secure })
+}
+
+/// The page; where a token could be read by others, the way to where it could not.
+async fn page(request: Request) -> Response {
+    let visit = visit(&request);
+    let page = if visit.secure || visit.local { ManagePage::Open } else { ManagePage::Elsewhere };
+    let status = if page == ManagePage::Open { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    pages::document(request.headers(), status, ui::manage_page(page))
+}
+
+/// Why something is not done.
+#[derive(Debug, thiserror::Error)]
+enum No {
+    #[error(
+        "this needs the manager's token, over TLS or on the hub itself; `roomtone-hub manager token` makes one"
+    )]
+    NotTheManager,
+    #[error("{0}")]
+    Body(#[from] BodyError),
+    #[error("this cannot be read")]
+    Unreadable,
+    #[error("there is no such player any more")]
+    Unknown,
+    #[error("this venue has no such zone")]
+    UnknownZone,
+    #[error("players cannot connect to this hub")]
+    Unreachable,
+    #[error("{0}")]
+    Change(#[from] ChangePlayerError),
+    #[error("{0}")]
+    Order(#[from] CommandError),
+}
+
+impl No {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotTheManager => StatusCode::UNAUTHORIZED,
+            Self::Body(why) => why.status(),
+            Self::Unreadable | Self::Order(CommandError::BadVolume | CommandError::NoOrder) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Unknown
+            | Self::UnknownZone
+            | Self::Change(ChangePlayerError::Unknown)
+            | Self::Order(CommandError::UnknownPlayer) => StatusCode::NOT_FOUND,
+            Self::Unreachable | Self::Change(ChangePlayerError::BadName | ChangePlayerError::NameTaken) => {
+                StatusCode::CONFLICT
+            }
+            Self::Change(ChangePlayerError::Store(_)) | Self::Order(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let sentence = if status.is_server_error() {
+            tracing::error!("a manager's request failed: {self}");
+            "something went wrong at our end; try again".to_owned()
+        } else {
+            self.to_string()
+        };
+        let mut response = reply(status, &json!({ "error": sentence }));
+        if status == StatusCode::UNAUTHORIZED {
+            let how = HeaderValue::from_static("Bearer realm=\"the hub's manager\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, how);
+        }
+        response
+    }
+}
+
+fn reply(status: StatusCode, body: &Value) -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (status, headers, body.to_string()).into_response()
+}
+
+impl Office {
+    /// Reads who asks before anything is awaited, for a request cannot be shared between threads.
+    fn admit<'a>(&'a self, request: &Request) -> impl Future<Output = Result<(), No>> + Send + use<'a> {
+        let (visit, token) = (visit(request), token(request.headers()));
+        async move {
+            let caller = self.front.admit(token.as_deref(), &visit).await;
+            if caller == Caller::Manager { Ok(()) } else { Err(No::NotTheManager) }
+        }
+    }
+
+    /// Everything that the page shows.
+    fn overview(&self) -> Value {
+        let zones: Vec<String> = self.hub.zones().iter().map(|zone| zone.name.clone()).collect();
+        let news = self.hub.pairing_news().borrow().clone();
+        let zone = |id| self.hub.zone(id).map(|zone| zone.name);
+        let paired = news.paired.map(|paired| json!({ "name": paired.name, "zone": zone(paired.zone) }));
+        json!({
+            "venue": self.hub.venue().name,
+            "zones": zones,
+            "players": lines(&self.hub),
+            "pairing": self.pairing(),
+            "paired": paired,
+        })
+    }
+
+    fn pairing(&self) -> Option<Value> {
+        let (secure, shown) = (self.secure.as_ref()?, self.hub.pairing()?);
+        let code = code(&self.hub, secure, &shown);
+        let picture = qr::for_screen(&code.uri).ok();
+        let mut told = serde_json::to_value(code).ok()?;
+        told["picture"] = json!(picture);
+        Some(told)
+    }
+}
+
+async fn overview(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+#[derive(Deserialize)]
+struct Ordered {
+    player: String,
+    order: PlayerOrder,
+}
+
+async fn order(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    let asked: Ordered = read(request).await?;
+    let (kind, volume) = asked.order.as_command();
+    office.hub.command(player(&asked.player)?, kind, volume).await?;
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+#[derive(Deserialize)]
+struct Renamed {
+    player: String,
+    name: String,
+}
+
+async fn rename(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    let asked: Renamed = read(request).await?;
+    office.hub.rename_player(player(&asked.player)?, &asked.name).await?;
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+#[derive(Deserialize)]
+struct Removed {
+    player: String,
+}
+
+async fn remove(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    let asked: Removed = read(request).await?;
+    office.hub.remove_player(player(&asked.player)?).await?;
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Opened {
+    name: Option<String>,
+    zone: Option<String>,
+}
+
+async fn open(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    let asked: Opened = read(request).await?;
+    office.secure.as_ref().ok_or(No::Unreachable)?;
+    let name = asked.name.filter(|name| !name.trim().is_empty());
+    if name.as_deref().is_some_and(|name| crate::players::usable(name).is_none()) {
+        return Err(ChangePlayerError::BadName.into());
+    }
+    let zones = office.hub.zones();
+    let named = |name: String| zones.iter().find(|zone| zone.name == name).map(|zone| zone.id);
+    let zone = asked.zone.map(|name| named(name).ok_or(No::UnknownZone)).transpose()?;
+    office.hub.open_pairing(Meant { name, zone });
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+async fn close(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    if let Some(shown) = office.hub.pairing() {
+        office.hub.close_pairing(shown.id);
+    }
+    Ok(reply(StatusCode::OK, &office.overview()))
+}
+
+fn player(id: &str) -> Result<PlayerId, No> {
+    PlayerId::from_global(id).map_err(|_no_id| No::Unknown)
+}
+
+async fn read<T: DeserializeOwned>(request: Request) -> Result<T, No> {
+    let body = body::read(request, REQUEST_BYTES, REQUEST_TIME).await?;
+    serde_json::from_slice(&body).map_err(|_other| No::Unreadable)
+}
