@@ -173,7 +173,7 @@ fn as_play(late: &LatePlay, (player, room): (PlayerId, &ZoneRoom), now: UnixMill
         player,
         zone: room.zone.id,
         song: late.song,
-        pick: Some(late.pick),
+        pick: late.pick,
         started_at,
         ended_at: Some((now - ago(late.ended_ago_ms)).max(started_at)),
         ended: Some(late.ended),

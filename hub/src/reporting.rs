@@ -21,6 +21,10 @@ use crate::view::{Explanation, PickView, PlaybackReport, PlayerView};
 /// A heartbeat that changes nothing is written down so often at most: the disk of a small box wears.
 const HEARTBEAT_WRITTEN_EVERY: Duration = Duration::from_mins(1);
 
+/// A song that has just begun moves the zone on by its claim. One that the zone's own player has played for longer, and
+/// that the zone does not know, was begun while the hub was gone: it is what the zone hears.
+const CLAIMED_UNTIL_MS: u32 = 20_000;
+
 /// What a repeated report is known by.
 const REPORT: &str = "report_playback";
 
@@ -305,7 +309,9 @@ impl Inner {
             return;
         }
         let silent = stage.current.as_ref().is_none_or(|current| current.is_over(now));
-        if silent && report.status == PlayerStatus::Active && report.ended.is_none() {
+        let leads = stage.current.as_ref().is_some_and(|current| current.player == player);
+        let for_a_while = report.position_ms.is_some_and(|ms| CLAIMED_UNTIL_MS < ms);
+        if (silent || (leads && report.play.is_some() && for_a_while)) && report.status == PlayerStatus::Active && report.ended.is_none() {
             // It played on from its plan while the hub was gone: that is what the zone hears.
             let pick = about.pick.and_then(|pick| stage.pick(pick));
             let pick =

@@ -27,12 +27,13 @@ use crate::pairing::{self, Code};
 use crate::player::{Player, Setup};
 use crate::status;
 
-/// What a running player logs where nobody says otherwise.
-const RUNNING: &str = "info,mdns_sd=warn,hyper=warn,symphonia=error,symphonia_core=error,symphonia_bundle_mp3=error,\
-                       symphonia_format_isomp4=error";
+/// What a running player logs where nobody says otherwise. What the sound server's client says of a lost connection, the
+/// player says in its own words.
+const RUNNING: &str = "info,mdns_sd=warn,hyper=warn,pulseaudio=off,symphonia=error,symphonia_core=error,\
+                       symphonia_bundle_mp3=error,symphonia_format_isomp4=error";
 
 /// What everything else logs: its own words are its output.
-const QUIET: &str = "warn,mdns_sd=error,symphonia=error";
+const QUIET: &str = "warn,mdns_sd=error,pulseaudio=off,symphonia=error";
 
 /// No player is running: what other programs answer to the same question.
 const NOT_RUNNING: u8 = 3;

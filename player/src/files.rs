@@ -206,6 +206,11 @@ impl Files {
         self.cache.bytes()
     }
 
+    /// How many bytes of songs this disk takes, now that others have what they have.
+    pub fn capacity(&self) -> io::Result<u64> {
+        Ok(capacity(self.room, self.cache.bytes(), self.disk_free()?))
+    }
+
     /// What the disk has left.
     pub fn disk_free(&self) -> io::Result<u64> {
         disk_free(&self.media)
@@ -297,9 +302,11 @@ impl Files {
     }
 }
 
-/// What songs may take of a disk that has `free` bytes left beside `held` bytes of songs.
+/// What songs may take of a disk that has `free` bytes left beside `held` bytes of songs. On a disk so small that the
+/// reserve would be most of it, half of it: some music is better than none.
 fn capacity(room: Room, held: u64, free: u64) -> u64 {
-    room.most_bytes.min(held.saturating_add(free).saturating_sub(room.reserve))
+    let whole = held.saturating_add(free);
+    room.most_bytes.min(whole - room.reserve.min(whole / 2))
 }
 
 /// What the disk under `folder` has left for us.
@@ -363,8 +370,9 @@ mod tests {
     #[rstest]
     #[case::the_setting_bounds(100, 10, 0, 1000, 100)]
     #[case::the_disk_bounds(100, 10, 20, 50, 60)]
-    #[case::what_is_held_may_have_to_go(100, 30, 50, 5, 25)]
-    #[case::nothing_left(100, 30, 0, 10, 0)]
+    #[case::what_is_held_may_have_to_go(100, 20, 50, 5, 35)]
+    #[case::half_of_a_small_disk(100, 30, 0, 10, 5)]
+    #[case::nothing_left(100, 30, 0, 0, 0)]
     #[case::no_overflow(u64::MAX, 1, u64::MAX, u64::MAX, u64::MAX - 1)]
     fn songs_take_what_the_setting_and_the_disk_allow(
         #[case] most_bytes: u64,

@@ -126,9 +126,20 @@ impl Queue {
         Some(Chosen { pick, tier: Tier::Cache })
     }
 
-    /// Every file that should be here, the most urgent first.
-    pub fn wanted(&self) -> Vec<Pick> {
-        self.zone.iter().chain(&self.plan).cloned().collect()
+    /// Every file that should be here, the most urgent first, as far as `bytes` reach beside what sounds: what does not
+    /// fit is not begun, so that the end of the plan never drives out its beginning.
+    pub fn wanted(&self, bytes: u64) -> Vec<Pick> {
+        let mut left = bytes.saturating_sub(self.sounding.as_ref().map_or(0, |pick| pick.bytes));
+        let mut counted = BTreeSet::new();
+        let fits = |pick: &&Pick| {
+            if !counted.insert(pick.sha256) {
+                return true;
+            }
+            let fits = pick.bytes <= left;
+            left = left.saturating_sub(pick.bytes);
+            fits
+        };
+        self.zone.iter().chain(&self.plan).take_while(fits).cloned().collect()
     }
 
     /// The plan as it stands.
@@ -204,8 +215,8 @@ mod tests {
         queue.next(disk, linked).map(|chosen| (chosen.pick.title, chosen.tier))
     }
 
-    fn song(n: u8, tier: Tier) -> Option<(String, Tier)> {
-        Some((pick(n).title, tier))
+    fn song(n: u8, tier: Tier) -> (String, Tier) {
+        (pick(n).title, tier)
     }
 
     #[test]
@@ -213,11 +224,21 @@ mod tests {
         let mut queue = Queue::default();
         queue.plan_is(None, vec![pick(1), pick(2), pick(3)]);
         let disk = Disk::with([2, 3]);
-        assert_eq!(next(&queue, &disk, true), song(2, Tier::Hub));
-        assert_eq!(next(&queue, &disk, false), song(2, Tier::Plan));
+        assert_eq!(next(&queue, &disk, true), Some(song(2, Tier::Hub)));
+        assert_eq!(next(&queue, &disk, false), Some(song(2, Tier::Plan)));
         queue.began(&pick(2));
-        assert_eq!(next(&queue, &disk, false), song(3, Tier::Plan));
-        assert_eq!(queue.wanted(), [pick(1), pick(3)], "what was not here is still wanted");
+        assert_eq!(next(&queue, &disk, false), Some(song(3, Tier::Plan)));
+        assert_eq!(queue.wanted(u64::MAX), [pick(1), pick(3)], "what was not here is still wanted");
+    }
+
+    #[test]
+    fn what_the_disk_does_not_hold_is_not_wanted() {
+        let mut queue = Queue::default();
+        queue.plan_is(None, vec![pick(1), pick(2), pick(1), pick(3), pick(4)]);
+        assert_eq!(queue.wanted(2_000), [pick(1), pick(2), pick(1)], "a song counts once");
+        queue.began(&pick(9));
+        assert_eq!(queue.wanted(2_000), [pick(1)], "what sounds has its place");
+        assert_eq!(queue.wanted(0), []);
     }
 
     #[test]
@@ -226,7 +247,7 @@ mod tests {
         queue.plan_is(Some(pick(7)), vec![pick(1)]);
         let disk = Disk::with([1, 7]);
         assert!(queue.should_turn(&disk));
-        assert_eq!(next(&queue, &disk, true), song(7, Tier::Hub));
+        assert_eq!(next(&queue, &disk, true), Some(song(7, Tier::Hub)));
         queue.began(&pick(7));
         queue.began(&pick(1));
         queue.follow(pick(7));
@@ -238,7 +259,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.began(&pick(1));
         queue.plan_is(Some(pick(1)), vec![pick(1), pick(2)]);
-        assert_eq!(next(&queue, &Disk::with([1, 2]), true), song(2, Tier::Hub));
+        assert_eq!(next(&queue, &Disk::with([1, 2]), true), Some(song(2, Tier::Hub)));
     }
 
     #[test]
@@ -249,11 +270,11 @@ mod tests {
         queue.plan_is(Some(again.clone()), vec![again.clone(), pick(2)]);
         let disk = Disk::with([1, 2]);
         assert!(!queue.should_turn(&disk));
-        assert_eq!(next(&queue, &disk, true), song(2, Tier::Hub));
+        assert_eq!(next(&queue, &disk, true), Some(song(2, Tier::Hub)));
         queue.plan_is(None, vec![again]);
         assert_eq!(
             next(&queue, &disk, true),
-            song(1, Tier::Hub),
+            Some(song(1, Tier::Hub)),
             "where it is all that was decided, it is right"
         );
     }
@@ -272,7 +293,11 @@ mod tests {
         let cache = |n: u8| (pick(n).title, Tier::Cache);
         assert_eq!(heard[0], (pick(1).title, Tier::Plan));
         assert_eq!(heard[1..], [cache(2), cache(3), cache(1), cache(2), cache(3)]);
-        assert_eq!(next(&queue, &Disk::with([3]), false), song(3, Tier::Cache), "rather again than silence");
+        assert_eq!(
+            next(&queue, &Disk::with([3]), false),
+            Some(song(3, Tier::Cache)),
+            "rather again than silence"
+        );
         assert_eq!(next(&queue, &Disk::default(), false), None);
     }
 
@@ -281,9 +306,9 @@ mod tests {
         let mut queue = Queue::default();
         queue.plan_is(Some(pick(1)), vec![pick(2)]);
         queue.broke(&pick(1));
-        assert_eq!(next(&queue, &Disk::with([1, 2]), true), song(2, Tier::Hub));
+        assert_eq!(next(&queue, &Disk::with([1, 2]), true), Some(song(2, Tier::Hub)));
         queue.began(&pick(2));
-        assert_eq!(next(&queue, &Disk::with([1, 2]), true), song(2, Tier::Cache));
+        assert_eq!(next(&queue, &Disk::with([1, 2]), true), Some(song(2, Tier::Cache)));
     }
 
     #[derive(Debug, Clone)]

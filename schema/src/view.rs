@@ -179,7 +179,7 @@ pub struct LatePlay {
     /// What was played.
     pub song: SongId,
     /// By which decision, where there was one.
-    pub pick: PickId,
+    pub pick: Option<PickId>,
     /// How long ago it began, in milliseconds.
     pub started_ago_ms: i64,
     /// How long ago it ended.

@@ -1,5 +1,7 @@
 //! Idempotency keys: whoever asks twice is answered as the first time, also after a restart, and nothing happens twice.
 
+use roomtone_schema::PlayId;
+use roomtone_schema::id::Id as _;
 use roomtone_tests::{Answer, Guest, TestVenue, new_key, workspace, write_tones};
 use serde_json::{Value, json};
 
@@ -23,6 +25,10 @@ struct Scene {
     another: String,
     pick: Value,
     player: Guest,
+    /// What the player is known by.
+    player_id: Value,
+    /// Whoever runs the venue.
+    manager: Guest,
     /// Two, so that one wish to skip is not enough.
     ana: Guest,
     bo: Guest,
@@ -38,14 +44,23 @@ impl Scene {
         let claim =
             send(&player, "claimNextSong", json!({ "idempotencyKey": new_key() }), "pick { id }").await;
         let pick = payload(&claim)["pick"]["id"].clone();
+        let mut manager = venue.passer_by();
+        let said = venue.run::<&str>("manager token", []).succeeded().stdout;
+        manager.use_token(said.split_whitespace().max_by_key(|word| word.len()).unwrap());
+        let players = manager.ask("{ players { id } }", json!({})).await;
+        let player_id = players.data()["players"][0]["id"].clone();
         let (ana, bo) = (venue.check_in("ana").await, venue.check_in("bo").await);
         let songs = ana.songs().await;
         let (song, another) = (songs[0].0.clone(), songs[1].0.clone());
-        Self { venue, song, another, pick, player, ana, bo }
+        Self { venue, song, another, pick, player, player_id, manager, ana, bo }
     }
 
     fn asker(&self, mutation: &str) -> &Guest {
-        if ["claimNextSong", "reportPlayback"].contains(&mutation) { &self.player } else { &self.ana }
+        match mutation {
+            "claimNextSong" | "reportPlayback" | "reportPlays" => &self.player,
+            "orderPlayer" => &self.manager,
+            _ => &self.ana,
+        }
     }
 
     /// Every mutation but check-in, which has its own test, in an order in which each can be done.
@@ -67,9 +82,31 @@ impl Scene {
                 json!({ "status": "ACTIVE" }),
                 "player { id name }",
             ),
+            case(
+                "reportPlays",
+                json!({ "plays": [self.late_play()] }),
+                json!({ "plays": [] }),
+                "taken unknown",
+            ),
+            case(
+                "orderPlayer",
+                json!({ "playerId": self.player_id, "kind": "VOLUME", "volume": 0.5 }),
+                json!({ "playerId": self.player_id, "kind": "SKIP" }),
+                "player { id name volume }",
+            ),
             case("claimNextSong", json!({}), json!({}), "pick { id song { id } }"),
             case("checkOut", json!({}), json!({}), "session { id status checkedInAt expiresAt }"),
         ]
+    }
+}
+
+impl Scene {
+    fn late_play(&self) -> Value {
+        let play: PlayId = new_key().parse().unwrap();
+        json!({
+            "playId": play.to_global(), "songId": self.another, "startedAgoMs": 60_000, "endedAgoMs": 40_000,
+            "heardMs": 20_000, "ended": "FINISHED", "tier": "PLAN",
+        })
     }
 }
 
@@ -80,7 +117,16 @@ fn every_mutation_is_tried_here() {
     let mut known: Vec<&str> =
         body.lines().filter_map(|line| Some(line.split_once("(input:")?.0.trim())).collect();
     known.sort_unstable();
-    let tried = ["checkIn", "checkOut", "claimNextSong", "reportPlayback", "vote", "voteToSkip"];
+    let tried = [
+        "checkIn",
+        "checkOut",
+        "claimNextSong",
+        "orderPlayer",
+        "reportPlayback",
+        "reportPlays",
+        "vote",
+        "voteToSkip",
+    ];
     assert_eq!(known, tried, "a mutation without a case in this file");
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 const PIECE_MS: usize = 10;
 
 /// Below this there is silence, in dBFS.
-pub const SILENT_DB: f32 = -60.0;
+const SILENT_DB: f32 = -60.0;
 
 /// A recording, mixed down to one channel.
 #[derive(Debug, Clone)]

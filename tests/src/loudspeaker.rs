@@ -80,15 +80,14 @@ impl Loudspeaker {
     pub fn pair(&self, venue: &TestVenue) {
         let mut window = venue.pairing([]);
         let digits = window.printed("eight digits", digits);
-        self.run(["pair", &digits]).succeeded();
+        let _said = self.run(["pair", &digits]).succeeded();
         let _paired = window.printed("that it is paired", |line| line.contains(&self.name).then_some(()));
     }
 
     /// Runs `roomtone-player ARGS` on its data.
     pub fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Finished {
-        let data = self.data();
-        let common = ["--data", path(&data), "--hub", &self.hub, "--name", &self.name];
-        player(common.into_iter().chain(args).map(str::to_owned))
+        let common = ["--data", path(&self.data), "--hub", &self.hub, "--name", &self.name];
+        player(common.into_iter().map(str::to_owned).chain(args.into_iter().map(str::to_owned)))
     }
 
     /// What `status --json` says; `None` where it does not run.
@@ -133,7 +132,7 @@ impl Loudspeaker {
 }
 
 /// Eight digits, written in two groups of four.
-pub fn digits(line: &str) -> Option<String> {
+fn digits(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let four = |word: &str| word.len() == 4 && word.bytes().all(|digit| digit.is_ascii_digit());
     words.windows(2).find(|pair| four(pair[0]) && four(pair[1])).map(|pair| pair.concat())

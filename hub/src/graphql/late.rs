@@ -28,7 +28,7 @@ pub(super) struct LatePlayInput {
     /// What was played.
     song_id: ID,
     /// By which decision.
-    pick_id: ID,
+    pick_id: Option<ID>,
     /// How many milliseconds ago it began.
     started_ago_ms: i64,
     /// How many milliseconds ago it ended.
@@ -46,7 +46,7 @@ impl LatePlayInput {
         Ok(LatePlay {
             play: id::<PlayId>(&self.play_id, "plays")?,
             song: id::<SongId>(&self.song_id, "plays")?,
-            pick: id::<PickId>(&self.pick_id, "plays")?,
+            pick: self.pick_id.as_ref().map(|given| id::<PickId>(given, "plays")).transpose()?,
             started_ago_ms: self.started_ago_ms,
             ended_ago_ms: self.ended_ago_ms,
             heard_ms: self.heard_ms,

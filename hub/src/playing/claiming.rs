@@ -11,7 +11,7 @@ use crate::hub::Inner;
 use crate::locks::locked;
 use crate::reporting::unexplained;
 use crate::room::{Current, Upcoming, ZoneRoom};
-use crate::store::idempotency;
+use crate::store::{Tx, idempotency, plays};
 use crate::view::PickView;
 
 /// What a player claims with.
@@ -56,7 +56,11 @@ impl Inner {
             pick
         } else {
             let pick = self.next_for(&room, player, &request).await?;
-            self.give(&room, player, &pick, Some(request)).await;
+            if request.begun.is_none_or(|begun| begun == pick.id) {
+                self.give(&room, player, &pick, Some(request)).await;
+            } else {
+                self.answer_only(&room, player, (&pick, request.key)).await;
+            }
             pick
         };
         Ok(Claim { pick, plan: self.hand_out_plan(&room, player) })
@@ -95,7 +99,11 @@ impl Inner {
         if let Some(current) = current.filter(answers) {
             return Ok(current.pick);
         }
-        if let Some((pick, planned)) = self.begun(room, player, request) {
+        let begun = match self.begun(room, player, request.begun) {
+            None => self.begun_elsewhere(room, request).await.map(|pick| (pick, None)),
+            known => known,
+        };
+        if let Some((pick, planned)) = begun {
             locked(&room.stage).pass_over_to(pick.id);
             self.move_on(room, player, &pick, planned.as_deref()).await;
             return Ok(pick);
@@ -108,9 +116,9 @@ impl Inner {
         &self,
         room: &ZoneRoom,
         player: PlayerId,
-        request: &ClaimRequest,
+        begun: Option<PickId>,
     ) -> Option<(Arc<PickView>, Option<Arc<Planned>>)> {
-        let begun = request.begun?;
+        let begun = begun?;
         let (recent, planned) = {
             let stage = locked(&room.stage);
             let recent = stage.recent.iter().find(|view| view.id == begun).cloned();
@@ -119,13 +127,42 @@ impl Inner {
         if let Some(view) = recent {
             return Some((view, None));
         }
-        let planned = planned
-            .or_else(|| locked(&self.players).get(player).and_then(|known| known.planned(begun).cloned()));
-        if let Some(Upcoming { planned, view }) = planned {
-            return Some((view, Some(planned)));
+        let given = || locked(&self.players).get(player).and_then(|known| known.planned(begun).cloned());
+        let Upcoming { planned, view } = planned.or_else(given)?;
+        Some((view, Some(planned)))
+    }
+
+    /// The same where the plan was made by a hub that has been started anew since: the player says which song it is,
+    /// or has said so of this play before.
+    async fn begun_elsewhere(&self, room: &ZoneRoom, request: &ClaimRequest) -> Option<Arc<PickView>> {
+        let (begun, play) = (request.begun?, request.play);
+        let song = match (request.begun_song, play) {
+            (Some(song), _) => song,
+            (None, Some(play)) => {
+                let told = self.store.read(move |conn| plays::by_id(conn, play)).await;
+                told.ok().flatten().filter(|told| told.pick == Some(begun))?.song
+            }
+            (None, None) => return None,
+        };
+        let song = self.library.get(song)?.song;
+        Some(Arc::new(unexplained(room, Some(begun), song, self.clock.now())))
+    }
+
+    /// Answers with another song than the player has begun: its play is of the song that it began, and it tells of that
+    /// itself, as of the play with which it turns to this one.
+    async fn answer_only(
+        &self,
+        room: &ZoneRoom,
+        player: PlayerId,
+        (pick, key): (&Arc<PickView>, IdempotencyKey),
+    ) {
+        let (id, now) = (pick.id, self.clock.now());
+        let record = move |tx: &Tx<'_>| idempotency::put(tx, player.to_bytes(), key, CLAIM, &id, now);
+        self.record(record).await;
+        if let Some(current) = locked(&room.stage).current.as_mut().filter(|current| current.pick.id == id) {
+            current.given_to.insert(player);
         }
-        let song = self.library.get(request.begun_song?)?.song;
-        Some((Arc::new(unexplained(room, Some(begun), song, self.clock.now())), None))
+        self.see(player, now);
     }
 
     /// The pick of a play that a player has claimed under this name already.

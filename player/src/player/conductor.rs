@@ -510,7 +510,8 @@ impl Conductor {
 
     /// Says which files must be here, and which must not give way.
     fn keep_files(&mut self) {
-        let wanted = self.queue.wanted();
+        // A disk that cannot be asked is taken for a large one: what does not fit is refused then.
+        let wanted = self.queue.wanted(self.parts.files.capacity().unwrap_or(u64::MAX));
         let sounding = self.queue.sounding().map(|pick| pick.sha256);
         let prepared = self.announced.iter().map(|known| known.chosen.pick.sha256);
         let pinned: Vec<Sha256> =

@@ -185,7 +185,7 @@ impl Link {
                         "this player has another secret now; it is used from the next connection on"
                     ),
                     Err(error) => {
-                        tracing::warn!("the new secret could not be kept ({error}); the old one stays good")
+                        tracing::warn!("the new secret could not be kept ({error}); the old one stays good");
                     }
                 }
             }

@@ -46,7 +46,7 @@ fn late(play: PlayId, song: SongId, pick: PickId) -> LatePlay {
     LatePlay {
         play,
         song,
-        pick,
+        pick: Some(pick),
         started_ago_ms: SONG.as_millis() as i64,
         ended_ago_ms: 1_000,
         heard_ms: HEARD,
@@ -140,7 +140,20 @@ async fn a_zone_follows_who_began_first_and_nobody_leaves_a_song_twice() {
     assert_eq!(claim.pick.id, bars.id);
     assert_eq!(claim.plan[0].id, doors.id, "the plan goes on behind it");
     assert_eq!(venue.now_playing().unwrap().pick.id, bars.id);
-    assert_eq!(venue.claims(door, named(), Some(doors.id)).await.pick.id, bars.id);
+    let left = named();
+    assert_eq!(venue.claims(door, left, Some(doors.id)).await.pick.id, bars.id);
+    assert_eq!(
+        venue.row(left).await,
+        None,
+        "what the door has begun is not the song that it is answered with"
+    );
+    let said = end(left, Some(doors.song.id), Some(doors.id));
+    venue.hub.report_playback(door, Some(key()), said).await.unwrap();
+    assert_eq!(venue.row(left).await.unwrap().song, doors.song.id);
+    let turned = named();
+    let begun = PlaybackReport { play: Some(turned), pick: Some(bars.id), ..active() };
+    venue.hub.report_playback(door, Some(key()), begun).await.unwrap();
+    assert_eq!(venue.row(turned).await.unwrap().song, bars.song.id);
     assert_eq!(venue.claims(bar, play, None).await.pick.id, bars.id, "the same play again is the same song");
     assert_eq!(venue.now_playing().unwrap().pick.id, bars.id);
 }
@@ -169,6 +182,16 @@ async fn a_song_of_a_plan_that_was_made_anew_since_is_followed_all_the_same() {
     let claim = venue.hub.claim_next_song(bar, request).await.unwrap();
     assert_eq!((claim.pick.id, claim.pick.song.id), (lost.id, lost.song.id), "by its song, after a restart");
     assert_eq!(venue.now_playing().unwrap().pick.id, lost.id);
+
+    let (lost, venue, play) = (claim.plan[0].clone(), venue.restart().await, named());
+    let said = PlaybackReport { play: Some(play), pick: Some(lost.id), song: Some(lost.song.id), ..active() };
+    venue.hub.report_playback(bar, None, said).await.unwrap();
+    assert_eq!(
+        venue.claims(bar, play, Some(lost.id)).await.pick.id,
+        lost.id,
+        "or by what was said of the play"
+    );
+    assert_eq!(venue.facts_of(play).await, (1, 0));
 }
 
 #[tokio::test]

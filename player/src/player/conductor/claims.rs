@@ -36,7 +36,8 @@ impl Conductor {
         }
         let unclaimed = self.current.as_ref().filter(|current| self.should_claim(current));
         if let Some(play) = unclaimed.map(|current| current.announced.play) {
-            let begun = self.current.as_ref().and_then(|current| current.announced.chosen.pick.pick);
+            let begun = self.current.as_ref().map(|current| &current.announced.chosen.pick);
+            let begun = begun.and_then(|pick| Some((pick.pick?, pick.song)));
             self.claims.claiming = true;
             let key = self.new_key();
             self.send(async move { Errand::Claimed(play, client.claim(key, play, begun).await) });
@@ -59,7 +60,7 @@ impl Conductor {
         self.mode == Mode::Playing
             && self.current.is_none()
             && self.turning_to.is_none()
-            && self.queue.wanted().is_empty()
+            && self.queue.wanted(u64::MAX).is_empty()
     }
 
     fn ask_for_plan(&mut self, client: crate::hub_client::HubClient) {
