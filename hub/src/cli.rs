@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use roomtone_server::front::Introspection;
 use roomtone_sync::supervisor::Supervisor;
+use roomtone_sync::{logging, signals};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Flags};
@@ -19,12 +20,16 @@ use crate::demo;
 use crate::orders::Order;
 use crate::orders::players::PlayerOrder;
 use crate::service::{Service, Setup};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 
 mod ask;
-mod logging;
 pub(crate) mod show;
-mod signals;
+
+/// What `serve` logs where nobody says otherwise.
+const SERVING: &str = "info,mdns_sd=warn,hyper=warn,tower=warn";
+
+/// What everything else logs: its own words are its output.
+const QUIET: &str = "warn,mdns_sd=error";
 
 /// Parsing GraphQL goes as deep as the document does: enough room for the deepest that is allowed.
 const STACK: usize = 8 << 20;
@@ -280,7 +285,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Trouble> {
     if cli.common.print_config {
         return print_config(&setup);
     }
-    logging::start(matches!(command, Command::Serve(_)));
+    logging::start(if matches!(command, Command::Serve(_)) { SERVING } else { QUIET });
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     let runtime = runtime.map_err(|error| {
         Trouble::new(
@@ -296,7 +301,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Trouble> {
 
 async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
     let watch = Supervisor::new();
-    let stop = signals::stop(&watch)?;
+    let stop = signals::stop(&watch).map_err(|error| Trouble::harmless(error, "Start it again."))?;
     match command {
         Command::Serve(_) => serve(&setup, stop).await,
         Command::Demo(options) => {
@@ -335,7 +340,7 @@ fn setup(common: &Common, flags: &Flags, demo: bool) -> Result<Setup, Trouble> {
     let variable = |name: &str| std::env::var_os(name);
     let default = if demo { config::demo_data_dir } else { config::default_data_dir };
     let data = common.data.clone().unwrap_or_else(|| default(variable));
-    let data = std::path::absolute(&data).map_err(|error| Trouble::file("find", &data, &error))?;
+    let data = std::path::absolute(&data).map_err(|error| trouble::of_file("find", &data, &error))?;
     // Variables that are no text cannot be settings.
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
     let config = Config::load(&data, common.config.as_deref(), variables, flags)?;
@@ -382,7 +387,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 
 fn absolute(path: &PathBuf) -> Result<OsString, Trouble> {
     let absolute = std::path::absolute(path);
-    absolute.map(PathBuf::into_os_string).map_err(|error| Trouble::file("find", path, &error))
+    absolute.map(PathBuf::into_os_string).map_err(|error| trouble::of_file("find", path, &error))
 }
 
 /// Says a line to whoever reads the output; nobody reading is no failure.

@@ -4,6 +4,7 @@
 //! of its own, so that a room full of phones keeps no player out.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -42,6 +43,8 @@ pub struct Front {
     tls: Option<Tls>,
     /// Where players and managers are told to come.
     secure: Option<Secure>,
+    /// How many stay connected at the other fronts of this hub.
+    elsewhere: Vec<Arc<AtomicUsize>>,
     stop: CancellationToken,
     since: UnixMillis,
     serving: ServeSettings,
@@ -80,7 +83,7 @@ impl Front {
         let names = Arc::new(Names { hosts, origins: Vec::new() });
         let since = door.hub.now();
         let serving = ServeSettings::default();
-        Self { door, names, graphql, tls: None, secure: None, stop, since, serving }
+        Self { door, names, graphql, tls: None, secure: None, elsewhere: Vec::new(), stop, since, serving }
     }
 
     /// The same with another way of holding connections.
@@ -88,6 +91,13 @@ impl Front {
     pub fn holding(self, serving: ServeSettings) -> Self {
         let most = if self.tls.is_some() { TLS_CONNECTIONS } else { usize::MAX };
         Self { serving: ServeSettings { connections: serving.connections.min(most), ..serving }, ..self }
+    }
+
+    /// The same, counting in its metrics those who stay connected at another front, too.
+    #[must_use]
+    pub fn beside(mut self, other: &Self) -> Self {
+        self.elsewhere.push(other.graphql.open_sockets());
+        self
     }
 
     /// The same, telling where players connect.
@@ -99,7 +109,7 @@ impl Front {
 
 /// Everything that the hub answers.
 pub fn router(front: Front) -> Router {
-    let sockets = front.graphql.open_sockets();
+    let sockets = [vec![front.graphql.open_sockets()], front.elsewhere].concat();
     let names = Arc::clone(&front.names);
     let pages = pages::router(front.graphql.clone());
     let hub = front.door.hub.clone();

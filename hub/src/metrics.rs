@@ -20,12 +20,13 @@ use crate::store::{COMMIT_BOUNDS_MS, StoreStats};
 #[derive(Clone)]
 struct Watched {
     hub: Hub,
-    sockets: Arc<AtomicUsize>,
+    /// Of each front.
+    sockets: Vec<Arc<AtomicUsize>>,
     since: UnixMillis,
 }
 
 /// The routes.
-pub(crate) fn router(hub: Hub, sockets: Arc<AtomicUsize>, since: UnixMillis) -> Router {
+pub(crate) fn router(hub: Hub, sockets: Vec<Arc<AtomicUsize>>, since: UnixMillis) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(Watched { hub, sockets, since })
 }
 
@@ -156,7 +157,7 @@ fn machine(page: &mut Page, watched: &Watched) {
     page.gauge(
         "subscribers",
         "Connections that stay open: WebSockets and event streams.",
-        watched.sockets.load(Ordering::Relaxed),
+        watched.sockets.iter().map(|sockets| sockets.load(Ordering::Relaxed)).sum::<usize>(),
     );
     page.gauge(
         "clock_trusted",

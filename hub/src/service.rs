@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::discovery::{self, Announcement};
 use crate::hub::{Hub, HubOptions};
 use crate::tls::{Secure, Tls};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 use crate::{address, control, http, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off. The store is closed in any case.
@@ -57,7 +57,7 @@ impl Setup {
     /// Opens the room without serving it: for commands while no hub runs.
     pub async fn open(&self) -> Result<Hub, Trouble> {
         std::fs::create_dir_all(&self.data)
-            .map_err(|error| Trouble::file("make the folder", &self.data, &error))?;
+            .map_err(|error| trouble::of_file("make the folder", &self.data, &error))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Ok(Hub::open(self.options(), clock).await?)
     }
@@ -111,7 +111,9 @@ impl Service {
         let serving = setup.config.connections.serving();
         let front = http::Front::with_settings(service.hub.clone(), hosts.clone(), settings.clone());
         let secure = http::Front::secure(service.hub.clone(), hosts, settings, tls);
-        for (front, listeners) in [(front, listeners), (secure, secure_listeners)] {
+        let fronts =
+            [(front.clone().beside(&secure), listeners), (secure.clone().beside(&front), secure_listeners)];
+        for (front, listeners) in fronts {
             let front = front.holding(serving).telling(service.place.secure.clone());
             for listener in listeners {
                 service.serve_on(listener, front.clone());
@@ -248,5 +250,5 @@ fn listen_at(address: SocketAddr) -> Result<TcpListener, Trouble> {
         Err(error)
     });
     let prepared = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    prepared.map_err(|error| Trouble::cannot_listen(address, &error))
+    prepared.map_err(|error| trouble::cannot_listen(address, &error))
 }

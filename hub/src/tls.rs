@@ -22,7 +22,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 
 use crate::discovery;
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 
 /// The key, in the data folder.
 const KEY: &str = "tls-key.pem";
@@ -142,7 +142,7 @@ fn read(path: &Path) -> Result<Option<String>, Trouble> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Some(String::new())),
-        Err(error) => Err(Trouble::file("read", path, &error)),
+        Err(error) => Err(trouble::of_file("read", path, &error)),
     }
 }
 
@@ -157,7 +157,7 @@ fn keep(path: &Path, text: &str) -> Result<(), Trouble> {
         fs::rename(&beside, path)?;
         fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
-    written().map_err(|error| Trouble::file("write", path, &error))
+    written().map_err(|error| trouble::of_file("write", path, &error))
 }
 
 fn damaged_key(path: &Path, error: &dyn fmt::Display) -> Trouble {

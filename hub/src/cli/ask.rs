@@ -17,7 +17,7 @@ use crate::orders::{self, Order, REPLIES_WAITING, Reply};
 use crate::qr;
 use crate::service::Setup;
 use crate::store;
-use crate::trouble::{Trouble, sentence};
+use crate::trouble::{self, Trouble, sentence};
 
 /// No hub is running: what other programs answer to the same question.
 const NOT_RUNNING: u8 = 3;
@@ -153,7 +153,7 @@ async fn carry_out(setup: &Setup, order: Order, replies: mpsc::Sender<Reply>) ->
             hub.close().await.map_err(|error| Trouble::harmless(error, "Run the command again."))
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(control::unreachable(&error)),
-        Err(error) => Err(Trouble::file("look into", &setup.data, &error)),
+        Err(error) => Err(trouble::of_file("look into", &setup.data, &error)),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use crate::hub::Hub;
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 
 /// The player's token, in the data folder: a demo that is started again is the same player.
 const TOKEN: &str = "demo-player-token";
@@ -36,7 +36,7 @@ pub(super) async fn token(hub: &Hub, data: &Path) -> Result<String, Trouble> {
     let added = hub.add_player("Silent player".to_owned(), None, None).await;
     let added =
         added.map_err(|error| Trouble::harmless(error, "Start the demo with another folder: --data DIR."))?;
-    keep(&path, &added.token).map_err(|error| Trouble::file("write", &path, &error))?;
+    keep(&path, &added.token).map_err(|error| trouble::of_file("write", &path, &error))?;
     Ok(added.token)
 }
 

@@ -461,7 +461,7 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
         pragma user_version = 1;";
     Connection::open(&file).unwrap().execute_batch(before).unwrap();
     let (store, _) = Store::open(dir.path(), Arc::new(ManualClock::at(NOW))).unwrap();
-    let kept = store.read_blocking(|conn| players::all(conn)).unwrap();
+    let kept = store.read_blocking(players::all).unwrap();
     assert_eq!(kept, [players::Kept { player: player.clone(), token: [7; 32], next: None }]);
     store.close();
     // A fact of that time says nothing of it either.
