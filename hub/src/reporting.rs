@@ -311,7 +311,10 @@ impl Inner {
         let silent = stage.current.as_ref().is_none_or(|current| current.is_over(now));
         let leads = stage.current.as_ref().is_some_and(|current| current.player == player);
         let for_a_while = report.position_ms.is_some_and(|ms| CLAIMED_UNTIL_MS < ms);
-        if (silent || (leads && report.play.is_some() && for_a_while)) && report.status == PlayerStatus::Active && report.ended.is_none() {
+        if (silent || (leads && report.play.is_some() && for_a_while))
+            && report.status == PlayerStatus::Active
+            && report.ended.is_none()
+        {
             // It played on from its plan while the hub was gone: that is what the zone hears.
             let pick = about.pick.and_then(|pick| stage.pick(pick));
             let pick =
