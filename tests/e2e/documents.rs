@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use roomtone_tests::{hub, workspace};
+use roomtone_tests::{Finished, hub, player, workspace};
 
 const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "SECURITY.md"];
 
@@ -10,12 +10,12 @@ const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "SECURITY.md"];
 fn every_command_in_the_documents_exists_with_its_options() {
     let mut seen = 0;
     for document in DOCUMENTS {
-        for line in commands(&read(document)) {
+        for (program, line) in commands(&read(document)) {
             let words: Vec<_> =
                 line.split_whitespace().take_while(|word| !["#", "|", "&&", ">"].contains(word)).collect();
             let options: BTreeSet<_> =
                 words.iter().filter(|word| word.starts_with("--") && **word != "--").collect();
-            let help = help_of(&words);
+            let help = help_of(program, &words);
             for option in options {
                 let name = option.split('=').next().unwrap();
                 assert!(help.contains(name), "{document}: `{line}`: no option {name} in\n{help}");
@@ -27,8 +27,14 @@ fn every_command_in_the_documents_exists_with_its_options() {
 }
 
 #[test]
-fn every_command_of_the_program_is_in_the_readme() {
-    let (help, readme) = (hub(["--help"]).succeeded().stdout, read("README.md"));
+fn every_command_of_the_programs_is_in_the_readme() {
+    let readme = read("README.md");
+    for program in [hub as Program, player] {
+        every_command_is_in(&readme, &program(vec!["--help".to_owned()]).succeeded().stdout);
+    }
+}
+
+fn every_command_is_in(readme: &str, help: &str) {
     let commands = help.split("Commands:").nth(1).expect("a list of commands").lines().skip(1);
     for line in commands.take_while(|line| !line.trim().is_empty()) {
         let name = line.split_whitespace().next().unwrap();
@@ -48,27 +54,36 @@ fn the_printed_configuration_is_one_that_the_hub_accepts() {
     assert_eq!(printed, again);
 }
 
-/// The lines of shell blocks that call the hub, without what calls it.
-fn commands(text: &str) -> Vec<String> {
+/// One of ours, run with arguments.
+type Program = fn(Vec<String>) -> Finished;
+
+/// The lines of shell blocks that call one of our programs: which, and without what calls it.
+fn commands(text: &str) -> Vec<(Program, String)> {
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim());
-    let calls = ["sudo roomtone-hub ", "roomtone-hub ", "cargo run --release -- "];
-    lines
-        .filter_map(|line| calls.iter().find_map(|call| line.strip_prefix(call)).map(str::to_owned))
-        .collect()
+    let calls: [(Program, &str); 4] = [
+        (hub, "sudo roomtone-hub "),
+        (hub, "roomtone-hub "),
+        (player, "roomtone-player "),
+        (hub, "cargo run --release -- "),
+    ];
+    let called = |line: &str| {
+        calls.iter().find_map(|(program, call)| Some((*program, line.strip_prefix(call)?.to_owned())))
+    };
+    lines.filter_map(called).collect()
 }
 
 /// The help of the (sub)command that `words` name.
-fn help_of(words: &[&str]) -> String {
+fn help_of(program: Program, words: &[&str]) -> String {
     let plain: Vec<_> =
         words.iter().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).copied().collect();
     for depth in (0..=plain.len().min(2)).rev() {
-        let out = hub(plain[..depth].iter().copied().chain(["--help"]));
+        let out = program(plain[..depth].iter().copied().chain(["--help"]).map(str::to_owned).collect());
         if out.status.success() && (depth > 0 || plain.is_empty()) {
             return out.stdout;
         }
     }
-    panic!("no such command: roomtone-hub {}", words.join(" "));
+    panic!("no such command: {}", words.join(" "));
 }
 
 fn read(name: &str) -> String {

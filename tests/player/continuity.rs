@@ -141,7 +141,7 @@ struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     fn of_megabytes(size: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let options = format!("size={size}m");
         let mounted = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
@@ -157,7 +157,7 @@ impl SmallDisk {
     /// Somebody else writes until nothing more goes.
     fn fill(&self) {
         use std::io::Write as _;
-        let mut ballast = std::fs::File::create(self.0.path().join("ballast")).unwrap();
+        let mut ballast = std::fs::File::create(self.0.path().join("ballast")).expect("a file");
         while ballast.write_all(&[0; 4_096]).is_ok() {}
     }
 }

@@ -30,7 +30,8 @@ impl SoundServer {
             skip(test, &format!("{missing} is not installed"));
             return None;
         }
-        let mut this = Self { folder: tempfile::tempdir().unwrap(), server: None, recorder: None, takes: 0 };
+        let mut this =
+            Self { folder: tempfile::tempdir().expect("a folder"), server: None, recorder: None, takes: 0 };
         this.switch_on();
         Some(this)
     }
@@ -41,7 +42,7 @@ impl SoundServer {
 
     fn switch_on(&mut self) {
         let folder = self.folder.path();
-        std::fs::create_dir_all(folder.join("home")).unwrap();
+        std::fs::create_dir_all(folder.join("home")).expect("a home for it");
         let _left_behind = std::fs::remove_file(folder.join("pulse.sock"));
         let socket =
             format!("module-native-protocol-unix socket={}/pulse.sock auth-anonymous=1", folder.display());
@@ -56,7 +57,7 @@ impl SoundServer {
             .args(["--log-target", &format!("file:{}/log", folder.display())])
             .stdin(Stdio::null())
             .spawn()
-            .unwrap();
+            .expect("it starts");
         self.server = Some(server);
     }
 
@@ -88,7 +89,7 @@ impl SoundServer {
     /// Begins to record what the loudspeaker gets.
     fn record(&mut self) {
         self.takes += 1;
-        let file = std::fs::File::create(self.take()).unwrap();
+        let file = std::fs::File::create(self.take()).expect("a file for the take");
         let recorder = self
             .client("parec")
             .args([
@@ -101,7 +102,7 @@ impl SoundServer {
             ])
             .stdout(file)
             .spawn()
-            .unwrap();
+            .expect("it starts");
         self.recorder = Some(recorder);
     }
 

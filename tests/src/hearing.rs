@@ -67,8 +67,8 @@ impl Recording {
         };
         let mut gaps = Vec::new();
         let mut began = None;
-        for at in first..=last {
-            match (loud[at], began) {
+        for (at, is_loud) in loud.iter().copied().enumerate().take(last + 1).skip(first) {
+            match (is_loud, began) {
                 (false, None) => began = Some(at),
                 (true, Some(from)) => {
                     gaps.push(Stretch { from: seconds_of(from), to: seconds_of(at) });

@@ -81,7 +81,7 @@ impl Loudspeaker {
         let mut window = venue.pairing([]);
         let digits = window.printed("eight digits", digits);
         let _said = self.run(["pair", &digits]).succeeded();
-        let _paired = window.printed("that it is paired", |line| line.contains(&self.name).then_some(()));
+        window.printed("that it is paired", |line| line.contains(&self.name).then_some(()));
     }
 
     /// Runs `roomtone-player ARGS` on its data.
@@ -135,7 +135,7 @@ impl Loudspeaker {
 fn digits(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let four = |word: &str| word.len() == 4 && word.bytes().all(|digit| digit.is_ascii_digit());
-    words.windows(2).find(|pair| four(pair[0]) && four(pair[1])).map(|pair| pair.concat())
+    words.windows(2).find(|pair| four(pair[0]) && four(pair[1])).map(<[&str]>::concat)
 }
 
 fn path(path: &Path) -> &str {

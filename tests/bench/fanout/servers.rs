@@ -13,7 +13,7 @@ use axum::serve::ListenerExt as _;
 use roomtone_server::caller::{Caller, Gate};
 use roomtone_server::front::{Front, FrontSettings};
 use roomtone_server::lease::Lease;
-use roomtone_server::serve::{ServeSettings, serve as converse};
+use roomtone_server::serve::{Entrance, ServeSettings, serve as converse};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub(crate) fn serve(server: &str) {
             "ours" => {
                 let settings = ServeSettings { connections: SOCKETS, ..ServeSettings::default() };
                 let stop = CancellationToken::new();
-                tokio::spawn(converse(listener, ours(schema(seen)), settings, stop));
+                tokio::spawn(converse(Entrance::plain(listener), ours(schema(seen)), settings, stop));
                 show(now, Moment::now).await;
             }
             "stock" => {
