@@ -13,8 +13,7 @@ use futures_util::{Stream, StreamExt as _};
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, Request, StatusCode};
-use roomtone_schema::play::{PlayEnd, Tier};
-use roomtone_schema::player::PlayerStatus;
+use roomtone_schema::view::{LatePlay, PlaybackReport};
 use roomtone_schema::{PickId, PlayId, SongId};
 use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
@@ -34,7 +33,7 @@ pub(crate) mod line;
 mod orders;
 
 pub use error::LinkError;
-pub use orders::{Order, OrderKind};
+pub use orders::Order;
 
 use answers::{Claim, Taken};
 use line::{Line, Reply};
@@ -101,77 +100,6 @@ impl From<(PickId, SongId)> for Begun {
     }
 }
 
-/// A sign of life with the facts of playing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    /// Active, idle, offline.
-    pub status: PlayerStatus,
-    /// Which play this is about.
-    pub play: Option<PlayId>,
-    /// By which decision.
-    pub pick: Option<PickId>,
-    /// Which song.
-    pub song: Option<SongId>,
-    /// Position in the song.
-    pub position_ms: Option<u32>,
-    /// Heard so far, by the output's meter.
-    pub heard_ms: Option<u32>,
-    /// Unplanned silence since the last report.
-    pub silence_ms: Option<u32>,
-    /// Where the music comes from.
-    pub tier: Option<Tier>,
-    /// How the play ended, where it has.
-    pub ended: Option<PlayEnd>,
-    /// How the box is.
-    pub health: Health,
-}
-
-/// How the box is: what an operator wants to see before a guest notices.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Health {
-    /// The output's level in dBFS.
-    pub level_db: Option<f32>,
-    /// Silent where music should be, right now.
-    pub silent: Option<bool>,
-    /// What the disk has left.
-    pub disk_free_bytes: Option<u64>,
-    /// Songs that could be played without the hub.
-    pub cached_songs: Option<u32>,
-    /// For how long the plan that is on the disk lasts.
-    pub planned_ms: Option<u64>,
-    /// Whether the machine's clock can be believed.
-    pub clock_trusted: Option<bool>,
-    /// Where the sound goes.
-    pub output: Option<String>,
-    /// What is wrong there.
-    pub output_trouble: Option<String>,
-    /// The player's version.
-    pub version: Option<String>,
-    /// Somebody who claimed to be the hub with another key, in words.
-    pub rogue: Option<String>,
-}
-
-/// A play that happened while the hub was gone.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LatePlay {
-    /// Minted by the player; the hub takes each once.
-    pub play: PlayId,
-    /// What was played.
-    pub song: SongId,
-    /// By which decision, where there was one.
-    pub pick: Option<PickId>,
-    /// How long ago it began.
-    pub started_ago_ms: u64,
-    /// How long ago it ended.
-    pub ended_ago_ms: u64,
-    /// What was really heard of it.
-    pub heard_ms: u32,
-    /// How it ended.
-    pub ended: PlayEnd,
-    /// Where it came from.
-    pub tier: Tier,
-}
-
 /// What became of late plays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LateTaken {
@@ -224,7 +152,7 @@ impl HubClient {
     }
 
     /// Tells the hub what this player does.
-    pub async fn report(&self, key: Uuid, report: &Report) -> Result<(), LinkError> {
+    pub async fn report(&self, key: Uuid, report: &PlaybackReport) -> Result<(), LinkError> {
         let input = answers::report(key, report);
         let _player: answers::Nothing = self.mutate(documents::REPORT, "reportPlayback", input).await?;
         Ok(())

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use roomtone_schema::PlayId;
 use roomtone_schema::play::Tier;
+use roomtone_schema::player::PlayerMode;
 use serde::{Deserialize, Serialize};
 
 use crate::pick::Pick;
@@ -20,24 +21,11 @@ const NAME: &str = "place.json";
 /// A song that was left longer ago than this is not taken up again: who comes back after a break wants the next one.
 pub const STALE: Duration = Duration::from_mins(10);
 
-/// What a manager last ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Play.
-    #[default]
-    Playing,
-    /// Hold.
-    Paused,
-    /// Be silent.
-    Stopped,
-}
-
 /// Where the player is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// What it was doing, by order.
-    pub mode: Mode,
+    pub mode: PlayerMode,
     /// How loud, 0 to 1.
     pub volume: f32,
     /// The song, where there is one.
@@ -101,7 +89,7 @@ mod tests {
     fn place(position_ms: u64) -> Place {
         let play = PlayId::mint(UnixMillis(1), [1; 10]);
         let song = SongPlace { play, pick: pick(1), tier: Tier::Hub, position_ms, heard_ms: 3 };
-        Place { mode: Mode::Playing, volume: 0.5, song: Some(song), at: at(0) }
+        Place { mode: PlayerMode::Playing, volume: 0.5, song: Some(song), at: at(0) }
     }
 
     #[test]

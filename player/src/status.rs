@@ -15,8 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::place::Mode;
 use crate::player::{HubState, View};
+use roomtone_schema::player::PlayerMode;
 
 /// The socket's name in the data folder.
 const SOCKET: &str = "player.sock";
@@ -103,7 +103,7 @@ pub fn line(view: &View, width: usize) -> String {
         parts.push("SILENT".to_owned());
     }
     parts.push(hub(view));
-    if let Some(next) = view.next.as_ref().filter(|_| view.mode == Mode::Playing) {
+    if let Some(next) = view.next.as_ref().filter(|_| view.mode == PlayerMode::Playing) {
         parts.push(format!("next {next}"));
     }
     parts.push(format!("silence {} s", view.silence_ms / 1_000));
@@ -114,9 +114,9 @@ pub fn line(view: &View, width: usize) -> String {
 
 fn now(view: &View) -> String {
     let sign = match view.mode {
-        Mode::Playing => "▶",
-        Mode::Paused => "⏸",
-        Mode::Stopped => "⏹",
+        PlayerMode::Playing => "▶",
+        PlayerMode::Paused => "⏸",
+        PlayerMode::Stopped => "⏹",
     };
     match &view.song {
         Some(song) => {

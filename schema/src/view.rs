@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 pub use crate::explanation::{Explanation, Reason, ReasonCode};
+use serde::Deserialize;
+
 use crate::play::{PlayEnd, Tier};
 use crate::player::{Player, PlayerHealth, PlayerStatus};
 use crate::song::Song;
@@ -130,7 +132,8 @@ pub struct PlayerCommand {
 }
 
 /// See [`PlayerCommand`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PlayerCommandKind {
     /// Hold.
     Pause,

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use roomtone_tests::{Loudspeaker, Recording, eventually_within, skip};
+use roomtone_tests::{Loudspeaker, Recording, TestVenue, eventually_within, skip};
 use tempfile::TempDir;
 
 use super::{PAIRED, SOME_SECONDS, hears, venue};
@@ -128,27 +128,30 @@ impl Drop for SoundServer {
     }
 }
 
-fn at(venue: &roomtone_tests::TestVenue, sound: &SoundServer) -> Loudspeaker {
-    Loudspeaker::at(venue, "bar")
+/// A venue whose player plays to a sound server, recorded from its first sound on; `None` where there is none here.
+async fn playing(test: &str) -> Option<(SoundServer, TestVenue, Loudspeaker)> {
+    let mut sound = SoundServer::start(test)?;
+    sound.ready().await;
+    let venue = venue(6);
+    let mut player = Loudspeaker::at(&venue, "bar")
         .playing_to("device")
         .with_env("PULSE_SERVER", sound.socket())
-        .with_env("XDG_RUNTIME_DIR", sound.folder.path().display().to_string())
-}
-
-#[tokio::test]
-async fn a_loudspeaker_behind_a_sound_server_gets_song_after_song_without_a_hole() {
-    let Some(mut sound) = SoundServer::start("a loudspeaker behind a sound server gets song after song")
-    else {
-        return;
-    };
-    sound.ready().await;
-    let mut venue = venue(6);
-    let mut player = at(&venue, &sound);
+        .with_env("XDG_RUNTIME_DIR", sound.folder.path().display().to_string());
     player.pair(&venue);
     sound.record();
     player.start();
     eventually_within(PAIRED, "the loudspeaker sounds", async || sound.recording().first_sound().is_some())
         .await;
+    Some((sound, venue, player))
+}
+
+#[tokio::test]
+async fn a_loudspeaker_behind_a_sound_server_gets_song_after_song_without_a_hole() {
+    let Some((sound, mut venue, mut player)) =
+        playing("a loudspeaker behind a sound server gets song after song").await
+    else {
+        return;
+    };
     hears(&player, 3).await;
     let recording = sound.recording();
     let tones: Vec<f32> = (0..6).map(super::tone_hz).collect();
@@ -170,18 +173,11 @@ async fn a_loudspeaker_behind_a_sound_server_gets_song_after_song_without_a_hole
 
 #[tokio::test]
 async fn a_sound_server_that_dies_and_comes_back_is_played_to_again_in_the_same_song() {
-    let Some(mut sound) = SoundServer::start("a sound server that dies and comes back is played to again")
+    let Some((mut sound, mut venue, mut player)) =
+        playing("a sound server that dies and comes back is played to again").await
     else {
         return;
     };
-    sound.ready().await;
-    let mut venue = venue(6);
-    let mut player = at(&venue, &sound);
-    player.pair(&venue);
-    sound.record();
-    player.start();
-    eventually_within(PAIRED, "the loudspeaker sounds", async || sound.recording().first_sound().is_some())
-        .await;
     sound.kill();
     eventually_within(SOME_SECONDS, "the player says that its output is gone", async || {
         player.status().is_some_and(|status| !status["output_trouble"].is_null())

@@ -2,8 +2,9 @@
 
 use roomtone_schema::id::Id;
 use roomtone_schema::play::{PlayEnd, Tier};
-use roomtone_schema::player::PlayerStatus;
+use roomtone_schema::player::{PlayerHealth, PlayerStatus};
 use roomtone_schema::song::Sha256;
+use roomtone_schema::view::{LatePlay, PlaybackReport};
 use roomtone_schema::{PickId, PlayId, SongId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::line::Reply;
-use super::{Begun, Claimed, Health, LatePlay, LateTaken, LinkError, Report};
+use super::{Begun, Claimed, LateTaken, LinkError};
 use crate::pick::Pick;
 
 /// A pick as the API words it.
@@ -181,7 +182,7 @@ pub(super) fn claim(key: Uuid, play: PlayId, begun: Option<Begun>) -> Value {
 }
 
 /// The input of `reportPlayback`.
-pub(super) fn report(key: Uuid, report: &Report) -> Value {
+pub(super) fn report(key: Uuid, report: &PlaybackReport) -> Value {
     without_nulls(json!({
         "idempotencyKey": key,
         "status": status(report.status),
@@ -193,7 +194,7 @@ pub(super) fn report(key: Uuid, report: &Report) -> Value {
         "silenceMs": report.silence_ms,
         "tier": report.tier.map(tier),
         "ended": report.ended.map(ended),
-        "health": health(&report.health),
+        "health": report.health.as_ref().map(health),
     }))
 }
 
@@ -214,7 +215,7 @@ pub(super) fn late(key: Uuid, plays: &[LatePlay]) -> Value {
     json!({ "idempotencyKey": key, "plays": plays.collect::<Vec<_>>() })
 }
 
-fn health(health: &Health) -> Value {
+fn health(health: &PlayerHealth) -> Value {
     // JSON has no infinity: the level of nothing at all is left out.
     let level = health.level_db.filter(|level| level.is_finite());
     without_nulls(json!({
@@ -322,20 +323,17 @@ mod tests {
 
     #[test]
     fn a_report_says_nothing_of_what_is_not_known() {
-        let told = Report {
+        let health = PlayerHealth { level_db: Some(f64::NEG_INFINITY), ..PlayerHealth::default() };
+        let told = PlaybackReport {
             status: PlayerStatus::Idle,
-            play: None,
-            pick: None,
-            song: None,
-            position_ms: None,
-            heard_ms: None,
             silence_ms: Some(0),
             tier: Some(Tier::Cache),
-            ended: None,
-            health: Health { level_db: Some(f32::NEG_INFINITY), ..Health::default() },
+            health: Some(health),
+            ..PlaybackReport::default()
         };
         let expected = json!({
-            "idempotencyKey": Uuid::nil(), "status": "IDLE", "silenceMs": 0, "tier": "CACHE", "health": {},
+            "idempotencyKey": Uuid::nil(), "status": "IDLE", "silenceMs": 0, "tier": "CACHE",
+            "health": { "silent": false },
         });
         assert_eq!(report(Uuid::nil(), &told), expected);
     }

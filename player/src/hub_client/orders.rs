@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
+use roomtone_schema::view::PlayerCommandKind;
 use rustls::ClientConfig;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,34 +47,16 @@ const FORBIDDEN: u16 = 4403;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// What to do.
-    pub kind: OrderKind,
-    /// For [`OrderKind::Volume`]: 0 to 1.
+    pub kind: PlayerCommandKind,
+    /// For [`PlayerCommandKind::Volume`]: 0 to 1.
     pub volume: Option<f32>,
-    /// For [`OrderKind::Skip`] and [`OrderKind::PlanChanged`]: what the zone plays now.
+    /// For [`PlayerCommandKind::Skip`] and [`PlayerCommandKind::PlanChanged`]: what the zone plays now.
     pub pick: Option<Pick>,
-}
-
-/// What a player is told to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum OrderKind {
-    /// Hold.
-    Pause,
-    /// The look-ahead plan differs from the one that is held.
-    PlanChanged,
-    /// Go on.
-    Resume,
-    /// Leave this song.
-    Skip,
-    /// Stop playing.
-    Stop,
-    /// Change the volume.
-    Volume,
 }
 
 #[derive(Debug, Deserialize)]
 struct WireOrder {
-    kind: OrderKind,
+    kind: PlayerCommandKind,
     volume: Option<f32>,
     pick: Option<WirePick>,
 }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use roomtone_schema::id::Id as _;
 use roomtone_schema::play::{PlayEnd, Tier};
-use roomtone_schema::player::PlayerStatus;
+use roomtone_schema::player::{PlayerMode, PlayerStatus};
 use roomtone_schema::song::Sha256;
+use roomtone_schema::view::PlayerCommandKind;
 use roomtone_schema::{IdempotencyKey, PlayId, UnixMillis};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,11 +23,11 @@ use uuid::Uuid;
 use super::view::{HubState, SongView, View};
 use crate::engine::{Command, Engine, Event, Track};
 use crate::files::Files;
-use crate::hub_client::{Claimed, HubClient, LateTaken, LinkError, Order, OrderKind};
+use crate::hub_client::{Claimed, HubClient, LateTaken, LinkError, Order};
 use crate::identity::Identity;
 use crate::journal::{Ended, Journal, Record};
 use crate::pick::Pick;
-use crate::place::{Mode, Place, SongPlace};
+use crate::place::{Place, SongPlace};
 use crate::queue::{Chosen, Queue, Shelf};
 use crate::stamp::Stamps;
 
@@ -131,7 +132,7 @@ pub(super) struct Parts {
 pub(super) struct Conductor {
     parts: Parts,
     queue: Queue,
-    mode: Mode,
+    mode: PlayerMode,
     volume: f32,
     hub: HubState,
     client: Option<HubClient>,
@@ -172,7 +173,7 @@ impl Shelf for OnDisk<'_> {
 impl Conductor {
     pub(super) fn new(parts: Parts) -> Self {
         let place = parts.place.as_ref();
-        let (mode, volume) = place.map_or((Mode::Playing, 1.0), |place| (place.mode, place.volume));
+        let (mode, volume) = place.map_or((PlayerMode::Playing, 1.0), |place| (place.mode, place.volume));
         let mut queue = Queue::default();
         queue.plan_is(None, parts.plan.clone());
         Self {
@@ -229,7 +230,7 @@ impl Conductor {
         let taken_up = left.as_ref().map(|song| song.play);
         self.close_open_plays(taken_up);
         match (left, self.mode) {
-            (Some(song), Mode::Playing) => self.take_up(&song),
+            (Some(song), PlayerMode::Playing) => self.take_up(&song),
             (left, _) => self.held = left,
         }
         self.steer();
@@ -265,7 +266,7 @@ impl Conductor {
             Event::Started { play } => self.started(play),
             Event::Ended { play, end, heard, why } => self.ended(play, end, heard, why.as_deref()),
             Event::Dry => {
-                if self.mode == Mode::Playing && self.turning_to.is_none() {
+                if self.mode == PlayerMode::Playing && self.turning_to.is_none() {
                     tracing::warn!(
                         "there is nothing to play: no song of the plan or the cache is on this disk"
                     );
@@ -378,16 +379,16 @@ impl Conductor {
 
     fn obey(&mut self, order: Order) {
         match order.kind {
-            OrderKind::Volume => {
+            PlayerCommandKind::Volume => {
                 if let Some(volume) = order.volume {
                     self.volume = volume.clamp(0.0, 1.0);
                     self.parts.engine.send(Command::Volume(self.volume));
                 }
             }
-            OrderKind::Pause => self.change_mode(Mode::Paused),
-            OrderKind::Stop => self.change_mode(Mode::Stopped),
-            OrderKind::Resume => self.change_mode(Mode::Playing),
-            OrderKind::Skip => {
+            PlayerCommandKind::Pause => self.change_mode(PlayerMode::Paused),
+            PlayerCommandKind::Stop => self.change_mode(PlayerMode::Stopped),
+            PlayerCommandKind::Resume => self.change_mode(PlayerMode::Playing),
+            PlayerCommandKind::Skip => {
                 if let Some(pick) = order.pick {
                     self.know([&pick]);
                     self.queue.follow(pick);
@@ -395,7 +396,7 @@ impl Conductor {
                 self.turn = true;
                 self.claims.plan_is_old();
             }
-            OrderKind::PlanChanged => {
+            PlayerCommandKind::PlanChanged => {
                 if let Some(pick) = order.pick {
                     self.know([&pick]);
                     self.queue.follow(pick);
@@ -407,7 +408,7 @@ impl Conductor {
         self.reports.hurry();
     }
 
-    fn change_mode(&mut self, mode: Mode) {
+    fn change_mode(&mut self, mode: PlayerMode) {
         if mode == self.mode {
             return;
         }
@@ -415,19 +416,19 @@ impl Conductor {
         tracing::info!(
             "{}",
             match mode {
-                Mode::Playing => "plays on, as ordered",
-                Mode::Paused => "paused, as ordered",
-                Mode::Stopped => "stopped, as ordered",
+                PlayerMode::Playing => "plays on, as ordered",
+                PlayerMode::Paused => "paused, as ordered",
+                PlayerMode::Stopped => "stopped, as ordered",
             }
         );
         match (mode, before) {
-            (Mode::Paused, _) => self.parts.engine.send(Command::Pause),
-            (Mode::Stopped, _) => {
+            (PlayerMode::Paused, _) => self.parts.engine.send(Command::Pause),
+            (PlayerMode::Stopped, _) => {
                 self.held = None;
                 self.prepared = None;
                 self.parts.engine.send(Command::Stop);
             }
-            (Mode::Playing, _) => match self.held.take() {
+            (PlayerMode::Playing, _) => match self.held.take() {
                 Some(song) if self.parts.files.has(&song.pick.sha256) => self.take_up(&song),
                 _ if self.current.is_some() => self.parts.engine.send(Command::Resume),
                 _ => {}
@@ -439,7 +440,7 @@ impl Conductor {
     fn steer(&mut self) {
         self.keep_files();
         self.run_errands();
-        if self.mode != Mode::Playing || self.turning_to.is_some() {
+        if self.mode != PlayerMode::Playing || self.turning_to.is_some() {
             return;
         }
         if self.waits_for_the_zone() {
@@ -653,6 +654,6 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 }
 
 /// What a player says that it is doing.
-fn status_of(mode: Mode, plays: bool) -> PlayerStatus {
-    if mode == Mode::Playing && plays { PlayerStatus::Active } else { PlayerStatus::Idle }
+fn status_of(mode: PlayerMode, plays: bool) -> PlayerStatus {
+    if mode == PlayerMode::Playing && plays { PlayerStatus::Active } else { PlayerStatus::Idle }
 }

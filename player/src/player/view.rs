@@ -3,7 +3,7 @@
 use roomtone_schema::play::Tier;
 use serde::{Deserialize, Serialize};
 
-use crate::place::Mode;
+use roomtone_schema::player::PlayerMode;
 
 /// How it stands with the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct View {
     /// The hub.
     pub hub: HubState,
     /// By order: playing, paused, stopped.
-    pub mode: Mode,
+    pub mode: PlayerMode,
     /// What plays.
     pub song: Option<SongView>,
     /// The title of what comes next.
@@ -92,7 +92,7 @@ impl View {
             name,
             venue: None,
             hub: HubState::Searching,
-            mode: Mode::Playing,
+            mode: PlayerMode::Playing,
             song: None,
             next: None,
             volume: 1.0,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use roomtone_player::hub_client::{Claimed, Health, HubClient, LatePlay, LateTaken, LinkError, Report};
+use roomtone_player::hub_client::{Claimed, HubClient, LateTaken, LinkError};
 use roomtone_player::pick::Pick;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::play::{PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::song::Sha256;
+use roomtone_schema::view::{LatePlay, PlaybackReport};
 use roomtone_schema::{PickId, PlayId, SongId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -63,18 +64,13 @@ fn graphql(asked: &Asked) -> Answer {
     data(&json!({ "playerPlan": { "current": null, "plan": [wire_pick(2)] } }))
 }
 
-fn report() -> Report {
-    Report {
+fn report() -> PlaybackReport {
+    PlaybackReport {
         status: PlayerStatus::Active,
         play: Some(PlayId(Uuid::from_u128(5))),
-        pick: None,
-        song: None,
         position_ms: Some(1),
-        heard_ms: None,
-        silence_ms: None,
-        tier: None,
         ended: Some(PlayEnd::Skipped),
-        health: Health::default(),
+        ..PlaybackReport::default()
     }
 }
 

@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use roomtone_player::hub_client::{HubClient, LinkError, Order, OrderKind};
+use roomtone_player::hub_client::{HubClient, LinkError, Order};
+use roomtone_schema::view::PlayerCommandKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -42,10 +43,10 @@ async fn orders_come_as_they_are_given() {
     .await;
     let mut orders = pin!(client(&hub).await.orders().await.unwrap());
     let first = orders.next().await.unwrap().unwrap();
-    assert_eq!(first, Order { kind: OrderKind::Volume, volume: Some(0.5), pick: None });
+    assert_eq!(first, Order { kind: PlayerCommandKind::Volume, volume: Some(0.5), pick: None });
     let second = orders.next().await.unwrap().unwrap();
-    assert_eq!(second, Order { kind: OrderKind::Skip, volume: None, pick: Some(pick(1)) });
-    assert_eq!(orders.next().await.unwrap().unwrap().kind, OrderKind::PlanChanged);
+    assert_eq!(second, Order { kind: PlayerCommandKind::Skip, volume: None, pick: Some(pick(1)) });
+    assert_eq!(orders.next().await.unwrap().unwrap().kind, PlayerCommandKind::PlanChanged);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Conductor, Current, Errand, JUST_BEGUN};
 use crate::hub_client::{Claimed, LinkError};
-use crate::place::Mode;
+use roomtone_schema::player::PlayerMode;
 
 /// A plan that could not be had is asked for again after this long.
 const ASK_AGAIN_MS: i64 = 5_000;
@@ -57,7 +57,7 @@ impl Conductor {
     }
 
     fn needs_music(&self) -> bool {
-        self.mode == Mode::Playing
+        self.mode == PlayerMode::Playing
             && self.current.is_none()
             && self.turning_to.is_none()
             && self.queue.wanted(u64::MAX).is_empty()

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::{Conductor, Errand, News, status_of};
 use crate::engine::Snapshot;
-use crate::hub_client::{Health, LatePlay, LateTaken, LinkError, Report};
-use crate::place::Mode;
+use crate::hub_client::{LateTaken, LinkError};
 use crate::stamp::Stamp;
+use roomtone_schema::player::{PlayerHealth, PlayerMode};
+use roomtone_schema::view::{LatePlay, PlaybackReport};
 
 /// Between two heartbeats where nothing happens.
 const HEARTBEAT_MS: i64 = 5_000;
@@ -44,7 +45,7 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    pub(super) fn new(left_at: Option<Stamp>, mode: Mode) -> Self {
+    pub(super) fn new(left_at: Option<Stamp>, mode: PlayerMode) -> Self {
         Self {
             next_ms: 0,
             reporting: false,
@@ -52,7 +53,7 @@ impl Reports {
             place_ms: 0,
             silence_told_ms: 0,
             silence_sent: None,
-            left_at: left_at.filter(|_| mode == Mode::Playing),
+            left_at: left_at.filter(|_| mode == PlayerMode::Playing),
             silence_between_ms: 0,
         }
     }
@@ -117,7 +118,7 @@ impl Conductor {
         let current = self.current.as_ref().map(|current| &current.announced);
         let snapshot = self.parts.engine.snapshot();
         let heard = snapshot.heard + current.map_or(Duration::ZERO, |current| current.heard_before);
-        let report = Report {
+        let report = PlaybackReport {
             status: status_of(self.mode, current.is_some()),
             play: current.map(|current| current.play),
             pick: current.and_then(|current| current.chosen.pick.pick),
@@ -127,9 +128,9 @@ impl Conductor {
             silence_ms: Some(u32::try_from(silence).unwrap_or(u32::MAX)),
             tier: current.map(|current| current.chosen.tier),
             ended: None,
-            health: Health {
-                level_db: Some(view.level_db),
-                silent: Some(view.silent_now),
+            health: Some(PlayerHealth {
+                level_db: Some(view.level_db.into()),
+                silent: view.silent_now,
                 disk_free_bytes: view.disk_free_bytes,
                 cached_songs: u32::try_from(view.cached_songs).ok(),
                 planned_ms: Some(view.planned_ms),
@@ -138,7 +139,7 @@ impl Conductor {
                 output_trouble: view.output_trouble,
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
                 rogue: view.rogue,
-            },
+            }),
         };
         self.reports.reporting = true;
         self.reports.next_ms = now.since_boot_ms + HEARTBEAT_MS;
@@ -159,8 +160,8 @@ impl Conductor {
                     play: record.play,
                     song: record.song,
                     pick: record.pick,
-                    started_ago_ms: record.began.ago(&now).as_millis() as u64,
-                    ended_ago_ms: ended.at.ago(&now).as_millis() as u64,
+                    started_ago_ms: record.began.ago(&now).as_millis() as i64,
+                    ended_ago_ms: ended.at.ago(&now).as_millis() as i64,
                     heard_ms: ended.heard_ms,
                     ended: ended.end,
                     tier: record.tier,
