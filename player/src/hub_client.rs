@@ -3,6 +3,7 @@
 //! Every request has an end, whatever the network does, and may be dropped at any time. What is absent: when to try
 //! again. That is the caller's, who knows what the music needs.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -62,12 +63,18 @@ pub struct HubClient {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     address: SocketAddr,
     config: Arc<ClientConfig>,
     secret: String,
     idle: Mutex<Vec<Line>>,
+}
+
+/// The secret is nobody's business, also in a log.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// What the hub wants played.

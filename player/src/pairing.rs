@@ -37,6 +37,10 @@ const LARGEST_ANSWER: usize = 16 << 10;
 /// Side A of SPAKE2.
 const WE: &[u8] = b"roomtone-player";
 
+/// Keys that are asked with one code. Each may belong to somebody who only guesses, and gets one guess in a hundred
+/// million by being asked.
+const MOST_KEYS: usize = 3;
+
 /// What our proof is over.
 const OUR_PROOF: &[u8] = b"roomtone pairing 1 player";
 
@@ -58,6 +62,12 @@ pub enum PairError {
          Ask for a new one with `roomtone-hub pair`"
     )]
     NoWindow,
+    /// More keys than a network has hubs, and none of them the right one.
+    #[error(
+        "more than {MOST_KEYS} hubs answer here, and none of those that were asked shows this code; somebody may imitate \
+         your hub. Give the whole roomtone:// address instead of the digits, or say where the hub is: `--hub ADDRESS`"
+    )]
+    TooManyHubs,
     /// Not the code, or not any more.
     #[error("the hub does not take this code ({0}); `roomtone-hub pair` shows a new one")]
     WrongCode(String),
@@ -162,6 +172,7 @@ async fn by_digits(
         let outcome = match Line::open(address, &config).await {
             // Another address of a hub that has said no: each hello costs one of five tries.
             Ok(line) if asked.contains(&line.key()) => continue,
+            Ok(_) if asked.len() == MOST_KEYS => return Err(PairError::TooManyHubs),
             Ok(mut line) => {
                 asked.push(line.key());
                 prove(&mut line, digits, name, now).await
@@ -262,6 +273,7 @@ impl PairError {
             Self::WrongCode(_) => 4,
             Self::Name(_) => 5,
             Self::Impostor { .. } => 6,
+            Self::TooManyHubs => 7,
         }
     }
 }

@@ -38,6 +38,17 @@ impl fmt::Display for Trouble {
 
 impl std::error::Error for Trouble {}
 
+/// The first `most` characters of what somebody else said, fit for a log and a terminal: without what moves a cursor or
+/// turns a line around.
+pub fn harmless(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if is_odd(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a character does something to a terminal instead of standing there.
+pub fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The words as a sentence: a capital letter in front, a full stop at the end.
 pub fn sentence(words: &str) -> String {
     let mut letters = words.trim().chars();
@@ -57,6 +68,12 @@ mod tests {
     fn words_become_a_sentence() {
         assert_eq!(sentence("no music yet"), "No music yet.");
         assert_eq!(sentence("Done!"), "Done!");
+    }
+
+    #[test]
+    fn what_others_say_moves_no_cursor_and_turns_no_line() {
+        assert_eq!(harmless("no\u{1b}[2J\u{202e}on Hüb \u{2615}", 99), "no [2J on Hüb \u{2615}");
+        assert_eq!(harmless("abcdef", 3), "abc");
     }
 
     #[test]

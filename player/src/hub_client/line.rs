@@ -13,6 +13,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use roomtone_sync::trouble::harmless;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,9 @@ use crate::pinned::{self, HubKey};
 
 /// How long an address has to answer and to show its key: a local network needs a hundredth of it.
 pub(crate) const CONNECT: Duration = Duration::from_millis(1500);
+
+/// How much of a refusal is told: a sentence or three.
+const SENTENCE: usize = 300;
 
 /// How much of an unexpected answer is quoted.
 const QUOTED: usize = 80;
@@ -190,9 +194,10 @@ impl Reply {
             return serde_json::from_slice(&self.body).map_err(|error| self.odd(&error.to_string()));
         }
         match serde_json::from_slice::<No>(&self.body) {
-            Ok(no) if self.is_json() => {
-                Err(LinkError::Refused { code: self.status.as_str().to_owned(), message: no.error })
-            }
+            Ok(no) if self.is_json() => Err(LinkError::Refused {
+                code: self.status.as_str().to_owned(),
+                message: harmless(&no.error, SENTENCE),
+            }),
             _ => Err(self.refused_or_odd()),
         }
     }
@@ -234,10 +239,9 @@ fn refused_or_odd(status: StatusCode, content_type: &str, location: Option<&str>
     LinkError::Refused { code: status.as_str().to_owned(), message }
 }
 
-/// The beginning of what somebody said, fit for a log and a terminal.
+/// The beginning of what somebody said.
 fn quoted(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    text.trim().chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    harmless(String::from_utf8_lossy(text).trim(), QUOTED)
 }
 
 fn host(address: SocketAddr) -> HeaderValue {

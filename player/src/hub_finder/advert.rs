@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use roomtone_schema::{HubId, VenueId};
+use roomtone_sync::trouble::is_odd;
 
 use super::SERVICE;
 
@@ -74,7 +75,7 @@ fn name(full_name: &str) -> String {
         .filter(|(_, rest)| rest.trim_start_matches('.').eq_ignore_ascii_case(SERVICE))
         .map_or(full_name, |(label, _)| label);
     let mut clean = String::new();
-    for c in label.chars().filter(|c| !c.is_control() && *c != '\\') {
+    for c in label.chars().filter(|c| !is_odd(*c) && *c != '\\') {
         if LONGEST_NAME < clean.len() + c.len_utf8() {
             break;
         }

@@ -141,6 +141,22 @@ async fn a_hub_without_a_proof_of_its_own_is_an_impostor_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn many_who_pretend_get_three_guesses_together() {
+    let mut rogues = Vec::new();
+    for _ in 0..5 {
+        let (key, digits) = (certificate(2020, 2040), "00000000");
+        let window =
+            Window { digits, key: HubKey::of(&key.0).unwrap(), proves: false, shared: Mutex::default() };
+        rogues.push(TestHub::showing(key.0, &key.1, move |asked| window.answer(asked)).await);
+    }
+    let candidates: Vec<_> = rogues.iter().map(|rogue| rogue.address).collect();
+    let error = pair(&"1234 5678".parse().unwrap(), "bar", &candidates, NOW).await.unwrap_err();
+    assert!(matches!(error, PairError::TooManyHubs), "{error}");
+    let proofs = rogues.iter().filter(|rogue| rogue.asked().iter().any(|asked| asked.path == "/pair/proof"));
+    assert_eq!(proofs.count(), 3);
+}
+
+#[tokio::test]
 async fn a_man_in_between_with_a_key_of_his_own_gets_no_proof_that_the_hub_takes() {
     // He passes everything on to the real hub, which is bound to its own key.
     let hub = window("12345678", true).await;
