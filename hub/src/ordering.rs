@@ -97,7 +97,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Orders for one player, what holds already first; whoever reads too slowly loses the oldest.
+    /// Orders for one player, what holds already first. For whoever reads so slowly that an order was lost they end: asked
+    /// again they begin with what holds.
     pub(crate) fn orders(
         &self,
         player: PlayerId,
@@ -105,7 +106,8 @@ impl Inner {
         let heard = locked(&self.players).get_mut(player).map(Known::listen);
         let orders = heard.map(|(state, orders)| {
             let orders = BroadcastStream::new(orders);
-            futures_util::stream::iter(state).chain(orders.filter_map(|order| std::future::ready(order.ok())))
+            let whole = orders.take_while(|order| std::future::ready(order.is_ok()));
+            futures_util::stream::iter(state).chain(whole.filter_map(|order| std::future::ready(order.ok())))
         });
         futures_util::stream::iter(orders).flatten()
     }

@@ -105,7 +105,11 @@ impl Inner {
         let Some(song) = report.song else {
             return if report.pick.is_some() { Err(ReportError::UnknownSong) } else { Ok(None) };
         };
-        let song = self.library.get(song).ok_or(ReportError::UnknownSong)?.song;
+        let Some(kept) = self.library.get(song) else {
+            // A sign of life is one whatever plays: the song may be of another life of this hub.
+            return if report.play.is_some() { Ok(None) } else { Err(ReportError::UnknownSong) };
+        };
+        let song = kept.song;
         let current = room.current().filter(|current| current.pick.song.id == song.id);
         let pick = report.pick.or(current.map(|current| current.pick.id));
         Ok(Some(About { song, pick }))

@@ -191,9 +191,10 @@ impl Files {
         self.songs().played(sha256);
     }
 
-    /// The songs that are here and known, the least recently played first.
+    /// The songs that are known and whose files have come, the least recently played first. Whether a file is still there is
+    /// asked of the one that is chosen ([`Files::has`]).
     pub fn known(&self) -> Vec<Pick> {
-        self.songs().known(|sha256| self.has(sha256))
+        self.songs().known(|sha256| self.cache.contains(*sha256))
     }
 
     /// Number of files here.

@@ -111,9 +111,12 @@ impl Journal {
     /// # Errors
     /// As [`Journal::began`]; then they are told again after a restart, which changes nothing at the hub.
     pub fn told(&mut self, plays: &[PlayId]) -> io::Result<()> {
-        let known: Vec<PlayId> =
-            plays.iter().copied().filter(|play| self.records.contains_key(play)).collect();
-        known.into_iter().try_for_each(|play| self.put(Line::Told { play }))
+        let mut text = Vec::new();
+        for play in plays.iter().filter(|play| self.records.remove(play).is_some()) {
+            write_line(&mut text, &Line::Told { play: *play })?;
+            self.idle_lines += 3;
+        }
+        if text.is_empty() { Ok(()) } else { self.append(&text) }
     }
 
     /// Plays that have ended and that the hub does not know, oldest first.
@@ -137,19 +140,25 @@ impl Journal {
     }
 
     fn put(&mut self, line: Line) -> io::Result<()> {
-        let text = serde_json::to_vec(&line);
-        self.idle_lines += usize::from(matches!(line, Line::Told { .. })) * 3;
+        let mut text = Vec::new();
+        write_line(&mut text, &line)?;
         apply(&mut self.records, line);
         self.bound();
+        self.append(&text)
+    }
+
+    /// Lines and one flush, or the whole file where too much of it says nothing new, or where its end may be torn.
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
         if MOST_IDLE_LINES < self.idle_lines {
             self.file = write_anew(&self.path, &self.records)?;
             self.idle_lines = 0;
             return Ok(());
         }
-        let mut text = text?;
-        text.push(b'\n');
-        self.file.write_all(&text)?;
-        self.file.sync_data()
+        let done = self.file.write_all(text).and_then(|()| self.file.sync_data());
+        if done.is_err() {
+            self.idle_lines = MOST_IDLE_LINES + 1;
+        }
+        done
     }
 
     fn bound(&mut self) {
@@ -180,15 +189,21 @@ fn apply(records: &mut BTreeMap<PlayId, Record>, line: Line) {
     }
 }
 
+fn write_line(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, line)?;
+    text.push(b'\n');
+    Ok(())
+}
+
 /// Writes what counts beside the file and renames it into its place.
 fn write_anew(path: &Path, records: &BTreeMap<PlayId, Record>) -> io::Result<File> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
+    let mut text = Vec::new();
     for record in records.values() {
-        let mut line = serde_json::to_vec(&Line::Began(record.clone()))?;
-        line.push(b'\n');
-        file.write_all(&line)?;
+        write_line(&mut text, &Line::Began(record.clone()))?;
     }
+    file.write_all(&text)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     OpenOptions::new().append(true).open(path)

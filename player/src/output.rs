@@ -200,6 +200,7 @@ impl Outlet {
 fn keep_playing(kind: &OutputKind, engine: &Sender<Inbox>, clock: &Arc<dyn Clock>, stop: &Stop) {
     let mut retry = FIRST_RETRY;
     let mut first = true;
+    let mut told = None;
     while !stop.is_stopped() {
         let began_ms = clock.monotonic_ms();
         let lost = match open(kind, clock, first) {
@@ -214,7 +215,11 @@ fn keep_playing(kind: &OutputKind, engine: &Sender<Inbox>, clock: &Arc<dyn Clock
         if clock.monotonic_ms() - began_ms >= WELL.as_millis() as i64 {
             retry = FIRST_RETRY;
         }
-        tracing::warn!(output = %kind, ?retry, "the output does not play: {why}");
+        // The same reason again and again is said once.
+        if told.as_ref() != Some(&why) {
+            tracing::warn!(output = %kind, ?retry, "the output does not play: {why}");
+            told = Some(why.clone());
+        }
         if engine.send(Inbox::News(News::Down { why })).is_err() {
             return;
         }

@@ -105,8 +105,9 @@ impl Player {
             let finder = seeking.clone();
             async move { finder.run(stop).await }
         });
+        let hub = setup.config.hub.clone();
         let link =
-            Link { data, hub: setup.config.hub.clone(), finder, news: news.clone(), client, doubt, stamps };
+            Link { data, hub, finder, news: news.clone(), client, doubt, stamps, told: Arc::default() };
         player.supervisor.keep_running("link", move |stop| link.clone().keep(stop));
         let fetcher = Fetcher { files, wanted: wants, client: clients, news };
         player.supervisor.keep_running("files", move |stop| fetcher.clone().keep(stop));
@@ -126,7 +127,13 @@ impl Player {
             let (conductor, ended) = (conductor.take(), ended.clone());
             async move {
                 if let Some(conductor) = conductor {
-                    conductor.conduct(stop).await;
+                    conductor.conduct(stop.clone()).await;
+                    if !stop.is_cancelled() {
+                        tracing::error!(
+                            "the sound has ended by itself, so this player ends; it must be started again"
+                        );
+                        ended.cancel();
+                    }
                 } else {
                     tracing::error!("the conductor is gone, so this player ends; it must be started again");
                     ended.cancel();

@@ -4,7 +4,7 @@
 //! recently played first. Only files that are here count, so that the answer can be played at once; where nothing else
 //! is left, a song is heard again, because silence is worse. What is absent: time, the network, the sound.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use roomtone_schema::play::Tier;
@@ -15,6 +15,9 @@ use crate::pick::Pick;
 /// So many songs that were heard are remembered: more than any hub's memory of its own picks, and enough that a small
 /// cache is gone through before a song comes again.
 const REMEMBERED: usize = 64;
+
+/// So often a file may fail before it is left out: a slow disk is forgiven once.
+pub const TRIES: u8 = 2;
 
 /// What lies on the disk.
 pub trait Shelf {
@@ -42,8 +45,8 @@ pub struct Queue {
     plan: Vec<Pick>,
     sounding: Option<Pick>,
     heard: VecDeque<Pick>,
-    /// Files that could not be played since the start.
-    broken: BTreeSet<Sha256>,
+    /// How often files could not be played since they were last heard to their end.
+    broken: BTreeMap<Sha256, u8>,
 }
 
 impl Queue {
@@ -87,13 +90,22 @@ impl Queue {
         }
     }
 
-    /// The file cannot be played. It is left out from now on, as long as there is anything else.
-    pub fn broke(&mut self, pick: &Pick) {
-        self.broken.insert(pick.sha256);
+    /// The file could not be played; how often that was so. After [`TRIES`] it is left out, as long as there is anything
+    /// else.
+    pub fn broke(&mut self, pick: &Pick) -> u8 {
+        let times = self.broken.entry(pick.sha256).or_insert(0);
+        *times = times.saturating_add(1);
+        let times = *times;
         self.plan.retain(|planned| !is_same(planned, pick));
         if self.zone.as_ref().is_some_and(|zone| is_same(zone, pick)) {
             self.zone = None;
         }
+        times
+    }
+
+    /// It was heard to its end: whatever was wrong with it is not any more.
+    pub fn healed(&mut self, pick: &Pick) {
+        self.broken.remove(&pick.sha256);
     }
 
     /// What sounds.
@@ -108,7 +120,7 @@ impl Queue {
 
     /// Whether the zone has moved on to something whose file is not here yet.
     pub fn awaits_zone(&self, disk: &dyn Shelf) -> bool {
-        self.zone.as_ref().is_some_and(|zone| !self.broken.contains(&zone.sha256) && !disk.has(&zone.sha256))
+        self.zone.as_ref().is_some_and(|zone| !self.is_broken(&zone.sha256) && !disk.has(&zone.sha256))
     }
 
     /// What comes next; `None` where there is not one file. `linked` says whether the hub is in reach.
@@ -153,7 +165,11 @@ impl Queue {
     }
 
     fn is_playable(&self, pick: &Pick, disk: &dyn Shelf) -> bool {
-        !self.broken.contains(&pick.sha256) && disk.has(&pick.sha256)
+        !self.is_broken(&pick.sha256) && disk.has(&pick.sha256)
+    }
+
+    fn is_broken(&self, sha256: &Sha256) -> bool {
+        self.broken.get(sha256).is_some_and(|times| TRIES <= *times)
     }
 
     /// Whether this very decision sounds or has sounded.
@@ -167,13 +183,14 @@ impl Queue {
 
     /// The least recently played that was not heard lately; else whatever was heard longest ago; else even what sounds.
     fn least_recent(&self, disk: &dyn Shelf) -> Option<Pick> {
-        let cached: Vec<Pick> = disk.cached().into_iter().filter(|pick| disk.has(&pick.sha256)).collect();
+        let mut cached = disk.cached();
         let rank = |pick: &Pick| {
             let heard = self.heard.iter().rposition(|heard| heard.song == pick.song);
-            (self.broken.contains(&pick.sha256), self.sounds(pick), heard.map_or(0, |at| at + 1))
+            (self.is_broken(&pick.sha256), self.sounds(pick), heard.map_or(0, |at| at + 1))
         };
-        // The first of equals wins, so the order of the cache decides among those that were not heard.
-        cached.into_iter().min_by_key(rank).map(|pick| Pick { pick: None, ..pick })
+        // Among equals the order of the cache stays.
+        cached.sort_by_key(rank);
+        cached.into_iter().find(|pick| disk.has(&pick.sha256)).map(|pick| Pick { pick: None, ..pick })
     }
 }
 
@@ -184,8 +201,6 @@ fn is_same(one: &Pick, other: &Pick) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
     use roomtone_schema::PickId;
 
@@ -305,7 +320,7 @@ mod tests {
     fn a_file_that_cannot_be_played_is_left_out_while_there_is_another() {
         let mut queue = Queue::default();
         queue.plan_is(Some(pick(1)), vec![pick(2)]);
-        queue.broke(&pick(1));
+        assert_eq!((queue.broke(&pick(1)), queue.broke(&pick(1))), (1, 2));
         assert_eq!(next(&queue, &Disk::with([1, 2]), true), Some(song(2, Tier::Hub)));
         queue.began(&pick(2));
         assert_eq!(next(&queue, &Disk::with([1, 2]), true), Some(song(2, Tier::Cache)));

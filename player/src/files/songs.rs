@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -92,10 +92,17 @@ impl Songs {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec(&self.book)?)?;
-        file.as_file().sync_all()?;
+        // Not flushed: it outlives the program, and after a power cut the hub tells it again.
         file.persist(&self.path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
+        Ok(())
     }
+}
+
+/// Whether the cache would play both in the same way: which decision it was, and until when its address was good, does not
+/// matter there.
+fn is_same(one: &Pick, other: &Pick) -> bool {
+    let plain = |pick: &Pick| Pick { pick: None, media_url: String::new(), ..pick.clone() };
+    plain(one) == plain(other)
 }
 
 impl Book {
@@ -105,7 +112,7 @@ impl Book {
         for pick in picks {
             let song = self.songs.get_mut(&pick.sha256);
             match song {
-                Some(song) if song.pick == *pick => {}
+                Some(song) if is_same(&song.pick, pick) => {}
                 Some(song) => {
                     song.pick = pick.clone();
                     changed = true;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::view::{HubState, SongView, View};
+use super::view::{HubState, View};
 use crate::engine::{Command, Engine, Event, Track};
 use crate::files::Files;
 use crate::hub_client::{Claimed, HubClient, LateTaken, LinkError, Order};
@@ -33,6 +33,7 @@ use crate::stamp::Stamps;
 
 mod claims;
 mod reports;
+mod showing;
 
 /// Between two looks at the sound: how old a status line may be.
 const LOOK: Duration = Duration::from_millis(250);
@@ -150,6 +151,8 @@ pub(super) struct Conductor {
     turn: bool,
     /// Since when nothing sounds that should, in milliseconds since boot.
     idle_since_ms: Option<i64>,
+    /// What is shown of the disk and of what comes, as of the last look at it.
+    outlook: showing::Outlook,
     claims: claims::Claims,
     reports: reports::Reports,
     errands: JoinSet<(u64, Errand)>,
@@ -191,6 +194,7 @@ impl Conductor {
             held: None,
             turn: false,
             idle_since_ms: None,
+            outlook: showing::Outlook::default(),
             claims: claims::Claims::default(),
             reports: reports::Reports::new(parts.place.as_ref().map(|place| place.at.clone()), mode),
             errands: JoinSet::new(),
@@ -289,12 +293,15 @@ impl Conductor {
         let pick = announced.chosen.pick.clone();
         self.queue.began(&pick);
         self.parts.files.played(&pick.sha256);
+        // So that a restart without the hub goes on behind this song.
+        super::plan::save(&self.parts.data, self.queue.plan());
         let began = self.parts.stamps.now();
         let Chosen { tier, .. } = announced.chosen;
         let record = Record { play, song: pick.song, pick: pick.pick, tier, began, ended: None };
         self.write(|journal| journal.began(record));
         tracing::info!(song.id = %pick.song, "plays {} ({})", titled(&pick), tier_word(tier));
         self.current = Some(Current { announced, claimed: false });
+        self.outlook.is_old();
         self.reports.hurry();
     }
 
@@ -308,10 +315,15 @@ impl Conductor {
         if end == PlayEnd::Failed {
             let why = why.unwrap_or("it could not be read");
             tracing::warn!(song.id = %pick.song, "{} cannot be played ({why}); another song takes its place", titled(pick));
-            self.queue.broke(pick);
-            if let Err(error) = self.parts.files.discard(&pick.sha256) {
+            // A copy that is damaged is mended by the hub; a file that is no music, or a disk that hangs, is not.
+            if self.queue.broke(pick) == 1
+                && self.client.is_some()
+                && let Err(error) = self.parts.files.discard(&pick.sha256)
+            {
                 tracing::debug!("it could not be removed: {error}");
             }
+        } else if end == PlayEnd::Finished {
+            self.queue.healed(pick);
         }
         let at = self.parts.stamps.now();
         if self.parts.journal.get(play).is_none() {
@@ -334,6 +346,10 @@ impl Conductor {
             News::Identity(identity) => {
                 if identity.is_none() {
                     self.hub = HubState::NotPaired;
+                }
+                let key = |identity: &Option<Identity>| identity.as_ref().map(|identity| identity.key);
+                if key(&identity) != key(&self.identity) {
+                    self.rogue = None;
                 }
                 self.identity = identity;
             }
@@ -412,7 +428,7 @@ impl Conductor {
         if mode == self.mode {
             return;
         }
-        let before = std::mem::replace(&mut self.mode, mode);
+        self.mode = mode;
         tracing::info!(
             "{}",
             match mode {
@@ -421,19 +437,35 @@ impl Conductor {
                 PlayerMode::Stopped => "stopped, as ordered",
             }
         );
-        match (mode, before) {
-            (PlayerMode::Paused, _) => self.parts.engine.send(Command::Pause),
-            (PlayerMode::Stopped, _) => {
-                self.held = None;
-                self.prepared = None;
+        if mode != PlayerMode::Playing {
+            self.reports.is_planned();
+        }
+        match mode {
+            PlayerMode::Paused => self.parts.engine.send(Command::Pause),
+            PlayerMode::Stopped => {
+                self.let_go_of_held();
+                // What the engine had not begun, it drops without a word.
+                (self.prepared, self.turning_to) = (None, None);
                 self.parts.engine.send(Command::Stop);
             }
-            (PlayerMode::Playing, _) => match self.held.take() {
+            PlayerMode::Playing => match self.held.take() {
                 Some(song) if self.parts.files.has(&song.pick.sha256) => self.take_up(&song),
-                _ if self.current.is_some() => self.parts.engine.send(Command::Resume),
-                _ => {}
+                left => {
+                    self.held = left;
+                    self.let_go_of_held();
+                    // Also where nothing sounds: a song that was waiting for its first sample goes on waiting.
+                    self.parts.engine.send(Command::Resume);
+                }
             },
         }
+    }
+
+    /// A song that was left by the last run is not taken up any more.
+    fn let_go_of_held(&mut self) {
+        let Some(song) = self.held.take() else { return };
+        let (at, end) = (self.parts.stamps.now(), PlayEnd::Stopped);
+        let heard_ms = u32::try_from(song.heard_ms).unwrap_or(u32::MAX);
+        self.write(|journal| journal.ended(song.play, Ended { at, end, heard_ms }));
     }
 
     /// Puts into the engine's hands what comes next, and tells the zone what began. Does nothing where all is said.
@@ -448,8 +480,8 @@ impl Conductor {
         }
         let linked = self.client.is_some();
         let Some(chosen) = self.queue.next(&OnDisk(&self.parts.files), linked) else { return };
-        let turns = self.current.is_none() || std::mem::take(&mut self.turn);
-        if turns {
+        let turn = std::mem::take(&mut self.turn);
+        if turn || self.current.is_none() {
             let play = self.prepared_as(&chosen).unwrap_or_else(|| self.new_play());
             let track = self.announce(Announced { play, chosen, heard_before: Duration::ZERO }, None);
             self.turning_to = Some(play);
@@ -494,8 +526,14 @@ impl Conductor {
         let track = track(&announced, &self.parts.files, from);
         self.announced.retain(|known| known.play != announced.play);
         self.announced.push_back(announced);
+        // What was replaced before it began is forgotten by the engine without a word; never what sounds or comes next.
         while ANNOUNCED < self.announced.len() {
-            self.announced.pop_front();
+            let current = self.current.as_ref().map(|current| current.announced.play);
+            let needed =
+                [current, self.turning_to, self.prepared, self.announced.back().map(|last| last.play)];
+            let spare = self.announced.iter().position(|known| !needed.contains(&Some(known.play)));
+            let Some(spare) = spare else { break };
+            self.announced.remove(spare);
         }
         track
     }
@@ -532,85 +570,12 @@ impl Conductor {
         self.parts.files.remember(&picks);
     }
 
-    fn look(&mut self) {
-        self.steer();
-        let view = self.view();
-        self.parts.shown.send_if_modified(|shown| {
-            let changed = *shown != view;
-            *shown = view;
-            changed
-        });
-        if self.reports.place_is_due(self.parts.stamps.now().since_boot_ms) {
-            self.save_place();
-        }
-    }
-
-    fn save_place(&self) {
-        let snapshot = self.parts.engine.snapshot();
-        let song = self.current.as_ref().map(|current| {
-            let sounds = snapshot.play == Some(current.announced.play);
-            let heard = if sounds { snapshot.heard } else { Duration::ZERO };
-            let Announced { play, chosen, heard_before } = current.announced.clone();
-            let position =
-                if sounds { snapshot.position } else { Duration::from_millis(chosen.pick.cue_in_ms.into()) };
-            let heard_ms = (heard_before + heard).as_millis() as u64;
-            SongPlace {
-                play,
-                pick: chosen.pick,
-                tier: chosen.tier,
-                position_ms: position.as_millis() as u64,
-                heard_ms,
-            }
-        });
-        let song = song.or_else(|| self.held.clone());
-        let place = Place { mode: self.mode, volume: self.volume, song, at: self.parts.stamps.now() };
-        if let Err(error) = place.save(&self.parts.data) {
-            tracing::debug!("the place could not be written down: {error}");
-        }
-    }
-
     /// Writes to the journal. A disk that takes nothing stops no music: the play is told from memory.
     fn write(&mut self, entry: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
         if let Err(error) = entry(&mut self.parts.journal) {
             tracing::warn!(
                 "a play could not be written down ({error}); it is told to the hub if this program lives until then"
             );
-        }
-    }
-
-    fn view(&self) -> View {
-        let snapshot = self.parts.engine.snapshot();
-        let disk = OnDisk(&self.parts.files);
-        let song = self.current.as_ref().map(|current| {
-            let Chosen { pick, tier } = &current.announced.chosen;
-            SongView {
-                title: pick.title.clone(),
-                artist: pick.artist.clone(),
-                position_ms: snapshot.position.as_millis() as u64,
-                duration_ms: pick.duration_ms.into(),
-                tier: *tier,
-            }
-        });
-        View {
-            name: self.identity.as_ref().map_or(&self.parts.name, |identity| &identity.name).clone(),
-            venue: self.identity.as_ref().map(|identity| identity.venue_name.clone()),
-            hub: self.hub.clone(),
-            mode: self.mode,
-            song,
-            next: self.queue.next(&disk, self.client.is_some()).map(|chosen| titled(&chosen.pick)),
-            volume: self.volume,
-            level_db: snapshot.level_db,
-            silence_ms: self.reports.silence_ms(&snapshot),
-            silent_now: snapshot.silent_now,
-            output: snapshot.output,
-            output_trouble: snapshot.output_trouble,
-            planned_ms: self.queue.lasts(&disk).as_millis() as u64,
-            cached_songs: self.parts.files.count() as u64,
-            disk_free_bytes: self.parts.files.disk_free().ok(),
-            untold_plays: self.parts.journal.untold().count() as u64,
-            clock_trusted: BELIEVABLE.contains(&self.parts.stamps.now().wall),
-            rogue: self.rogue.clone(),
-            underruns: snapshot.underruns,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use roomtone_schema::song::Sha256;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::conductor::News;
@@ -39,6 +40,8 @@ impl Fetcher {
         let mut under_way: JoinSet<(Sha256, Result<(), FetchError>)> = JoinSet::new();
         let mut fetching: Vec<Sha256> = Vec::new();
         let mut refused: Vec<Sha256> = Vec::new();
+        // When those that could not be had are tried again, whatever else goes on meanwhile.
+        let mut again = Instant::now();
         loop {
             self.start(&mut under_way, &mut fetching, &refused);
             tokio::select! {
@@ -49,17 +52,34 @@ impl Fetcher {
                         Ok(()) => drop(self.news.send(News::Arrived).await),
                         Err(error) => {
                             tracing::debug!("a file could not be had: {error}");
+                            if refused.is_empty() {
+                                again = Instant::now() + PAUSE;
+                            }
                             refused.push(sha256);
                         }
                     }
                 }
-                () = tokio::time::sleep(PAUSE), if !refused.is_empty() => refused.clear(),
-                changed = self.wanted.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep_until(again), if !refused.is_empty() => refused.clear(),
+                changed = self.wanted.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.forget_beginnings(&fetching);
+                }
                 changed = self.client.changed() => {
                     if changed.is_err() { return }
                     refused.clear();
                 }
             }
+        }
+    }
+
+    /// Beginnings of songs that nobody wants any more are no use to anybody.
+    fn forget_beginnings(&self, fetching: &[Sha256]) {
+        let mut wanted: Vec<Sha256> = self.wanted.borrow().iter().map(|pick| pick.sha256).collect();
+        wanted.extend(fetching);
+        if let Err(error) = self.files.forget_arriving_besides(&wanted) {
+            tracing::debug!("beginnings of old songs could not be removed: {error}");
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -29,6 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Between two attempts of a player whom the hub knows no more.
 const REVOKED_PAUSE: Duration = Duration::from_secs(30);
 
+/// A link that held so long was a link; what breaks sooner is tried again ever more slowly.
+const HELD_MS: i64 = 10_000;
+
 /// How often the data folder is looked at for a pairing made by another process.
 const PAIRING_LOOK: Duration = Duration::from_millis(500);
 
@@ -49,6 +52,8 @@ pub(super) struct Link {
     pub(super) client: watch::Sender<Option<HubClient>>,
     pub(super) doubt: Arc<Notify>,
     pub(super) stamps: Stamps,
+    /// What was last said of an identity that cannot be read.
+    pub(super) told: Arc<Mutex<Option<String>>>,
 }
 
 impl Link {
@@ -75,11 +80,16 @@ impl Link {
             }
             self.finder.keep(Some(identity.hub));
             self.say(News::Identity(Some(identity.clone()))).await;
+            let began_ms = self.stamps.clock().monotonic_ms();
             match Box::pin(self.once(&identity)).await {
                 Ended::Lost(why) => {
                     self.say(News::Away(HubState::Away { why })).await;
-                    pause = FIRST_PAUSE;
+                    let held = HELD_MS <= self.stamps.clock().monotonic_ms() - began_ms;
+                    pause = if held { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
                 }
+                // Somebody else has shown a newer secret of this player: there is one on the disk.
+                Ended::NotReached(LinkError::Revoked) if self.has_another_secret(&identity) => {}
+                Ended::Changed => rogues.clear(),
                 Ended::NotReached(error) => {
                     self.note_rogue(&error, &mut rogues).await;
                     let state = match error {
@@ -120,8 +130,12 @@ impl Link {
         self.client.send_replace(Some(client.clone()));
         self.say(News::Linked(client)).await;
         tokio::pin!(orders);
+        let mut look = tokio::time::interval(PAIRING_LOOK);
         loop {
             tokio::select! {
+                _ = look.tick() => if self.is_another(identity) {
+                    return Ended::Changed;
+                },
                 order = orders.next() => match order {
                     Some(Ok(order)) => self.say(News::Order(order)).await,
                     Some(Err(LinkError::Revoked)) => return Ended::NotReached(LinkError::Revoked),
@@ -146,13 +160,31 @@ impl Link {
     }
 
     fn identity(&self) -> Option<Identity> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match Identity::load(&self.data) {
-            Ok(identity) => identity,
+            Ok(identity) => {
+                *told = None;
+                identity
+            }
             Err(error) => {
-                tracing::error!("{error}");
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    tracing::error!("{error}");
+                    *told = Some(error);
+                }
                 None
             }
         }
+    }
+
+    /// Whether this player has been paired anew, or has left its hub.
+    fn is_another(&self, identity: &Identity) -> bool {
+        let known = |identity: &Identity| (identity.hub, identity.player);
+        self.identity().as_ref().map(known) != Some(known(identity))
+    }
+
+    fn has_another_secret(&self, identity: &Identity) -> bool {
+        self.identity().is_some_and(|now| now.secret != identity.secret)
     }
 
     fn remember(&self, identity: &Identity, address: SocketAddr) {
@@ -210,8 +242,16 @@ impl Link {
         let spread = pause.mul_f64(0.5 + 0.5 * f64::from(super::conductor::random::<1>()[0]) / 255.0);
         let mut hubs = self.finder.hubs();
         let known = hubs.borrow().of(identity.hub);
-        let _either =
-            tokio::time::timeout(spread, hubs.wait_for(|hubs| hubs.of(identity.hub) != known)).await;
+        let paired_anew = async {
+            while !self.is_another(identity) {
+                tokio::time::sleep(PAIRING_LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(spread) => {}
+            _ = hubs.wait_for(|hubs| hubs.of(identity.hub) != known) => {}
+            () = paired_anew => {}
+        }
     }
 
     async fn say(&self, news: News) {
@@ -226,4 +266,6 @@ enum Ended {
     Lost(String),
     /// It never came to be.
     NotReached(LinkError),
+    /// This player belongs to another hub now, or to none.
+    Changed,
 }

@@ -72,6 +72,11 @@ impl Reports {
         due
     }
 
+    /// Silence is ordered from here on.
+    pub(super) fn is_planned(&mut self) {
+        self.left_at = None;
+    }
+
     /// All silence that counts: what the meter heard, and what was between two runs.
     pub(super) fn silence_ms(&self, snapshot: &Snapshot) -> u64 {
         snapshot.silence_ms + self.silence_between_ms
@@ -79,11 +84,12 @@ impl Reports {
 
     /// The player plays: a gap since the last run, where it was to play, was silence. One of another boot was a power
     /// cut or a switched off box, and nobody knows how long it was.
-    fn note_gap(&mut self, now: &Stamp) {
+    fn note_gap(&mut self, now: &Stamp, metered_ms: u64) {
         let Some(left) = self.left_at.take().filter(|left| left.boot == now.boot) else { return };
         let gap = left.ago(now);
         if SHORT_GAP < gap {
-            self.silence_between_ms = gap.as_millis() as u64;
+            // What this run's own meter has counted by now is in it, too.
+            self.silence_between_ms = (gap.as_millis() as u64).saturating_sub(metered_ms);
         }
     }
 }
@@ -94,7 +100,7 @@ impl Conductor {
         self.ask_for_programme();
         if self.current.is_some() {
             let now = self.parts.stamps.now();
-            self.reports.note_gap(&now);
+            self.reports.note_gap(&now, self.parts.engine.snapshot().silence_ms);
         }
         self.tell_plays();
         self.report();
@@ -227,7 +233,11 @@ impl Conductor {
 
     fn not_taken(&mut self, what: &str, error: &LinkError) {
         self.reports.next_ms = self.parts.stamps.now().since_boot_ms + TRY_AGAIN_MS;
-        self.no_answer(what, error);
+        match error {
+            LinkError::Unreachable(_) => self.no_answer(what, error),
+            // It answers, and may well answer the next question.
+            error => tracing::debug!("{what}: {error}"),
+        }
         if matches!(error, LinkError::Revoked) {
             self.learn(News::Away(super::HubState::Revoked));
         }
