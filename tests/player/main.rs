@@ -57,6 +57,7 @@ async fn plays(player: &Loudspeaker) {
 
 /// Waits until `count` other songs have begun.
 async fn hears(player: &Loudspeaker, count: usize) {
+    eventually_within(SOME_SECONDS, "it says what it plays", async || player.title().is_some()).await;
     let mut titles = vec![player.title()];
     let patience = Duration::from_secs(u64::from(SONG_S)) * (count as u32 + 2);
     eventually_within(patience, "songs follow each other", async || {
