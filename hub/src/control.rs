@@ -51,8 +51,9 @@ pub async fn serve(hub: Hub, place: Place, stop: CancellationToken) -> anyhow::R
     Ok(())
 }
 
-/// Opens the socket for its owner alone. What a killed hub left behind is removed: the store's lock says that no
-/// other hub is using this folder.
+/// Opens the socket for its owner alone: the folder that it is bound in is closed to others where the hub made it, so
+/// nobody comes in between the two steps. What a killed hub left behind is removed: the store's lock says that no other
+/// hub is using this folder.
 fn open(path: &Path) -> io::Result<UnixListener> {
     let _none_there = std::fs::remove_file(path);
     let (short, _folder) = short(path)?;

@@ -34,6 +34,14 @@ const TLS_SOCKETS: usize = 64;
 /// Connections over TLS at once: each player has a handful, and each costs more than a plain one.
 const TLS_CONNECTIONS: usize = 256;
 
+/// Of the places over TLS, those for whoever is neither player nor manager: phones have the plain front, and as few of
+/// them as come here need no more.
+const TLS_SOCKETS_FOR_GUESTS: usize = 16;
+
+/// Connections over TLS from one address: far more than the player or the manager there needs, and one phone leaves
+/// three in four to others.
+const TLS_CONNECTIONS_PER_ADDRESS: usize = 64;
+
 /// What stands at the hub's front. Cheap to clone; clones share their sockets' count and their shutdown.
 #[derive(Clone)]
 pub struct Front {
@@ -71,7 +79,9 @@ impl Front {
     /// As [`Front::with_settings`].
     pub fn secure(hub: Hub, hosts: Vec<String>, mut settings: FrontSettings, tls: Tls) -> Self {
         settings.sockets = TLS_SOCKETS;
-        Self { tls: Some(tls), ..Self::at(Door { hub, way: Way::Tls }, hosts, settings) }
+        settings.sockets_for_guests = Some(TLS_SOCKETS_FOR_GUESTS);
+        let front = Self { tls: Some(tls), ..Self::at(Door { hub, way: Way::Tls }, hosts, settings) };
+        front.holding(ServeSettings::default())
     }
 
     fn at(door: Door, hosts: Vec<String>, settings: FrontSettings) -> Self {
@@ -89,8 +99,12 @@ impl Front {
     /// The same with another way of holding connections.
     #[must_use]
     pub fn holding(self, serving: ServeSettings) -> Self {
-        let most = if self.tls.is_some() { TLS_CONNECTIONS } else { usize::MAX };
-        Self { serving: ServeSettings { connections: serving.connections.min(most), ..serving }, ..self }
+        if self.tls.is_none() {
+            return Self { serving, ..self };
+        }
+        let connections = serving.connections.min(TLS_CONNECTIONS);
+        let connections_per_address = Some(TLS_CONNECTIONS_PER_ADDRESS);
+        Self { serving: ServeSettings { connections, connections_per_address, ..serving }, ..self }
     }
 
     /// The same, counting in its metrics those who stay connected at another front, too.

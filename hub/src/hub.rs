@@ -23,7 +23,9 @@ use roomtone_schema::{
 };
 use roomtone_server::listener::Catalogue;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::check_in::{CheckInError, CheckOutError, NoViewer};
 use crate::clock::SteadyClock;
@@ -49,12 +51,6 @@ use crate::view::{
     Recommendation, SyncStatusView, VibeView, Viewer,
 };
 use crate::voting::VoteError;
-
-/// Where the hash of the manager's token is kept.
-pub(crate) const MANAGER: &str = "manager_token";
-
-/// Where it is kept how often the poster was renewed.
-pub(crate) const POSTER: &str = "poster_serial";
 
 /// At most so many recommendations are ranked for one question.
 const MOST_RECOMMENDED: usize = 50;
@@ -92,6 +88,10 @@ pub(crate) struct Inner {
     pub(crate) rooms: Vec<Arc<ZoneRoom>>,
     pub(crate) people: Mutex<People>,
     pub(crate) players: Mutex<Players>,
+    /// Held while what opens something is changed, on the disk and then here: both see every change in one order.
+    pub(crate) changing_secrets: tokio::sync::Mutex<()>,
+    /// What is done to its end, whoever has asked for it.
+    pub(crate) wholes: TaskTracker,
     /// Where players are let in.
     pub(crate) desk: Desk,
     pub(crate) players_shown: watch::Sender<Arc<[PlayerView]>>,
@@ -117,6 +117,17 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// Does something to its end, also where nobody waits for it any more: between what it writes and what it then
+    /// changes in memory, a request that goes away would leave the two apart.
+    pub(crate) async fn whole<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        match self.wholes.spawn(work).await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            Err(Ok(panicked)) => std::panic::resume_unwind(panicked),
+            // The runtime ends, and with it whoever asked.
+            Err(Err(_cancelled)) => std::future::pending().await,
+        }
+    }
+
     /// A zone's room.
     pub(crate) fn room(&self, zone: ZoneId) -> Option<&Arc<ZoneRoom>> {
         self.rooms.iter().find(|room| room.zone.id == zone)
@@ -239,6 +250,8 @@ impl Hub {
 
     /// Writes what is pending (last signs of life, the time) and closes the store.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.0.wholes.close();
+        self.0.wholes.wait().await;
         let written = self.0.catch_up().await.and(self.0.write_down(Duration::ZERO).await);
         let store = self.0.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.or(Err(StoreError::Panicked))?;
@@ -482,7 +495,7 @@ impl Hub {
         self.0.report(player, key, report).await
     }
 
-    /// Orders for one player: its volume and mode first, then each order; a slow reader loses the oldest.
+    /// Orders for one player: its volume and mode first, then each order; for a slow reader they end.
     pub fn player_commands(
         &self,
         player: PlayerId,
@@ -536,9 +549,10 @@ impl Hub {
         self.0.rename_player(player, name).await
     }
 
-    /// Another secret for a paired player; the one before counts until this one was shown.
-    pub async fn offer_secret(&self, player: PlayerId) -> Result<String, RenewTokenError> {
-        self.0.offer_secret(player).await
+    /// Another secret for a paired player, who shows the one that counts; that one counts until this one was shown.
+    /// `None` where what it shows counts no longer.
+    pub async fn offer_secret(&self, player: PlayerId, shown: &str) -> Result<Option<String>, StoreError> {
+        self.0.offer_secret(player, hash(shown)).await
     }
 
     /// How every player is, by name.
@@ -558,10 +572,15 @@ impl Hub {
 
     /// A new manager's token; the one before is void.
     pub async fn mint_manager_token(&self) -> Result<String, StoreError> {
-        let (token, hash) = new_token();
-        self.0.store.write(move |tx| hub_state::put(tx, MANAGER, hash)).await?;
-        *locked(&self.0.manager) = Some(Key::new(hash));
-        Ok(token)
+        let inner = Arc::clone(&self.0);
+        let work = async move {
+            let _alone = inner.changing_secrets.lock().await;
+            let (token, hash) = new_token();
+            inner.store.write(move |tx| hub_state::put(tx, hub_state::MANAGER, hash)).await?;
+            *locked(&inner.manager) = Some(Key::new(hash));
+            Ok(token)
+        };
+        self.0.whole(work).await
     }
 
     /// What a zone's poster and screens show.
@@ -573,8 +592,8 @@ impl Hub {
     /// Makes a new poster code; posters that hang are void from now on.
     pub async fn renew_poster_code(&self) -> Result<(), StoreError> {
         let work = |tx: &crate::store::Tx<'_>| {
-            let serial = hub_state::get::<i64>(tx, POSTER)?.unwrap_or(0) + 1;
-            hub_state::put(tx, POSTER, serial)?;
+            let serial = hub_state::get::<i64>(tx, hub_state::POSTER)?.unwrap_or(0) + 1;
+            hub_state::put(tx, hub_state::POSTER, serial)?;
             Ok(serial)
         };
         let serial = self.0.store.write(work).await?;

@@ -17,11 +17,12 @@ use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
 use roomtone_schema::vibe::VibeSource;
 use roomtone_schema::{Clock, EmbeddingVersion, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
 use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
 
 use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
 use crate::counters::Counters;
-use crate::hub::{HubOptions, Inner, MANAGER, POSTER, derived};
+use crate::hub::{HubOptions, Inner, derived};
 use crate::library::Library;
 use crate::locks::locked;
 use crate::pairing::desk::Desk;
@@ -71,8 +72,6 @@ pub(crate) async fn open(options: HubOptions, clock: Arc<dyn Clock>) -> Result<I
 }
 
 fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenError> {
-    std::fs::create_dir_all(&options.data)
-        .map_err(|why| OpenError::NotWritable { path: options.data.clone(), why })?;
     let (store, opened) = Store::open(&options.data, Arc::clone(&clock))?;
     tell(&opened);
     let last = read(&store, hub_state::last_time)?;
@@ -114,6 +113,8 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         rooms,
         people: Mutex::new(people),
         players: Mutex::new(players),
+        changing_secrets: tokio::sync::Mutex::new(()),
+        wholes: TaskTracker::new(),
         desk: Desk::default(),
         players_shown: watch::Sender::new(Arc::from([])),
         sync_status: watch::Sender::new(Arc::new(nothing_synced())),
@@ -188,8 +189,8 @@ fn identify(tx: &Tx<'_>, now: UnixMillis) -> TxResult<Identity> {
         secret
     };
     hub_state::keep_time(tx, now)?;
-    let poster_serial = hub_state::get::<i64>(tx, POSTER)?.unwrap_or(0).cast_unsigned();
-    Ok(Identity { hub, venue, secret, poster_serial, manager: hub_state::get(tx, MANAGER)? })
+    let poster_serial = hub_state::get::<i64>(tx, hub_state::POSTER)?.unwrap_or(0).cast_unsigned();
+    Ok(Identity { hub, venue, secret, poster_serial, manager: hub_state::get(tx, hub_state::MANAGER)? })
 }
 
 fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> TxResult<I> {

@@ -20,11 +20,11 @@ use crate::view::{PlayerCommand, PlayerCommandKind};
 mod joining;
 mod keys;
 
-pub(crate) use joining::usable;
 pub use joining::{AddPlayerError, AddedPlayer, ChangePlayerError};
+pub(crate) use joining::{misleads, usable};
 pub use keys::RenewTokenError;
 
-/// So many orders wait for a player that reads slowly; then it loses the oldest. State follows in its next claim.
+/// So many orders wait for a player that reads slowly; then its orders end, and it asks again for what holds.
 const ORDERS_KEPT: usize = 16;
 
 /// So many plans are remembered of those that a player was given: it may have begun a song of one before it had the
@@ -187,6 +187,11 @@ impl Players {
     /// Takes a player out, and its keys with it.
     pub(crate) fn take(&mut self, player: PlayerId) -> Option<Known> {
         self.0.remove(&player)
+    }
+
+    /// Puts a player back as it was.
+    pub(crate) fn put_back(&mut self, known: Known) {
+        self.0.entry(known.player.id).or_insert(known);
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Known> {

@@ -1,6 +1,7 @@
 //! A hub that runs: everything that lives as long as it does, started in order and stopped in the reverse of it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::discovery::{self, Announcement};
 use crate::hub::{Hub, HubOptions};
+use crate::store::make_folder;
 use crate::tls::{Secure, Tls};
 use crate::trouble::{self, Trouble};
 use crate::{address, control, http, upkeep};
@@ -56,8 +58,7 @@ pub struct Service {
 impl Setup {
     /// Opens the room without serving it: for commands while no hub runs.
     pub async fn open(&self) -> Result<Hub, Trouble> {
-        std::fs::create_dir_all(&self.data)
-            .map_err(|error| trouble::of_file("make the folder", &self.data, &error))?;
+        make_folder(&self.data).map_err(|error| trouble::of_file("make the folder", &self.data, &error))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Ok(Hub::open(self.options(), clock).await?)
     }
@@ -98,6 +99,7 @@ impl Service {
         let listeners = listen_on(&network.listen.0)?;
         let secure_listeners = listen_securely(&network.listen.0, &network.tls.0)?;
         let hub = setup.open().await?;
+        tell_who_may_look(&setup.data);
         let tls = open_key(&setup.data, &hub)?;
         let secure = Secure { listening: addresses(&secure_listeners), key: tls.key };
         let place =
@@ -199,6 +201,17 @@ async fn until(stop: CancellationToken, endless: impl Future<Output = ()>) -> an
 
 fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+/// A folder that others made open stays so: it may be meant.
+fn tell_who_may_look(data: &Path) {
+    let mode = std::fs::metadata(data).map_or(0, |found| found.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::info!(
+            "the data folder {} is open to others on this machine; `chmod 700` closes it",
+            data.display()
+        );
+    }
 }
 
 /// The hub's key. That a new one was made is news only where players knew another.

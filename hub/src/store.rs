@@ -53,6 +53,7 @@ use tokio::sync::oneshot;
 #[cfg(test)]
 pub(crate) use error::disk_full;
 pub use error::{OpenError, StoreError};
+pub use lock::make_folder;
 pub use opening::{Opened, Restored};
 pub use outbox::{Fact, FactKind};
 pub use retention::{Purged, Retention};

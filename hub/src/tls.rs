@@ -150,8 +150,14 @@ fn read(path: &Path) -> Result<Option<String>, Trouble> {
 fn keep(path: &Path, text: &str) -> Result<(), Trouble> {
     let written = || {
         let beside = path.with_extension("new");
+        // What an earlier start left there may be readable by others, or lead elsewhere.
+        if let Err(error) = fs::remove_file(&beside)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
@@ -206,6 +212,24 @@ mod tests {
         assert_eq!((again.key, is_new), (first.key, false));
         let elsewhere = tempfile::tempdir().unwrap();
         assert_ne!(open(&elsewhere).unwrap().0.key, first.key);
+    }
+
+    #[test]
+    fn what_an_earlier_start_left_behind_gets_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, left_over) = (folder.path().join("elsewhere"), folder.path().join("tls-key.new"));
+        fs::write(&elsewhere, "theirs").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &left_over).unwrap();
+        let (first, _) = open(&folder).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
+        fs::remove_file(folder.path().join(KEY)).unwrap();
+        fs::write(&left_over, "half a key").unwrap();
+        fs::set_permissions(&left_over, fs::Permissions::from_mode(0o644)).unwrap();
+        let left_open = fs::File::open(&left_over).unwrap();
+        assert_ne!(open(&folder).unwrap().0.key, first.key);
+        assert_eq!(io::read_to_string(left_open).unwrap(), "half a key", "who had it open reads nothing new");
+        let mode = fs::metadata(folder.path().join(KEY)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

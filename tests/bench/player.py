@@ -224,7 +224,7 @@ class Ours:
         """The order as a manager gives it, by the command line's socket; its own start is not what is measured."""
         client = socket.socket(socket.AF_UNIX)
         client.connect(str(self.hub_data / "control.sock"))
-        body = json.dumps({"order_player": {"name": "bar", "kind": "SKIP", "volume": None}})
+        body = json.dumps({"order_player": {"name": "bar", "order": "skip"}})
         client.sendall(f"POST /order HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\n"
                        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode())
         answer = client.recv(4_096)

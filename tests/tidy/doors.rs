@@ -126,6 +126,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "Instant::now(",
         "when a connection is pinged and given up; tokio's clock, and `Pulse` is told it",
     ),
+    (
+        "player/src/player/fetcher.rs",
+        "Instant::now(",
+        "when a file that could not be had is tried again; tokio's clock, no rule depends on it",
+    ),
     ("schema/server/src/shared.rs", "Instant::now(", "how old an answer is for whoever joins; tokio's clock"),
 ];
 

@@ -12,6 +12,7 @@ use super::ordering::{OrderPlayerInput, OrderPlayerPayload};
 use super::player::{Pick, PlayEnd, player};
 use super::room::unmet;
 use crate::hub::Hub;
+use crate::players::misleads;
 use crate::playing::ClaimRequest;
 use crate::view::PlaybackReport;
 
@@ -117,7 +118,10 @@ const LONGEST_WORD: usize = 200;
 
 impl From<&PlayerHealthInput> for PlayerHealth {
     fn from(given: &PlayerHealthInput) -> Self {
-        let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(LONGEST_WORD).collect());
+        let readable = |letter: char| if misleads(letter) { ' ' } else { letter };
+        let cut = |text: &Option<String>| {
+            text.as_ref().map(|text| text.chars().take(LONGEST_WORD).map(readable).collect())
+        };
         Self {
             level_db: given.level_db.filter(|level| level.is_finite()),
             silent: given.silent.unwrap_or(false),
@@ -211,4 +215,29 @@ async fn report(ctx: &Context<'_>, input: &ReportPlaybackInput) -> Result<Report
     let (player, key) = (player(ctx)?, key(&input.idempotency_key)?);
     let view = hub.report_playback(player, Some(key), input.read()?).await.map_err(unmet)?;
     Ok(ReportPlaybackPayload { player: Some(Player(view)), user_errors: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_player_says_of_itself_cannot_change_how_the_rest_is_shown() {
+        let said = "Speaker\n\u{202e}1\u{1b}[2J\u{2069}\u{200f}".to_owned() + &"x".repeat(300);
+        let given = PlayerHealthInput {
+            level_db: None,
+            silent: None,
+            disk_free_bytes: None,
+            cached_songs: None,
+            planned_ms: None,
+            clock_trusted: None,
+            output: Some(said),
+            output_trouble: None,
+            version: None,
+            rogue: None,
+        };
+        let output = PlayerHealth::from(&given).output.unwrap();
+        assert!(output.starts_with("Speaker  1 [2J  x"), "{output:?}");
+        assert_eq!(output.chars().count(), LONGEST_WORD);
+    }
 }

@@ -21,7 +21,8 @@ use crate::door::Door;
 use crate::hub::Hub;
 use crate::pairing::Shut;
 use crate::pairing::desk::PairError;
-use crate::players::{AddPlayerError, AddedPlayer, RenewTokenError};
+use crate::players::{AddPlayerError, AddedPlayer};
+use crate::store::StoreError;
 use crate::tls::HubKey;
 
 /// A name and a message of the exchange.
@@ -57,7 +58,7 @@ enum No {
     #[error("this needs `Authorization: Bearer SECRET` with the secret of a paired player")]
     NotAPlayer,
     #[error("{0}")]
-    Renew(#[from] RenewTokenError),
+    Renew(#[from] StoreError),
 }
 
 impl No {
@@ -67,10 +68,11 @@ impl No {
             Self::Unreadable(_) | Self::Pair(PairError::Shut(Shut::Unreadable)) => StatusCode::BAD_REQUEST,
             Self::Pair(PairError::Shut(Shut::Closed)) => StatusCode::NOT_FOUND,
             Self::Pair(PairError::Shut(Shut::Wrong | Shut::UsedUp)) => StatusCode::FORBIDDEN,
-            Self::Pair(PairError::Player(AddPlayerError::Store(_)))
-            | Self::Renew(RenewTokenError::Store(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Pair(PairError::Player(AddPlayerError::Store(_))) | Self::Renew(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Pair(PairError::Player(_)) => StatusCode::CONFLICT,
-            Self::NotAPlayer | Self::Renew(_) => StatusCode::UNAUTHORIZED,
+            Self::NotAPlayer => StatusCode::UNAUTHORIZED,
         }
     }
 }
@@ -141,11 +143,7 @@ async fn proof(State(here): State<Here>, request: Request) -> Result<Response, N
 async fn renew(State(here): State<Here>, headers: HeaderMap) -> Result<Response, No> {
     let shown = front::token(&headers).ok_or(No::NotAPlayer)?;
     let player = here.door.hub.player_showing(&shown, here.door.way).await.ok_or(No::NotAPlayer)?;
-    let is_paired = |state: &crate::players::PlayerState| state.player.id == player && state.player.paired;
-    if !here.door.hub.player_states().iter().any(is_paired) {
-        return Err(No::NotAPlayer);
-    }
-    let secret = here.door.hub.offer_secret(player).await?;
+    let secret = here.door.hub.offer_secret(player, &shown).await?.ok_or(No::NotAPlayer)?;
     Ok(reply(StatusCode::OK, &json!({ "secret": secret })))
 }
 

@@ -1,6 +1,6 @@
 //! Letting a player in: a window that is open for as long as somebody watches it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,7 +21,7 @@ use crate::trouble::Trouble;
 const ADDRESSES: usize = 2;
 
 /// A window as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairingCode {
     /// For a player that can be given the whole of it.
     pub uri: String,
@@ -35,6 +35,12 @@ pub struct PairingCode {
     pub code_for_s: u64,
     /// Guesses that are left.
     pub tries_left: u8,
+}
+
+impl fmt::Debug for PairingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PairingCode").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A window as its opener shows it.
@@ -146,4 +152,22 @@ pub fn no_hub() -> Trouble {
         "no hub is running on this data folder, so no player could come in",
         "Start it with `roomtone-hub serve`.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_not_shown_by_accident() {
+        let code = PairingCode {
+            uri: "roomtone://pair?token=abc".to_owned(),
+            digits: "1234 5678".to_owned(),
+            name: Some("bar".to_owned()),
+            digits_for_s: 300,
+            code_for_s: 600,
+            tries_left: 5,
+        };
+        assert_eq!(format!("{code:?}"), "PairingCode { name: Some(\"bar\"), .. }");
+    }
 }

@@ -191,7 +191,13 @@ impl Hub {
         Ok((self.let_in(&name, window).await?, hubs_proof))
     }
 
+    /// A window that was taken is a player let in or open again, also where the player has gone meanwhile.
     async fn let_in(&self, name: &str, window: Window) -> Result<AddedPlayer, PairError> {
+        let (hub, name) = (self.clone(), name.to_owned());
+        self.0.whole(async move { hub.let_in_now(&name, window).await }).await
+    }
+
+    async fn let_in_now(&self, name: &str, window: Window) -> Result<AddedPlayer, PairError> {
         let added = self.0.pair_player(name, window.meant.name.as_deref(), window.meant.zone).await;
         let desk = &self.0.desk;
         let mut state = locked(&desk.state);
@@ -210,7 +216,14 @@ impl Hub {
                 Ok(added)
             }
             Err(error) => {
-                state.windows.put_back(window);
+                // Its opener may have closed it meanwhile.
+                let is_shown = {
+                    let news = desk.news.borrow();
+                    news.window == window.id && news.is_open
+                };
+                if is_shown {
+                    state.windows.put_back(window);
+                }
                 Err(error.into())
             }
         }

@@ -1,10 +1,13 @@
 //! How players come, go and change: added, paired, renamed, taken out.
 
+use std::fmt;
+use std::sync::Arc;
+
 use roomtone_schema::play::PlayEnd;
 use roomtone_schema::player::{Player, PlayerMode, PlayerStatus};
 use roomtone_schema::{FactId, PlayerId, ZoneId};
 
-use super::LONGEST_NAME;
+use super::{Known, LONGEST_NAME};
 use crate::hub::Inner;
 use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
@@ -13,7 +16,7 @@ use crate::store::players::{self, Kept};
 use crate::store::{StoreError, Tx, plays};
 
 /// A new player and the secret it shows from now on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AddedPlayer {
     /// Its record.
     pub player: Player,
@@ -21,10 +24,16 @@ pub struct AddedPlayer {
     pub token: String,
 }
 
+impl fmt::Debug for AddedPlayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddedPlayer").field("player", &self.player).finish_non_exhaustive()
+    }
+}
+
 /// Why a player was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddPlayerError {
-    /// Empty, too long, or with control characters.
+    /// Empty, too long, or with characters that are not shown.
     #[error("a player's name has 1 to 60 characters, all of them printable")]
     BadName,
     /// Another player has this name.
@@ -58,7 +67,7 @@ pub enum ChangePlayerError {
     /// No player has this name.
     #[error("no player has this name")]
     Unknown,
-    /// Empty, too long, or with control characters.
+    /// Empty, too long, or with characters that are not shown.
     #[error("a player's name has 1 to 60 characters, all of them printable")]
     BadName,
     /// Another player has this name.
@@ -150,6 +159,7 @@ impl Inner {
         let player = Player { zone, paired: true, secret_made_at: Some(now), ..before };
         let (token, hash) = new_token();
         let (op, stored): (FactId, Player) = (new_id(now), player.clone());
+        let _alone = self.changing_secrets.lock().await;
         let work = move |tx: &Tx<'_>| {
             players::change(tx, op, &stored, now)?;
             players::renew_token(tx, stored.id, &hash)
@@ -164,11 +174,23 @@ impl Inner {
     }
 
     /// Takes a player out. Its secret opens nothing from then on, and whoever is connected with it is let go.
-    pub(crate) async fn remove_player(&self, player: PlayerId) -> Result<Player, ChangePlayerError> {
-        let found = locked(&self.players).get(player).map(|known| (known.player.clone(), known.play.clone()));
-        let (player, play) = found.ok_or(ChangePlayerError::Unknown)?;
+    pub(crate) async fn remove_player(
+        self: &Arc<Self>,
+        player: PlayerId,
+    ) -> Result<Player, ChangePlayerError> {
+        // Here first: whatever becomes of whoever asked, from now on its secret opens nothing.
+        let known = locked(&self.players).take(player).ok_or(ChangePlayerError::Unknown)?;
+        self.show_players();
+        let inner = Arc::clone(self);
+        self.whole(async move { inner.forget(known).await }).await
+    }
+
+    /// Forgets a player that is no longer among the others; where it cannot be forgotten it is one of them again.
+    async fn forget(&self, known: Known) -> Result<Player, ChangePlayerError> {
+        let _alone = self.changing_secrets.lock().await;
         let now = self.clock.now();
         let (op, op_ended): (FactId, FactId) = (new_id(now), new_id(now));
+        let (player, play) = (known.player.clone(), known.play.clone());
         let removed = player.clone();
         let work = move |tx: &Tx<'_>| {
             if let Some(play) = &play {
@@ -176,9 +198,11 @@ impl Inner {
             }
             players::remove(tx, op, &removed, now)
         };
-        self.store.write(work).await?;
-        locked(&self.players).take(player.id);
-        self.show_players();
+        if let Err(error) = self.store.write(work).await {
+            locked(&self.players).put_back(known);
+            self.show_players();
+            return Err(error.into());
+        }
         Ok(player)
     }
 
@@ -209,9 +233,16 @@ impl Inner {
     }
 }
 
+/// Whether a character is no letter of anything but changes how what stands around it is shown: control characters,
+/// and the marks that turn the direction of writing.
+pub(crate) fn misleads(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A name as it is kept, where it can be one.
 pub(crate) fn usable(name: &str) -> Option<&str> {
     let name = name.trim();
-    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(misleads);
     fits.then_some(name)
 }

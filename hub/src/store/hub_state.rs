@@ -13,6 +13,10 @@ pub const HUB_ID: &str = "hub_id";
 pub const VENUE_ID: &str = "venue_id";
 /// The secret that all others derive from (32 bytes).
 pub const SECRET: &str = "secret";
+/// The hash of the manager's token (32 bytes).
+pub const MANAGER: &str = "manager_token";
+/// How often the poster was renewed (integer).
+pub const POSTER: &str = "poster_serial";
 /// The steady clock when it was last written down (integer).
 pub const LAST_MS: &str = "last_ms";
 /// Counts the lives of this database: one more after each restore (integer).

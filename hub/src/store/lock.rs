@@ -1,7 +1,8 @@
 //! One hub per data folder: a lock that the system gives back when the process ends, however it ends.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -28,7 +29,7 @@ impl Lock {
     /// Takes the folder for this process.
     pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
         let not_writable = |why| OpenError::NotWritable { path: dir.to_owned(), why };
-        std::fs::create_dir_all(dir).map_err(not_writable)?;
+        make_folder(dir).map_err(not_writable)?;
         let path = dir.join(FILE_NAME);
         let mut file = OpenOptions::new()
             .read(true)
@@ -52,8 +53,31 @@ impl Lock {
     }
 }
 
+/// Makes the data folder where there is none, for its owner alone: secrets, sockets and who was here lie in it.
+pub fn make_folder(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_made_is_its_owners_alone() {
+        let outside = tempfile::tempdir().unwrap();
+        let (above, folder) = (outside.path().join("a"), outside.path().join("a/b"));
+        drop(Lock::take(&folder).unwrap());
+        for made in [above, folder] {
+            let mode = std::fs::metadata(&made).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", made.display());
+        }
+    }
 }

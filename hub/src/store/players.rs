@@ -127,11 +127,18 @@ pub fn renew_token(tx: &Tx<'_>, id: PlayerId, token_hash: &[u8; 32]) -> rusqlite
     Ok(changed == 1)
 }
 
-/// Keeps the secret that is to follow the one that counts now.
-pub fn offer_token(tx: &Tx<'_>, id: PlayerId, token_hash: &[u8; 32]) -> rusqlite::Result<bool> {
+/// Keeps the secret that is to follow the one that was shown, where that is still the one that counts.
+pub fn offer_token(
+    tx: &Tx<'_>,
+    id: PlayerId,
+    shown: &[u8; 32],
+    token_hash: &[u8; 32],
+) -> rusqlite::Result<bool> {
     let changed = tx
-        .prepare_cached("update players set next_token_hash = :token where id = :id")?
-        .execute(named_params! { ":id": id.to_bytes(), ":token": token_hash })?;
+        .prepare_cached(
+            "update players set next_token_hash = :token where id = :id and token_hash = :shown and paired",
+        )?
+        .execute(named_params! { ":id": id.to_bytes(), ":shown": shown, ":token": token_hash })?;
     Ok(changed == 1)
 }
 

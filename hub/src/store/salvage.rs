@@ -2,7 +2,8 @@
 //!
 //! Facts prove themselves, by their own digest and by the chain on either side; only those are taken and applied
 //! again. Beside them come the small tables that keep guests and players known (tokens, devices, zones): what is
-//! readable there is better than sending everybody away, and a damaged token only opens nothing.
+//! readable there is better than sending everybody away, and a damaged token only opens nothing. Where the backup has a
+//! row as well, it wins, but not in what opens something: a secret that was revoked since the backup stays revoked.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -25,14 +26,28 @@ use super::{connection, picks, players, plays, sessions, songs};
 /// there are.
 const FARTHEST_GAP: i64 = 2_000;
 
-/// What of the small tables is taken as it is: table and rows. The counters of the database's old life stay behind.
-const SMALL_TABLES: [(&str, &str); 5] = [
-    ("hub_state", "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe')"),
-    ("zones", "select * from zones"),
-    ("devices", "select * from devices"),
-    ("players", "select * from players"),
-    ("sessions", "select * from sessions"),
+/// What of the small tables is taken as it is: table, rows, and what of a row replaces the backup's. The counters of
+/// the database's old life stay behind.
+const SMALL_TABLES: [(&str, &str, &str); 5] = [
+    (
+        "hub_state",
+        "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe')",
+        REVOKED_OF_HUB,
+    ),
+    ("zones", "select * from zones", ""),
+    ("devices", "select * from devices", ""),
+    ("players", "select * from players", REVOKED_OF_PLAYERS),
+    ("sessions", "select * from sessions", ""),
 ];
+
+/// Who the hub is never changes; its manager's token and its poster do. The hub could not start with another form of
+/// either.
+const REVOKED_OF_HUB: &str = "on conflict (key) do update set value = excluded.value
+    where key in ('manager_token', 'poster_serial') and typeof(excluded.value) = typeof(value)
+        and (typeof(value) <> 'blob' or length(excluded.value) = length(value))";
+
+const REVOKED_OF_PLAYERS: &str = "on conflict (id) do update set token_hash = excluded.token_hash,
+    next_token_hash = excluded.next_token_hash, paired = excluded.paired, secret_made_at = excluded.secret_made_at";
 
 /// What was saved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,8 +70,8 @@ pub(super) fn salvage(conn: &mut Connection, damaged: &Path) -> Result<Saved, Op
         proven.len()
     );
     let tx = conn.transaction()?;
-    for (table, rows) in SMALL_TABLES {
-        copy_readable_rows(&source, &tx, table, rows);
+    for (table, rows, newer) in SMALL_TABLES {
+        copy_readable_rows(&source, &tx, (table, rows, newer));
     }
     for fact in &proven {
         apply_and_keep(&tx, fact)?;
@@ -190,20 +205,95 @@ fn noun<T: serde::de::DeserializeOwned>(fact: &Fact) -> rusqlite::Result<T> {
     fact.noun().map_err(|error| super::row::unreadable(4, rusqlite::types::Type::Blob, error))
 }
 
-/// Copies rows until the first unreadable one; what is there already, and what the table refuses, stays out. An older
-/// program's file may have fewer columns: the others are as they are where nothing is said.
-fn copy_readable_rows(source: &Connection, into: &Transaction<'_>, table: &str, rows: &str) {
+/// Copies rows until the first unreadable one; what is there already, apart from what is `newer`, and what the table
+/// refuses, stays out. An older program's file may have fewer columns: the others are as they are where nothing is
+/// said.
+fn copy_readable_rows(source: &Connection, into: &Transaction<'_>, (table, rows, newer): (&str, &str, &str)) {
     let Ok(mut select) = source.prepare(rows) else { return };
     let columns = select.column_count();
     let (names, places) = (select.column_names().join(", "), vec!["?"; columns].join(", "));
-    let Ok(mut insert) = into.prepare(&format!("insert or ignore into {table} ({names}) values ({places})"))
-    else {
-        return;
-    };
+    let sql = format!("insert or ignore into {table} ({names}) values ({places}) {newer}");
+    let Ok(mut insert) = into.prepare(&sql) else { return };
     let found = select.query_map([], |row| {
         (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()
     });
     for row in found.into_iter().flatten().map_while(Result::ok) {
         let _refused = insert.execute(params_from_iter(row));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use roomtone_schema::id::Id as _;
+    use roomtone_schema::player::{PlayerMode, PlayerStatus};
+    use roomtone_schema::{FactId, ManualClock, PlayerId, UnixMillis, ZoneId};
+
+    use super::super::{FILE_NAME, Store, hub_state};
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+    fn player() -> Player {
+        Player {
+            id: PlayerId::mint(NOW, [1; 10]),
+            name: "bar".to_owned(),
+            tag: None,
+            zone: ZoneId::mint(NOW, [2; 10]),
+            status: PlayerStatus::Idle,
+            current_song: None,
+            last_seen_at: None,
+            volume: 1.0,
+            silence_ms: 0,
+            created_at: NOW,
+            paired: true,
+            secret_made_at: Some(NOW),
+            mode: PlayerMode::Playing,
+        }
+    }
+
+    #[test]
+    fn what_was_revoked_since_the_backup_stays_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), Arc::new(ManualClock::at(NOW))).unwrap();
+        let before = |tx: &Tx<'_>| {
+            players::insert(tx, FactId::mint(NOW, [3; 10]), &player(), &[1; 32])?;
+            players::offer_token(tx, player().id, &[1; 32], &[2; 32])?;
+            hub_state::put(tx, hub_state::MANAGER, [1_u8; 32])?;
+            hub_state::put(tx, hub_state::SECRET, [1_u8; 32])
+        };
+        store.write_blocking(before).unwrap();
+        let backup = folder.path().join("backup.db");
+        store.backup_to(&backup).unwrap();
+        let after = |tx: &Tx<'_>| {
+            players::renew_token(tx, player().id, &[9; 32])?;
+            players::set_volume(tx, player().id, 0.5)?;
+            hub_state::put(tx, hub_state::MANAGER, [9_u8; 32])?;
+            hub_state::put(tx, hub_state::SECRET, [9_u8; 32])
+        };
+        store.write_blocking(after).unwrap();
+        store.close();
+        let mut conn = connection::writer(&backup).unwrap();
+        salvage(&mut conn, &folder.path().join(FILE_NAME)).unwrap();
+        let kept = players::all(&conn).unwrap();
+        assert_eq!(kept, [players::Kept { player: player(), token: [9; 32], next: None }]);
+        let known = |key| hub_state::get::<[u8; 32]>(&conn, key).unwrap().unwrap();
+        assert_eq!(known(hub_state::MANAGER), [9; 32]);
+        assert_eq!(known(hub_state::SECRET), [1; 32], "who the hub is stands in its backup");
+    }
+
+    #[test]
+    fn a_damaged_token_does_not_keep_the_hub_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(folder.path(), Arc::new(ManualClock::at(NOW))).unwrap();
+        store.write_blocking(|tx| hub_state::put(tx, hub_state::MANAGER, [1_u8; 32])).unwrap();
+        let backup = folder.path().join("backup.db");
+        store.backup_to(&backup).unwrap();
+        store.write_blocking(|tx| hub_state::put(tx, hub_state::MANAGER, [9_u8; 31])).unwrap();
+        store.close();
+        let mut conn = connection::writer(&backup).unwrap();
+        salvage(&mut conn, &folder.path().join(FILE_NAME)).unwrap();
+        assert_eq!(hub_state::get(&conn, hub_state::MANAGER).unwrap(), Some([1_u8; 32]));
     }
 }

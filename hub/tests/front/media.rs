@@ -80,6 +80,24 @@ async fn without_a_signature_or_a_token_there_is_no_file() {
 }
 
 #[tokio::test]
+async fn a_managers_token_opens_no_file() {
+    let venue = Venue::with_songs(1).await;
+    let url = address(&venue).await;
+    let path = url.split('?').next().unwrap();
+    let manager = venue.hub.mint_manager_token().await.unwrap();
+    // From the venue's network and on the hub itself.
+    for host in ["192.168.1.5:4700".to_owned(), venue.address.to_string()] {
+        let request = |path: &str| {
+            format!(
+                "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nauthorization: Bearer {manager}\r\n\r\n"
+            )
+        };
+        assert_eq!(venue.raw(&request(path)).await.status, 403, "{host}");
+        assert_eq!(venue.raw(&request(&url)).await.status, 200, "{host}: a signature is a signature");
+    }
+}
+
+#[tokio::test]
 async fn an_address_ends_after_some_hours() {
     let venue = Venue::with_songs(1).await;
     let url = address(&venue).await;

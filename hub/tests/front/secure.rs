@@ -90,13 +90,31 @@ impl Secured {
     }
 
     async fn socket(&self, secret: &str) -> Socket<TlsStream<TcpStream>> {
+        self.introduced(json!({ "authorization": format!("Bearer {secret}") })).await
+    }
+
+    async fn introduced(&self, payload: Value) -> Socket<TlsStream<TcpStream>> {
         let mut request = format!("wss://{}/graphql", self.address).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let (socket, _) = tokio_tungstenite::client_async(request, self.connect().await).await.unwrap();
         let mut socket = Socket(socket);
-        let payload = json!({ "authorization": format!("Bearer {secret}") });
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
         socket
+    }
+
+    /// A request whose answer is read to the end of its head and no further.
+    async fn begun(&self, path: &str, headers: &str) -> (u16, TlsStream<TcpStream>) {
+        let mut stream = self.connect().await;
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", self.address);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let reading = async {
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(stream.read_u8().await.unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.unwrap();
+        (Answer::parse(&answer).status, stream)
     }
 
     /// Pairs a player with the code.
@@ -423,6 +441,81 @@ async fn a_room_full_of_phones_keeps_no_player_out() {
     }
     let mut socket = scene.socket(&secret).await;
     assert_eq!(socket.hear().await["type"], "connection_ack");
+}
+
+#[tokio::test]
+async fn phones_that_come_over_tls_keep_no_player_out_either() {
+    let scene = Secured::with_songs(0).await;
+    let hub = &scene.venue.hub;
+    let paired = scene.pair("bar").await;
+    let (secret, player) = (paired["secret"].as_str().unwrap(), paired["player"].as_str().unwrap());
+    let manager = hub.mint_manager_token().await.unwrap();
+    let mut phones = Vec::new();
+    for number in 0..64 {
+        let mut phone = scene.introduced(json!({})).await;
+        match phone.said().await {
+            Ok(said) => {
+                assert_eq!(said["type"], "connection_ack");
+                phones.push(phone);
+            }
+            Err(code) => assert_eq!((code, phones.len()), (4503, 16), "the phone {number}"),
+        }
+    }
+    let streamed = "accept: text/event-stream\r\n";
+    let nowplaying = "/graphql?query=subscription%7BnowPlaying%7BstartedAt%7D%7D";
+    assert_eq!(scene.begun(nowplaying, streamed).await.0, 503, "a stream is a guest's, too");
+    let mut socket = scene.socket(secret).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.subscribe("1", "subscription { playerCommands { kind } }").await;
+    hub.command(player.parse().unwrap(), PlayerCommandKind::Stop, None).await.unwrap();
+    while socket.event().await["playerCommands"]["kind"] != "STOP" {}
+    let mut socket = scene.socket(&manager).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    assert_eq!(phones.len(), 16);
+}
+
+#[tokio::test]
+async fn slow_readers_who_do_not_say_who_they_are_leave_the_files_to_those_who_do() {
+    let scene = Secured::with_songs(1).await;
+    let secret = scene.pair("bar").await["secret"].as_str().unwrap().to_owned();
+    let songs = scene.venue.ask(None, "{ songs(first: 1) { nodes { mediaUrl } } }", Value::Null).await;
+    let url = songs["data"]["songs"]["nodes"][0]["mediaUrl"].as_str().unwrap();
+    let sha256 = url.split('?').next().unwrap().trim_start_matches("/media/").parse().unwrap();
+    let path = roomtone_sync::file_cache::path_in(&scene.venue.hub.media_dir(), sha256);
+    // More than the system takes in for somebody who reads nothing.
+    std::fs::File::options().write(true).open(path).unwrap().set_len(64 << 20).unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..32 {
+        let (status, stream) = scene.begun(url, "").await;
+        assert_eq!(status, 200);
+        slow.push(stream);
+    }
+    let range = "range: bytes=0-9\r\n";
+    let host = scene.address.to_string();
+    let refused = scene.request(&host, "GET", url, range, "").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("10")));
+    for token in [&secret, &scene.venue.check_in().await] {
+        let known = format!("{range}authorization: Bearer {token}\r\n");
+        assert_eq!(scene.request(&host, "GET", url, &known, "").await.status, 206);
+    }
+    assert_eq!(scene.venue.get(url, range).await.status, 206, "in the open there is room for all");
+    slow.pop();
+    let room = async { while scene.request(&host, "GET", url, range, "").await.status != 206 {} };
+    tokio::time::timeout(PATIENCE, room).await.expect("who leaves makes room");
+    assert_eq!(slow.len(), 31);
+}
+
+#[tokio::test]
+async fn one_address_takes_a_part_of_the_connections_over_tls() {
+    let scene = Secured::with_songs(0).await;
+    let mut own = Vec::new();
+    for _ in 0..64 {
+        own.push(TcpStream::connect(scene.address).await.unwrap());
+    }
+    let mut one_more = TcpStream::connect(scene.address).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(3), one_more.read(&mut [0; 1])).await;
+    assert_eq!(closed.expect("before the handshake's time is over").unwrap(), 0);
+    assert_eq!(own.len(), 64);
 }
 
 #[tokio::test]

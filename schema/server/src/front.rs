@@ -66,6 +66,9 @@ pub struct FrontSettings {
     pub sockets: usize,
     /// Of these, how many one device may have: its pages and what a bad network has not yet given back.
     pub sockets_per_device: usize,
+    /// Of these, how many are for callers that are neither player nor manager; `None` where all are for everybody.
+    /// Where it is set, who comes is known before a place is taken, and a player counts as a device.
+    pub sockets_for_guests: Option<usize>,
     /// Operations running at once on one WebSocket.
     pub operations_per_socket: usize,
     /// For how long a WebSocket may stay silent before it has introduced itself.
@@ -91,6 +94,7 @@ impl Default for FrontSettings {
             answer_time: Duration::from_secs(10),
             sockets: 500,
             sockets_per_device: 5,
+            sockets_for_guests: None,
             operations_per_socket: 10,
             hello_time: Duration::from_secs(3),
             write_time: Duration::from_secs(5),
@@ -222,11 +226,12 @@ impl<E: Executor, G: Gate> Front<E, G> {
         token: Option<String>,
         visit: Visit,
     ) -> Result<Response, No> {
-        let place = Place::take(self, &visit).map_err(No::Full)?;
+        let place = Place::for_anybody(self, &visit).map_err(No::Full)?;
         let stay = Stay::begin(self, token, visit).await;
         if let Caller::Expired(_) | Caller::Unknown = stay.caller {
             return Err(No::Stranger);
         }
+        let place = Place::settle(place, self, stay.visit(), stay.caller).map_err(No::Full)?;
         Ok(stream::begin(self, live, operation, stay, place))
     }
 

@@ -28,10 +28,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 mod paced;
+mod sources;
 mod stream;
 
 pub(crate) use paced::Paced;
 use paced::{Pace, Times};
+use sources::{Source, Sources};
 pub(crate) use stream::Stream;
 
 /// What a connection is underneath.
@@ -76,6 +78,9 @@ pub struct ServeSettings {
     /// Connections at once. When it is reached, the one that has waited longest for its next request gives way; where
     /// none waits, newcomers queue in the system.
     pub connections: usize,
+    /// Of these, how many from one address; who has more is let go at once. `None` where it does not matter: phones of
+    /// one room may come from one address.
+    pub connections_per_address: Option<usize>,
     /// For how long the two ends may take to agree on how they keep others from reading along.
     pub handshake_time: Duration,
     /// For how long a request's head may take to arrive, from the first byte or from the connection's first moment.
@@ -96,6 +101,7 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             connections: 1_500,
+            connections_per_address: None,
             handshake_time: Duration::from_secs(5),
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_mins(1),
@@ -118,7 +124,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let Entrance { listener, tls } = entrance;
-    let hall = Arc::new(Hall::new(settings.connections));
+    let hall = Arc::new(Hall::new(&settings));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -127,8 +133,8 @@ pub async fn serve(
             accepted = accept(&listener, &hall) => accepted,
         };
         match accepted {
-            Ok((stream, peer, permit)) => {
-                let guest = Guest::enter(&hall, permit);
+            Ok((stream, peer, admitted)) => {
+                let guest = Arc::new(Guest::enter(&hall, admitted));
                 let conversation = Conversation { peer, settings, guest, tls: tls.clone() };
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(conversation.hold(stream, router, stop));
@@ -147,29 +153,43 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     hall: &Arc<Hall>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let (stream, peer) = listener.accept().await?;
+) -> std::io::Result<(TcpStream, SocketAddr, Admitted)> {
+    let (stream, peer, source) = loop {
+        let (stream, peer) = listener.accept().await?;
+        match hall.sources.enter(peer.ip()) {
+            Ok(source) => break (stream, peer, source),
+            Err(many) => tracing::debug!(%peer, "let go at once: {many}"),
+        }
+    };
     if let Ok(permit) = Arc::clone(&hall.room).try_acquire_owned() {
-        return Ok((stream, peer, permit));
+        return Ok((stream, peer, Admitted { _permit: permit, _source: source }));
     }
     hall.make_room();
     let permit = Arc::clone(&hall.room).acquire_owned().await.map_err(std::io::Error::other)?;
-    Ok((stream, peer, permit))
+    Ok((stream, peer, Admitted { _permit: permit, _source: source }))
+}
+
+/// What a connection takes of the whole, and of what its address may have.
+struct Admitted {
+    _permit: OwnedSemaphorePermit,
+    _source: Option<Source>,
 }
 
 /// Everybody who is connected.
 struct Hall {
     room: Arc<Semaphore>,
+    sources: Arc<Sources>,
     /// Counts connections, and the times at which one began to wait.
     turns: AtomicU64,
     guests: Mutex<HashMap<u64, Arc<Pace>>>,
 }
 
 impl Hall {
-    fn new(connections: usize) -> Self {
-        let connections = connections.min(Semaphore::MAX_PERMITS);
+    fn new(settings: &ServeSettings) -> Self {
+        let connections = settings.connections.min(Semaphore::MAX_PERMITS);
         Self {
             room: Arc::new(Semaphore::new(connections)),
+            sources: Arc::new(Sources::new(settings.connections_per_address)),
             turns: AtomicU64::new(1),
             guests: Mutex::default(),
         }
@@ -195,17 +215,24 @@ struct Guest {
     hall: Arc<Hall>,
     number: u64,
     pace: Arc<Pace>,
-    _permit: OwnedSemaphorePermit,
+    _admitted: Admitted,
+}
+
+/// Among the extensions of a request: who keeps it keeps the connection counted, also where it has become something else
+/// than HTTP.
+#[derive(Clone)]
+pub(crate) struct Seat {
+    _guest: Arc<Guest>,
 }
 
 impl Guest {
-    fn enter(hall: &Arc<Hall>, permit: OwnedSemaphorePermit) -> Self {
+    fn enter(hall: &Arc<Hall>, admitted: Admitted) -> Self {
         let (number, pace) = (hall.turn(), Arc::<Pace>::default());
         pace.wait_from(number);
         let mut guests = hall.guests.lock().unwrap_or_else(PoisonError::into_inner);
         guests.insert(number, Arc::clone(&pace));
         drop(guests);
-        Self { hall: Arc::clone(hall), number, pace, _permit: permit }
+        Self { hall: Arc::clone(hall), number, pace, _admitted: admitted }
     }
 }
 
@@ -218,7 +245,7 @@ impl Drop for Guest {
 struct Conversation {
     peer: SocketAddr,
     settings: ServeSettings,
-    guest: Guest,
+    guest: Arc<Guest>,
     tls: Option<Arc<ServerConfig>>,
 }
 
@@ -294,10 +321,12 @@ impl Conversation {
         let peer = Peer { address: self.peer, is_secure: self.tls.is_some() };
         let (asked, answered) = (Arc::clone(&self.guest.pace), Arc::clone(&self.guest.pace));
         let hall = Arc::clone(&self.guest.hall);
+        let seat = Seat { _guest: Arc::clone(&self.guest) };
         router
             .map_request(move |mut request: Request<Incoming>| {
                 asked.begin(false);
                 request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(seat.clone());
                 request.map(Body::new)
             })
             .map_response(move |response: Response<Body>| {
@@ -353,6 +382,7 @@ impl hyper::body::Body for Attended {
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpSocket;
     use tokio::sync::Notify;
 
     use super::*;
@@ -367,6 +397,10 @@ mod tests {
     }
 
     async fn started(head_time: Duration) -> Server {
+        started_with(ServeSettings { head_time, idle_time: head_time, ..ServeSettings::default() }).await
+    }
+
+    async fn started_with(settings: ServeSettings) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, begun, end) =
@@ -378,7 +412,6 @@ mod tests {
             "done"
         });
         let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", slow);
-        let settings = ServeSettings { head_time, idle_time: head_time, ..ServeSettings::default() };
         let mut serving = JoinSet::new();
         serving.spawn(serve(Entrance::plain(listener), router, settings, stop.clone()));
         Server { address, stop, serving, begun, end }
@@ -409,6 +442,25 @@ mod tests {
         let server = started(Duration::from_millis(100)).await;
         let stream = said(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(rest_of(stream).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_enough_is_let_go_at_once_and_no_other_is() {
+        let settings = ServeSettings { connections_per_address: Some(2), ..ServeSettings::default() };
+        let server = started_with(settings).await;
+        let mut own = [said(&server, b"").await, said(&server, b"").await];
+        let mut third = said(&server, b"").await;
+        let closed = tokio::time::timeout(Duration::from_secs(10), third.read(&mut [0; 1])).await;
+        assert_eq!(closed.expect("at once").unwrap(), 0);
+        for stream in &mut own {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+        }
+        let other = TcpSocket::new_v4().unwrap();
+        other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut other = other.connect(server.address).await.unwrap();
+        other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(rest_of(other).await.ends_with("hello"));
     }
 
     #[tokio::test]

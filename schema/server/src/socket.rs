@@ -21,7 +21,7 @@ use crate::front::{Front, error, refusal};
 use crate::lease::{Parting, Stay};
 use crate::operation::Params;
 use crate::places::Place;
-use crate::serve::Wire;
+use crate::serve::{Seat, Wire};
 
 mod handshake;
 mod line;
@@ -53,10 +53,12 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
         Ok(shake) => shake,
         Err(refused) => return refused,
     };
-    let place = match Place::take(&front, &visit) {
+    let place = match Place::for_anybody(&front, &visit) {
         Ok(place) => place,
         Err(full) => return full.into_response(),
     };
+    // Who has no place yet keeps the connection's seat, so that those who say nothing are as many as connections at most.
+    let seat = request.extensions_mut().remove::<Seat>().filter(|_| place.is_none());
     let (upgrade, speaks) = (hyper::upgrade::on(&mut request), shake.speaks);
     front.tasks.clone().spawn(async move {
         // Where there is no connection any more, there is nobody to tell.
@@ -68,8 +70,8 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
         // What has been read already sits in a buffer that nobody needs any more.
         let Parts { io, read_buf, .. } = parts;
         let line = Line::open(io.into_inner().into_inner(), read_buf, &front.settings).await;
-        Talk { front, visit, line, operations: Operations::default() }.hold(speaks).await;
-        drop(place);
+        Talk { front, visit, place, line, operations: Operations::default() }.hold(speaks).await;
+        drop(seat);
     });
     shake.answer()
 }
@@ -78,6 +80,7 @@ pub(crate) async fn upgrade<E: Executor, G: Gate>(
 struct Talk<E, G> {
     front: Front<E, G>,
     visit: Visit,
+    place: Option<Place>,
     line: Line,
     operations: Operations,
 }
@@ -85,9 +88,10 @@ struct Talk<E, G> {
 impl<E: Executor, G: Gate> Talk<E, G> {
     async fn hold(mut self, speaks: bool) {
         let end = if speaks { self.converse().await } else { message::NO_PROTOCOL.into() };
-        let Self { line, operations, .. } = self;
+        let Self { line, operations, place, .. } = self;
         drop(operations);
         line.end(end).await;
+        drop(place);
     }
 
     async fn converse(&mut self) -> End {
@@ -128,6 +132,8 @@ impl<E: Executor, G: Gate> Talk<E, G> {
         if let Caller::Expired(_) | Caller::Unknown = stay.caller {
             return Err(message::FORBIDDEN.into());
         }
+        let place = Place::settle(self.place.take(), &self.front, &self.visit, stay.caller);
+        self.place = Some(place.map_err(message::no_place)?);
         self.line.say(message::plain("connection_ack", None)).await?;
         Ok(stay)
     }

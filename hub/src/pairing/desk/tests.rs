@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use roomtone_schema::id::Id as _;
+
 use super::super::exchange::tests::Player;
 use super::*;
 use crate::hub::tests::venue::Venue;
@@ -125,7 +128,7 @@ async fn a_window_meant_for_a_name_gives_it_and_replaces_the_secret_of_whoever_h
 async fn a_name_that_nobody_could_keep_costs_no_try() {
     let venue = Venue::empty().await;
     let shown = venue.hub.open_pairing(Meant::default());
-    for name in ["", " ", "a\nb", &"x".repeat(61)] {
+    for name in ["", " ", "a\nb", "bar\u{202e}", "a\u{200f}b", "\u{2066}bar", &"x".repeat(61)] {
         let refused = venue.hub.pair_by_token(name, &shown.token.0).await.unwrap_err();
         assert!(matches!(refused, PairError::Player(AddPlayerError::BadName)), "{name:?}");
     }
@@ -141,8 +144,8 @@ async fn a_new_secret_counts_beside_the_old_one_until_it_is_shown() {
     let shown = hub.open_pairing(Meant::default());
     let bar = hub.pair_by_token("bar", &shown.token.0).await.unwrap();
     let id = Some(bar.player.id);
-    let lost = hub.offer_secret(bar.player.id).await.unwrap();
-    let next = hub.offer_secret(bar.player.id).await.unwrap();
+    let lost = hub.offer_secret(bar.player.id, &bar.token).await.unwrap().unwrap();
+    let next = hub.offer_secret(bar.player.id, &bar.token).await.unwrap().unwrap();
     assert_eq!(
         hub.player_showing(&lost, Way::Tls).await,
         None,
@@ -178,4 +181,139 @@ async fn a_player_that_was_taken_out_opens_nothing_and_is_let_go() {
     let venue = venue.restart().await;
     assert_eq!(venue.hub.player_showing(&bar.token, Way::Tls).await, None);
     assert!(venue.hub.player_states().is_empty());
+}
+
+/// What nobody waits for in the hub's own code has to come all the same.
+async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), awaited).await.expect("it comes within 30 s")
+}
+
+fn meant_for_bar() -> Meant {
+    Meant { name: Some("bar".to_owned()), zone: None }
+}
+
+#[tokio::test]
+async fn a_secret_that_counts_no_longer_gets_no_new_one() {
+    let venue = Venue::empty().await;
+    let hub = &venue.hub;
+    let shown = hub.open_pairing(meant_for_bar());
+    let stolen = hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    let (id, offered) = (stolen.player.id, hub.offer_secret(stolen.player.id, &stolen.token).await.unwrap());
+    let shown = hub.open_pairing(meant_for_bar());
+    let bar = hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    // As a request does that had shown its secret before the player was paired again.
+    assert_eq!(hub.offer_secret(id, &stolen.token).await.unwrap(), None);
+    assert_eq!(hub.player_showing(&offered.unwrap(), Way::Tls).await, None);
+    let terminal = venue.player("terminal").await;
+    let of_terminal = hub.offer_secret(terminal.player.id, &terminal.token).await.unwrap();
+    assert_eq!(of_terminal, None, "a terminal's token is the operator's to change");
+    let venue = venue.restart().await;
+    let next = venue.hub.offer_secret(id, &bar.token).await.unwrap().unwrap();
+    assert_eq!(venue.hub.player_showing(&next, Way::Tls).await, Some(id));
+    assert_eq!(venue.hub.offer_secret(id, &bar.token).await.unwrap(), None, "the new one was shown");
+}
+
+#[tokio::test]
+async fn of_two_secrets_offered_at_once_the_same_counts_before_and_after_a_restart() {
+    let venue = Venue::empty().await;
+    let shown = venue.hub.open_pairing(Meant::default());
+    let bar = venue.hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    let id = bar.player.id;
+    let offer = || venue.hub.offer_secret(id, &bar.token);
+    let (one, other) = tokio::join!(offer(), offer());
+    let offered = [one.unwrap().unwrap(), other.unwrap().unwrap()];
+    let leases = offered.clone().map(|secret| venue.hub.lease(&secret, Way::Tls).is_some());
+    assert_ne!(leases[0], leases[1], "one of them counts");
+    let venue = venue.restart().await;
+    assert_eq!(offered.map(|secret| venue.hub.lease(&secret, Way::Tls).is_some()), leases);
+}
+
+#[tokio::test]
+async fn an_offer_and_the_first_showing_of_another_end_alike_here_and_on_the_disk() {
+    let venue = Venue::empty().await;
+    let shown = venue.hub.open_pairing(Meant::default());
+    let bar = venue.hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    let id = bar.player.id;
+    let first = venue.hub.offer_secret(id, &bar.token).await.unwrap().unwrap();
+    let (second, opened) =
+        tokio::join!(venue.hub.offer_secret(id, &bar.token), venue.hub.player_showing(&first, Way::Tls));
+    let second = second.unwrap();
+    assert_ne!(opened.is_some(), second.is_some(), "either the first counts alone or the second replaced it");
+    let secrets = [Some(bar.token), Some(first), second];
+    let counting = |venue: &Venue| {
+        let counts = |secret: &Option<String>| {
+            secret.as_ref().is_some_and(|secret| venue.hub.lease(secret, Way::Tls).is_some())
+        };
+        secrets.each_ref().map(counts)
+    };
+    let before = counting(&venue);
+    let venue = venue.restart().await;
+    assert_eq!(counting(&venue), before);
+}
+
+#[tokio::test]
+async fn a_removal_and_a_pairing_are_done_whole_though_nobody_waits() {
+    let venue = Venue::with_songs(3).await;
+    let hub = &venue.hub;
+    let shown = hub.open_pairing(meant_for_bar());
+    let bar = hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    let shown = hub.open_pairing(meant_for_bar());
+    assert!(hub.pair_by_token("bar", &shown.token.0).now_or_never().is_none());
+    let mut news = hub.pairing_news();
+    soon(news.wait_for(|news| news.paired.is_some())).await.unwrap();
+    assert_eq!(hub.player_showing(&bar.token, Way::Tls).await, None, "it was paired again");
+    let shown = hub.open_pairing(meant_for_bar());
+    let bar = hub.pair_by_token("bar", &shown.token.0).await.unwrap();
+    venue.claim(bar.player.id).await;
+    let lease = hub.lease(&bar.token, Way::Tls).unwrap();
+    assert!(hub.remove_player(bar.player.id).now_or_never().is_none());
+    assert_eq!(hub.player_showing(&bar.token, Way::Tls).await, None);
+    soon(lease.cancelled()).await;
+    let venue = venue.restart().await;
+    assert!(venue.hub.player_states().is_empty());
+}
+
+#[tokio::test]
+async fn a_managers_token_is_void_though_nobody_waits_for_the_next() {
+    let venue = Venue::empty().await;
+    let token = venue.hub.mint_manager_token().await.unwrap();
+    let lease = venue.hub.lease(&token, Way::Tls).unwrap();
+    assert!(venue.hub.mint_manager_token().now_or_never().is_none());
+    soon(lease.cancelled()).await;
+    assert!(!venue.hub.is_manager_token(&token));
+}
+
+#[tokio::test]
+async fn a_player_that_could_not_be_taken_out_goes_on_as_it_was() {
+    let venue = Venue::empty().await;
+    let bar = venue.player("bar").await;
+    let lease = venue.hub.lease(&bar.token, Way::Plain).unwrap();
+    let store = venue.hub.store().clone();
+    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    venue.hub.remove_player(bar.player.id).await.unwrap_err();
+    assert_eq!(venue.hub.player_by_token(&bar.token), Some(bar.player.id));
+    assert!(!lease.is_cancelled());
+    assert_eq!(venue.hub.players().borrow().len(), 1);
+}
+
+#[tokio::test]
+async fn a_window_that_was_closed_while_its_player_came_in_does_not_open_again() {
+    let venue = Venue::empty().await;
+    let hub = &venue.hub;
+    let nowhere = || Meant { name: None, zone: Some(ZoneId::mint(hub.now(), [9; 10])) };
+    let shown = hub.open_pairing(nowhere());
+    hub.pair_by_token("bar", &shown.token.0).await.unwrap_err();
+    assert_eq!(hub.pairing().map(|open| open.id), Some(shown.id), "its opener still shows it");
+    let mut coming = Box::pin(hub.pair_by_token("bar", &shown.token.0));
+    assert!(coming.as_mut().now_or_never().is_none());
+    hub.close_pairing(shown.id);
+    coming.await.unwrap_err();
+    assert!(hub.pairing().is_none());
+}
+
+#[tokio::test]
+async fn a_secret_is_not_shown_by_accident() {
+    let venue = Venue::empty().await;
+    let bar = venue.player("bar").await;
+    assert!(!format!("{bar:?}").contains(&bar.token));
 }

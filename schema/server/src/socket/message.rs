@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use crate::lease::Parting;
+use crate::places::Full;
 
 /// The longest reason that fits into a close frame.
 const LONGEST_REASON: usize = 123;
@@ -45,6 +46,11 @@ pub(super) fn parting(why: Parting) -> Fault {
         Parting::SessionEnded => SESSION_ENDED,
         Parting::Revoked => FORBIDDEN,
     }
+}
+
+/// What is said to whoever is known and finds no place.
+pub(super) fn no_place(full: Full) -> Fault {
+    Fault { code: 4503, reason: full.to_string().into() }
 }
 
 /// What is said to whoever uses an id twice at once; the id is told where it fits.
@@ -223,6 +229,9 @@ mod tests {
         for length in [1, 90, 96, 97, 500] {
             let fault = duplicate(&"é".repeat(length / 2));
             assert!(fault.code == 4409 && fault.reason.len() <= LONGEST_REASON, "{fault:?}");
+        }
+        for full in [Full::Everywhere, Full::Device(usize::MAX)] {
+            assert!(no_place(full).reason.len() <= LONGEST_REASON, "{full}");
         }
         assert_eq!(duplicate("7").reason, "Subscriber for 7 already exists");
     }

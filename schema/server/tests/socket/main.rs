@@ -5,5 +5,6 @@
 
 mod fairness;
 mod leases;
+mod places;
 mod readers;
 mod server;

@@ -107,6 +107,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(settings: FrontSettings) -> Self {
+        Self::holding(settings, ServeSettings::default()).await
+    }
+
+    pub(crate) async fn holding(settings: FrontSettings, connections: ServeSettings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (doors, stop) = (Doors::default(), CancellationToken::new());
@@ -114,7 +118,7 @@ impl Server {
         let front = Front::new(schema, doors.clone(), settings, stop.clone());
         let (sockets, goodbyes) = (front.open_sockets(), front.goodbyes());
         let entrance = Entrance::plain(listener);
-        let serving = serve(entrance, front.router("/graphql"), ServeSettings::default(), stop.clone());
+        let serving = serve(entrance, front.router("/graphql"), connections, stop.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             serving.await.unwrap();
@@ -142,13 +146,25 @@ impl Server {
 
     /// A socket that has been acknowledged.
     pub(crate) async fn greeted(&self, token: Option<&str>) -> Socket {
-        let mut request = format!("ws://{}/graphql", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-        let mut socket = Socket(tokio_tungstenite::connect_async(request).await.unwrap().0);
-        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
-        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        let mut socket = self.introduced(token).await;
         assert_eq!(socket.hear().await["type"], "connection_ack");
         socket
+    }
+
+    /// A socket that has said who it is.
+    pub(crate) async fn introduced(&self, token: Option<&str>) -> Socket {
+        let mut socket = self.silent().await.expect("a socket");
+        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        socket
+    }
+
+    /// A socket that has said nothing yet; none where the connection was not let in.
+    pub(crate) async fn silent(&self) -> Option<Socket> {
+        let mut request = format!("ws://{}/graphql", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        let connected = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await;
+        connected.expect("an answer within the patience").ok().map(|(socket, _)| Socket(socket))
     }
 
     /// A client that has subscribed to `query` and reads nothing from then on, with as little room for what it does

@@ -193,7 +193,16 @@ async fn a_stop_ends_streams_and_says_so_where_the_protocol_has_a_word_for_it() 
 
 #[tokio::test]
 async fn streams_take_places_and_give_them_back() {
-    let front = FrontSettings { sockets: 1, ..FrontSettings::default() };
+    the_only_place_is_taken_and_given_back(FrontSettings { sockets: 1, ..FrontSettings::default() }).await;
+}
+
+#[tokio::test]
+async fn streams_of_guests_take_their_places_only() {
+    let front = FrontSettings { sockets_for_guests: Some(1), ..FrontSettings::default() };
+    the_only_place_is_taken_and_given_back(front).await;
+}
+
+async fn the_only_place_is_taken_and_given_back(front: FrontSettings) {
     let server = served(front, ServeSettings::default()).await;
     let mut first = server.subscribed(EVENTS, "quiet").await;
     heard(&mut first, |text| text.contains("data:")).await;
