@@ -20,8 +20,8 @@ use crate::view::{PlayerCommand, PlayerCommandKind};
 mod joining;
 mod keys;
 
+pub(crate) use joining::usable;
 pub use joining::{AddPlayerError, AddedPlayer, ChangePlayerError};
-pub(crate) use joining::{misleads, usable};
 pub use keys::RenewTokenError;
 
 /// So many orders wait for a player that reads slowly; then its orders end, and it asks again for what holds.

@@ -46,7 +46,8 @@ pub fn harmless(text: &str, most: usize) -> String {
 
 /// Whether a character does something to a terminal instead of standing there.
 pub fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The words as a sentence: a capital letter in front, a full stop at the end.

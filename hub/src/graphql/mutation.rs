@@ -6,13 +6,13 @@ use roomtone_schema::{PickId, PlayId, SongId};
 use roomtone_server::listener::scalar::{PlayerStatus, Tier};
 use roomtone_server::listener::venue::Player;
 use roomtone_server::listener::{Payload, Unmet, UserError, id, key, settle};
+use roomtone_sync::trouble::harmless;
 
 use super::late::{ReportPlaysInput, ReportPlaysPayload};
 use super::ordering::{OrderPlayerInput, OrderPlayerPayload};
 use super::player::{Pick, PlayEnd, player};
 use super::room::unmet;
 use crate::hub::Hub;
-use crate::players::misleads;
 use crate::playing::ClaimRequest;
 use crate::view::PlaybackReport;
 
@@ -118,10 +118,7 @@ const LONGEST_WORD: usize = 200;
 
 impl From<&PlayerHealthInput> for PlayerHealth {
     fn from(given: &PlayerHealthInput) -> Self {
-        let readable = |letter: char| if misleads(letter) { ' ' } else { letter };
-        let cut = |text: &Option<String>| {
-            text.as_ref().map(|text| text.chars().take(LONGEST_WORD).map(readable).collect())
-        };
+        let cut = |text: &Option<String>| text.as_ref().map(|text| harmless(text, LONGEST_WORD));
         Self {
             level_db: given.level_db.filter(|level| level.is_finite()),
             silent: given.silent.unwrap_or(false),

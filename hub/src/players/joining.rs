@@ -6,6 +6,7 @@ use std::sync::Arc;
 use roomtone_schema::play::PlayEnd;
 use roomtone_schema::player::{Player, PlayerMode, PlayerStatus};
 use roomtone_schema::{FactId, PlayerId, ZoneId};
+use roomtone_sync::trouble::is_odd;
 
 use super::{Known, LONGEST_NAME};
 use crate::hub::Inner;
@@ -233,16 +234,9 @@ impl Inner {
     }
 }
 
-/// Whether a character is no letter of anything but changes how what stands around it is shown: control characters,
-/// and the marks that turn the direction of writing.
-pub(crate) fn misleads(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// A name as it is kept, where it can be one.
 pub(crate) fn usable(name: &str) -> Option<&str> {
     let name = name.trim();
-    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(misleads);
+    let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(is_odd);
     fits.then_some(name)
 }
