@@ -4,6 +4,7 @@
 //! it takes. The mixer is the engine's: what was lost with an output is made again by the engine for the next one.
 
 use std::fmt::{Display, Formatter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,14 +204,21 @@ fn keep_playing(kind: &OutputKind, engine: &Sender<Inbox>, clock: &Arc<dyn Clock
     let mut told = None;
     while !stop.is_stopped() {
         let began_ms = clock.monotonic_ms();
-        let lost = match open(kind, clock, first) {
+        let mut opened = false;
+        let attempt = || match open(kind, clock, first) {
             Ok(open) => {
-                first = false;
-                retry = retry.min(OPENED_RETRY);
+                opened = true;
                 play(open, engine, stop)
             }
             Err(error) => Some(format!("{error:#}")),
         };
+        // Drivers and servers are other people's code: where it panics, the output is lost and opened again.
+        let lost = catch_unwind(AssertUnwindSafe(attempt))
+            .unwrap_or_else(|_panic| Some("the sound system broke down".to_owned()));
+        if opened {
+            first = false;
+            retry = retry.min(OPENED_RETRY);
+        }
         let Some(why) = lost else { return };
         if clock.monotonic_ms() - began_ms >= WELL.as_millis() as i64 {
             retry = FIRST_RETRY;
