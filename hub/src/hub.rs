@@ -531,7 +531,8 @@ impl Hub {
         tag: Option<String>,
         zone: Option<ZoneId>,
     ) -> Result<AddedPlayer, AddPlayerError> {
-        self.0.add_player(&name, tag, zone).await
+        let inner = Arc::clone(&self.0);
+        self.0.whole(async move { inner.add_player(&name, tag, zone).await }).await
     }
 
     /// Another token for a player; the one before is void.
@@ -546,7 +547,8 @@ impl Hub {
 
     /// Gives a player another name.
     pub async fn rename_player(&self, player: PlayerId, name: &str) -> Result<Player, ChangePlayerError> {
-        self.0.rename_player(player, name).await
+        let (inner, name) = (Arc::clone(&self.0), name.to_owned());
+        self.0.whole(async move { inner.rename_player(player, &name).await }).await
     }
 
     /// Another secret for a paired player, who shows the one that counts; that one counts until this one was shown.
@@ -596,9 +598,13 @@ impl Hub {
             hub_state::put(tx, hub_state::POSTER, serial)?;
             Ok(serial)
         };
-        let serial = self.0.store.write(work).await?;
-        *writing(&self.0.codes) = CodeMaker::new(self.secret("room codes"), serial.cast_unsigned());
-        Ok(())
+        let hub = self.clone();
+        let renewal = async move {
+            let serial = hub.0.store.write(work).await?;
+            *writing(&hub.0.codes) = CodeMaker::new(hub.secret("room codes"), serial.cast_unsigned());
+            Ok(())
+        };
+        self.0.whole(renewal).await
     }
 
     /// Takes a song into the catalogue; its file is in the media folder already. It may be played at once.
