@@ -203,9 +203,11 @@ async fn late_plays_count_for_rest_and_lie_neither_in_the_future_nor_before_hist
     let mut told: BTreeMap<PlayId, UnixMillis> = BTreeMap::new();
     let mut all = Vec::new();
     let hour = 3_600_000;
+    // Twenty songs of three minutes rest for 36 minutes at most.
+    let lately = 600_000;
     let day = 24 * hour;
     for (ago, song, expected) in [
-        (hour, next, now - Duration::from_hours(1)),
+        (lately, next, now - Duration::from_mins(10)),
         (-5 * hour, venue.songs[1], now),
         (400 * day, venue.songs[2], now - Duration::from_hours(180 * 24)),
         (i64::MIN, venue.songs[3], now),
