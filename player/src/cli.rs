@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use roomtone_schema::{Clock as _, SystemClock};
 use roomtone_sync::supervisor::Supervisor;
 use roomtone_sync::trouble::{Trouble, sentence};
@@ -472,13 +472,9 @@ fn say(line: impl Display) {
     let _nobody_reads = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// The help, for whoever checks it against the documents.
-pub fn help() -> String {
-    Cli::command().render_long_help().to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
     use rstest::rstest;
 
     use super::*;

@@ -21,7 +21,7 @@ use crate::stamp::Stamps;
 use conductor::{Conductor, Parts};
 use fetcher::Fetcher;
 use link::Link;
-pub use view::{HubState, SongView, View};
+pub use view::{HubState, SongView, View, title_of};
 
 mod conductor;
 mod fetcher;

@@ -195,7 +195,7 @@ impl Queue {
 }
 
 /// The same decision; of songs from the cache, which nobody decided on, the same song.
-fn is_same(one: &Pick, other: &Pick) -> bool {
+pub(crate) fn is_same(one: &Pick, other: &Pick) -> bool {
     one.pick == other.pick && one.song == other.song
 }
 

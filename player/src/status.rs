@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::player::{HubState, View};
+use crate::player::{HubState, View, title_of};
 use roomtone_schema::player::PlayerMode;
 
 /// The socket's name in the data folder.
@@ -122,11 +122,7 @@ fn now(view: &View) -> String {
         Some(song) => {
             let done = (song.position_ms * BAR).checked_div(song.duration_ms).unwrap_or(0).min(BAR);
             let bar: String = (0..BAR).map(|at| if at < done { '━' } else { '─' }).collect();
-            let title = view
-                .song
-                .as_ref()
-                .and_then(|song| song.artist.as_ref())
-                .map_or_else(|| song.title.clone(), |artist| format!("{} by {artist}", song.title));
+            let title = title_of(&song.title, song.artist.as_deref());
             format!("{sign} {title} {bar} {} / {}", clock(song.position_ms), clock(song.duration_ms))
         }
         None => match &view.output_trouble {

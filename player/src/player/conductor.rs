@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::view::{HubState, View};
+use super::view::{HubState, View, title_of};
 use crate::engine::{Command, Engine, Event, Track};
 use crate::files::Files;
 use crate::hub_client::{Claimed, HubClient, LateTaken, LinkError, Order};
@@ -28,7 +28,7 @@ use crate::identity::Identity;
 use crate::journal::{Ended, Journal, Record};
 use crate::pick::Pick;
 use crate::place::{Place, SongPlace};
-use crate::queue::{Chosen, Queue, Shelf};
+use crate::queue::{Chosen, Queue, Shelf, is_same};
 use crate::stamp::Stamps;
 
 mod claims;
@@ -511,8 +511,7 @@ impl Conductor {
     fn prepared_as(&self, chosen: &Chosen) -> Option<PlayId> {
         let prepared = self.prepared?;
         let known = self.announced.iter().find(|known| known.play == prepared)?;
-        let same = known.chosen.pick.pick == chosen.pick.pick && known.chosen.pick.song == chosen.pick.song;
-        same.then_some(prepared)
+        is_same(&known.chosen.pick, &chosen.pick).then_some(prepared)
     }
 
     /// Sends a question to the hub; the answer comes as news.
@@ -597,10 +596,7 @@ fn track(announced: &Announced, files: &Files, from: Option<Duration>) -> Track 
 
 /// As people call a song.
 fn titled(pick: &Pick) -> String {
-    match &pick.artist {
-        Some(artist) => format!("{} by {artist}", pick.title),
-        None => pick.title.clone(),
-    }
+    title_of(&pick.title, pick.artist.as_deref())
 }
 
 fn tier_word(tier: Tier) -> &'static str {

@@ -85,6 +85,11 @@ pub struct SongView {
     pub tier: Tier,
 }
 
+/// As people call a song.
+pub fn title_of(title: &str, artist: Option<&str>) -> String {
+    artist.map_or_else(|| title.to_owned(), |artist| format!("{title} by {artist}"))
+}
+
 impl View {
     /// Of a player that has only just begun.
     pub fn beginning(name: String) -> Self {

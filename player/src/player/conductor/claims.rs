@@ -41,10 +41,8 @@ impl Conductor {
             self.claims.claiming = true;
             let key = self.new_key();
             self.send(async move { Errand::Claimed(play, client.claim(key, play, begun).await) });
-        } else if self.needs_music() {
-            // Nothing sounds and nothing is here: the zone's song, and the plan with it. It is claimed when it sounds.
-            self.ask_for_plan(client);
-        } else if self.claims.plan_is_old {
+        } else if self.claims.plan_is_old || self.needs_music() {
+            // Where nothing sounds and nothing is here, the zone's song comes with it, and is claimed when it sounds.
             self.ask_for_plan(client);
         }
     }
