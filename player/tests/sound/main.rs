@@ -6,7 +6,6 @@ mod allocations;
 mod channels;
 mod clicks;
 mod damage;
-mod engine;
 mod fades;
 mod gapless;
 mod loudness;
