@@ -157,6 +157,16 @@ ids! {
     FactId = "Fact";
     /// One run of a machine between two power cuts.
     BootId = "Boot";
+    /// A person with an account: the `sub` of their token, and the key of their profile.
+    UserId = "User";
+    /// Whoever owns venues: its songs are one catalogue.
+    OrganisationId = "Organisation";
+    /// A file on its way into the catalogue.
+    UploadId = "SongUpload";
+    /// A play report that is being written, or has been.
+    ExportId = "HistoryExport";
+    /// One line of the audit log.
+    AuditEntryId = "AuditEntry";
     /// What makes a retried request the same request.
     IdempotencyKey = "IdempotencyKey";
 }

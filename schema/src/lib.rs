@@ -30,7 +30,7 @@ pub mod vote;
 
 pub use embedding::{AXES, Axis, Embedding, EmbeddingError, EmbeddingVersion};
 pub use id::{
-    BootId, DeviceId, FactId, HubId, IdempotencyKey, ListenerId, PickId, PlayId, PlayerId, SessionId, SongId,
-    VenueId, VoteId, ZoneId,
+    AuditEntryId, BootId, DeviceId, ExportId, FactId, HubId, IdempotencyKey, ListenerId, OrganisationId,
+    PickId, PlayId, PlayerId, SessionId, SongId, UploadId, UserId, VenueId, VoteId, ZoneId,
 };
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::{Context, ContextBase};
-use roomtone_schema::PlayerId;
 use roomtone_schema::view::Viewer;
+use roomtone_schema::{PlayerId, UserId};
 
 use crate::lease::Lease;
 
@@ -25,8 +25,10 @@ pub enum Caller {
     Listener(Viewer),
     /// A box with a loudspeaker.
     Player(PlayerId),
-    /// Whoever runs the venue.
+    /// Whoever runs the venue: on a hub, who has its manager's token.
     Manager,
+    /// Somebody with an account. What they may do is looked up for each request.
+    User(UserId),
 }
 
 /// Where a request comes from, for what check-in needs to know.
@@ -54,6 +56,8 @@ pub enum Class {
     Player,
     /// Runs the venue.
     Manager,
+    /// Has an account.
+    User,
 }
 
 impl Caller {
@@ -64,6 +68,7 @@ impl Caller {
             Self::Listener(_) => Class::Listener,
             Self::Player(_) => Class::Player,
             Self::Manager => Class::Manager,
+            Self::User(_) => Class::User,
         }
     }
 }

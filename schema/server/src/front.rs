@@ -149,7 +149,8 @@ impl<E, G: Gate> Front<E, G> {
 
     /// Whether this caller may ask what the schema is, and is offered the query page.
     pub fn may_introspect(&self, caller: &Caller) -> bool {
-        self.settings.introspection == Introspection::Everyone || *caller == Caller::Manager
+        self.settings.introspection == Introspection::Everyone
+            || matches!(caller, Caller::Manager | Caller::User(_))
     }
 
     /// Whether this caller may have this operation run at all; who may see and do what in it, its fields decide.

@@ -130,7 +130,7 @@ pub fn viewer(ctx: &Context<'_>) -> Result<Viewer, Unmet> {
         Caller::Anonymous | Caller::Unknown => {
             (UserErrorCode::NotCheckedIn, "check in first: scan the room's code or type it in")
         }
-        Caller::Player(_) | Caller::Manager => {
+        Caller::Player(_) | Caller::Manager | Caller::User(_) => {
             (UserErrorCode::Forbidden, "this is for listeners who are checked in")
         }
     };

@@ -90,7 +90,7 @@ impl Place {
         if places.taken.fetch_add(1, Ordering::Relaxed) >= settings.sockets {
             return Err(Full::Everywhere);
         }
-        let is_staff = matches!(caller, Caller::Player(_) | Caller::Manager);
+        let is_staff = matches!(caller, Caller::Player(_) | Caller::Manager | Caller::User(_));
         if let Some(most) = settings.sockets_for_guests.filter(|_| !is_staff) {
             place.is_guests = true;
             if places.guests.fetch_add(1, Ordering::Relaxed) >= most {
@@ -99,6 +99,7 @@ impl Place {
         }
         let device = match (caller, &visit.device_cookie) {
             (Caller::Player(player), _) => places.hasher.hash_one(player),
+            (Caller::User(user), _) => places.hasher.hash_one(user),
             (_, Some(cookie)) => places.hasher.hash_one(cookie),
             (_, None) => return Ok(place),
         };

@@ -1,0 +1,3 @@
+//! `roomtone-cloud`: the program. Everything it does is in the library.
+
+fn main() {}

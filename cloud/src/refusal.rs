@@ -1,0 +1,87 @@
+//! Why something that was asked for is not done: a refusal, which is part of the answer, or a failure, which is ours.
+
+use std::fmt;
+
+/// What kind of refusal it is; programs go by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The bytes are not those that were announced.
+    ChecksumMismatch,
+    /// It contradicts what is there already.
+    Conflict,
+    /// Too late.
+    Expired,
+    /// Not for this person.
+    Forbidden,
+    /// Not a value that would do.
+    Invalid,
+    /// Not there, or not for this person to know of.
+    NotFound,
+    /// There is a bound, and this is beyond it.
+    TooLarge,
+    /// Too often; later it would do.
+    TooMany,
+    /// Not a kind of file that we play, or damaged.
+    Unsupported,
+}
+
+/// A refusal: the code, a sentence for people, and which part of the input it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind.
+    pub code: Code,
+    /// What happened and what to do.
+    pub message: String,
+    /// Such as `["input", "name"]`; empty where it is about no part in particular.
+    pub field: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal about nothing in particular.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: Vec::new() }
+    }
+
+    /// A value that will not do.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::new(Code::Invalid, message).at(field)
+    }
+
+    /// Something that is not there, or not for this person to know of: both sound alike.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {what}, or it is not yours"))
+    }
+
+    /// The same about one field of the input.
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = vec!["input".to_owned(), field.to_owned()];
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Why something is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Unmet {
+    /// Refused, and whoever asked learns why.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The database failed.
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Something else of ours failed. Nobody outside learns what.
+    #[error("{0:#}")]
+    Broken(#[from] anyhow::Error),
+}
+
+impl From<Refusal> for Unmet {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
