@@ -1,1 +1,5 @@
-//! TODO
+//! SQL, and nothing else: plain functions on a connection that already acts in somebody's name, a file per table.
+
+pub mod checks;
+pub mod notices;
+pub mod profiles;
