@@ -1,1 +1,3 @@
-//! TODO
+//! What somebody without Supabase needs in its place: a Postgres, an issuer of tokens, a store for media.
+
+pub mod postgres;
