@@ -1,1 +1,3 @@
-//! TODO
+//! Roomtone's cloud for one person at one machine.
+
+pub mod media_server;
