@@ -4,7 +4,6 @@
 //! them passes through here. What is absent: trust. Whatever arrives by a signed address is somebody's bytes until
 //! [`crate::analysing`] has read all of them.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +22,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 pub use parts::Part;
 pub use signed::{Address, safe_file_name};
 
+use crate::secret::Secret;
+
 mod parts;
 mod signed;
 
@@ -34,28 +35,6 @@ const ANSWER: Duration = Duration::from_mins(1);
 
 /// Tries of one request, with growing pauses. What then still fails is tried again by whoever wanted it.
 const TRIES: u32 = 3;
-
-/// Something that no log and no error shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides it.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// What is hidden: for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// Which store.
 #[derive(Debug, Clone)]
@@ -254,7 +233,7 @@ fn is_address(address: &str) -> Result<(), MediaError> {
 }
 
 fn client(settings: &MediaSettings, endpoint: Option<&str>) -> Client {
-    let secret = settings.secret_key.expose();
+    let secret = settings.secret_key.reveal();
     let http =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let patience = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build();

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use roomtone_cloud::media::{Address, Media, MediaError, MediaSettings, Secret};
+use roomtone_cloud::media::{Address, Media, MediaError, MediaSettings};
+use roomtone_cloud::secret::Secret;
 
 use crate::store::{PAGE, Store, http, put, put_well};
 

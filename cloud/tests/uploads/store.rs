@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use reqwest::StatusCode;
 use roomtone_cloud::dev::media_server;
-use roomtone_cloud::media::{Address, Media, MediaSettings, Secret};
+use roomtone_cloud::media::{Address, Media, MediaSettings};
+use roomtone_cloud::secret::Secret;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) const PAGE: &str = "https://page.example";
 
@@ -15,7 +16,7 @@ pub(crate) struct Store {
     pub(crate) media: Media,
     pub(crate) settings: MediaSettings,
     folder: tempfile::TempDir,
-    _served: AbortOnDropHandle<anyhow::Result<()>>,
+    _served: JoinSet<anyhow::Result<()>>,
 }
 
 impl Store {
@@ -25,8 +26,8 @@ impl Store {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let keys = ("who".to_owned(), "hush".to_owned());
         let (place, stop) = (folder.path().to_owned(), CancellationToken::new());
-        let serving = media_server::serve(listener, place, keys, vec![PAGE.to_owned()], stop);
-        let served = AbortOnDropHandle::new(tokio::spawn(serving));
+        let mut served = JoinSet::new();
+        served.spawn(media_server::serve(listener, place, keys, vec![PAGE.to_owned()], stop));
         let settings = MediaSettings {
             endpoint: Some(endpoint),
             region: "local".to_owned(),
