@@ -16,10 +16,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
 /// What Supabase has before our migrations.
-pub const SHIM: &str = include_str!("../../src/dev/shim.sql");
+pub(crate) const SHIM: &str = include_str!("../../src/dev/shim.sql");
 
 /// What older projects do for tables that are made in `public`: hand them to everybody.
-pub const OLD_PROJECT: &str = "
+pub(crate) const OLD_PROJECT: &str = "
     alter default privileges for role roomtone_migrator in schema public grant all on tables to anon, authenticated, service_role;
     alter default privileges for role roomtone_migrator in schema public grant all on functions to anon, authenticated, service_role;
     alter default privileges for role roomtone_migrator in schema public grant all on sequences to anon, authenticated, service_role;";
@@ -34,7 +34,7 @@ const LOGIN: &str = "
 
 /// Which Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// The machine's own, where it has pgvector.
     V15,
     /// From the wheel.
@@ -45,20 +45,20 @@ pub enum Version {
 
 /// A cluster that runs until the test program ends.
 #[derive(Debug)]
-pub struct Postgres {
+pub(crate) struct Postgres {
     cluster: Private,
     databases: AtomicU32,
 }
 
 /// A database of one test.
 #[derive(Debug, Clone)]
-pub struct TestDatabase {
+pub(crate) struct TestDatabase {
     /// As the service logs in.
-    pub url: String,
+    pub(crate) url: String,
     /// As the owner of everything that the migrations made.
-    pub migrator_url: String,
+    pub(crate) migrator_url: String,
     /// As the superuser.
-    pub superuser_url: String,
+    pub(crate) superuser_url: String,
 }
 
 impl Postgres {
@@ -66,7 +66,7 @@ impl Postgres {
     ///
     /// # Panics
     /// Where it is not installed: `tests/run` does that.
-    pub fn start(version: Version) -> &'static Self {
+    pub(crate) fn start(version: Version) -> &'static Self {
         Self::find(version).unwrap_or_else(|| {
             panic!(
                 "{version:?} is not installed: `pip install --no-deps --target tests/.setup/postgres \
@@ -76,7 +76,7 @@ impl Postgres {
     }
 
     /// The same; `None` where it is not installed.
-    pub fn find(version: Version) -> Option<&'static Self> {
+    pub(crate) fn find(version: Version) -> Option<&'static Self> {
         static V15: OnceLock<Option<Postgres>> = OnceLock::new();
         static V16: OnceLock<Option<Postgres>> = OnceLock::new();
         static V18: OnceLock<Option<Postgres>> = OnceLock::new();
@@ -89,12 +89,12 @@ impl Postgres {
     }
 
     /// A database with everything in it, for one test.
-    pub async fn database(&self) -> TestDatabase {
+    pub(crate) async fn database(&self) -> TestDatabase {
         self.clone_of("template_roomtone").await
     }
 
     /// A database as a plain Postgres has it, without even the shim.
-    pub async fn empty(&self) -> TestDatabase {
+    pub(crate) async fn empty(&self) -> TestDatabase {
         self.clone_of("template1").await
     }
 
@@ -135,18 +135,18 @@ impl Postgres {
 
 impl TestDatabase {
     /// As the service uses it.
-    pub fn open(&self) -> Database {
+    pub(crate) fn open(&self) -> Database {
         let settings = DatabaseSettings { connections: 4, ..DatabaseSettings::default() };
         Database::open(&self.url, &settings).expect("the address of a database")
     }
 
     /// A connection of the superuser, for what a test arranges.
-    pub async fn superuser(&self) -> PgConnection {
+    pub(crate) async fn superuser(&self) -> PgConnection {
         connect(&self.superuser_url).await
     }
 
     /// Somebody who has signed up; `role` is a global one: admin, manager, or listener.
-    pub async fn user(&self, email: &str, role: Option<&str>) -> UserId {
+    pub(crate) async fn user(&self, email: &str, role: Option<&str>) -> UserId {
         let mut conn = self.superuser().await;
         let user: Uuid = sqlx::query_scalar(
             "insert into auth.users (id, email, aud, role)
@@ -168,7 +168,7 @@ impl TestDatabase {
     }
 
     /// A venue in an organisation of its own.
-    pub async fn venue(&self, owner: UserId) -> VenueId {
+    pub(crate) async fn venue(&self, owner: UserId) -> VenueId {
         let venue: Uuid = sqlx::query_scalar(
             "with o as (insert into public.organisations (name) values ('Organisation') returning id),
                   v as (insert into public.venues (organisation_id, slug, name)
@@ -184,7 +184,7 @@ impl TestDatabase {
     }
 
     /// Makes somebody a member of a venue: owner, manager, staff or viewer.
-    pub async fn member(&self, venue: VenueId, user: UserId, role: &str) {
+    pub(crate) async fn member(&self, venue: VenueId, user: UserId, role: &str) {
         sqlx::query("insert into public.venue_members (venue_id, user_id, role) values ($1, $2, $3)")
             .bind(venue.0)
             .bind(user.0)
@@ -196,12 +196,12 @@ impl TestDatabase {
 }
 
 /// A connection, or the end of the test.
-pub async fn connect(url: &str) -> PgConnection {
+pub(crate) async fn connect(url: &str) -> PgConnection {
     PgConnection::connect(url).await.expect("a connection to the test's Postgres")
 }
 
 /// Statements that are to succeed.
-pub async fn run(conn: &mut PgConnection, sql: &str) {
+pub(crate) async fn run(conn: &mut PgConnection, sql: &str) {
     if let Err(error) = conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await {
         panic!("{error}\nin: {sql}");
     }
