@@ -152,7 +152,7 @@ impl Gatekeeper {
 
     async fn look_up(&self, user: UserId) -> sqlx::Result<bool> {
         let mut work = self.0.database.as_user(user).await?;
-        let known = profiles::ensure(&mut work).await?;
+        let known = profiles::ensure(&mut work, user).await?;
         work.commit().await?;
         Ok(known)
     }

@@ -143,7 +143,7 @@ impl MediaSection {
             region: self.region.clone(),
             bucket: self.bucket.clone(),
             access_key: self.access_key.reveal().to_owned(),
-            secret_key: crate::media::Secret::new(self.secret_key.reveal()),
+            secret_key: self.secret_key.clone(),
             public_endpoint: optional(&self.public_endpoint),
         }
     }

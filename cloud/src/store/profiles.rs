@@ -1,15 +1,13 @@
 //! `profiles`: the accounts that we know.
 
+use roomtone_schema::UserId;
 use sqlx::PgConnection;
 
-/// What Postgres calls a row that refers to nothing.
-const NO_SUCH_ROW: &str = "23503";
-
 /// Makes the caller's profile where there is none yet; `false` where there is no such account.
-pub async fn ensure(work: &mut PgConnection) -> sqlx::Result<bool> {
-    match sqlx::query("select private.ensure_profile()").execute(work).await {
-        Ok(_) => Ok(true),
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_ROW) => Ok(false),
-        Err(error) => Err(error),
-    }
+pub async fn ensure(work: &mut PgConnection, user: UserId) -> sqlx::Result<bool> {
+    sqlx::query("select private.ensure_profile()").execute(&mut *work).await?;
+    sqlx::query_scalar("select exists (select from public.profiles where id = $1)")
+        .bind(user.0)
+        .fetch_one(work)
+        .await
 }
