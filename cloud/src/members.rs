@@ -7,7 +7,7 @@ use crate::bus::Topic;
 use crate::cloud::Cloud;
 use crate::intents::Intent;
 use crate::refusal::{Code, Refusal, Unmet, text};
-use crate::store::{people, venue_members};
+use crate::store::{people, profiles, venue_members};
 
 pub use crate::store::people::Person;
 pub use crate::store::venue_members::Member;
@@ -62,7 +62,7 @@ pub async fn viewer(cloud: &Cloud, user: UserId) -> Result<Option<Viewer>, Unmet
     let mut work = cloud.database.as_user(user).await?;
     let mut found = people::find(&mut work, &[user]).await?.pop();
     if found.is_none() {
-        people::ensure(&mut work).await?;
+        profiles::ensure(&mut work, user).await?;
         found = people::find(&mut work, &[user]).await?.pop();
     }
     let roles = people::roles(&mut work, user).await?;

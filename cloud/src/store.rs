@@ -17,12 +17,16 @@ use uuid::Uuid;
 
 pub mod access;
 pub mod audit_log;
+pub mod checks;
 pub mod history_exports;
 pub mod hubs;
 pub mod idempotency;
+pub mod migrations;
+pub mod notices;
 pub mod organisations;
 pub mod people;
 pub mod players;
+pub mod profiles;
 pub mod songs;
 pub mod songs_playing;
 pub mod venue_daily;

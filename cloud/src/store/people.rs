@@ -34,8 +34,3 @@ pub async fn roles(work: &mut PgConnection, user: UserId) -> Result<Vec<GlobalRo
             .await?;
     Ok(roles.into_iter().map(|role| role.0).collect())
 }
-
-/// Makes a profile for whoever asks, where their account came into being without one.
-pub async fn ensure(work: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("select private.ensure_profile()").execute(work).await.map(drop)
-}
