@@ -66,18 +66,22 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why something is not done.
-#[derive(Debug, thiserror::Error)]
+/// Why something is not done. It has no `Display` on purpose: whatever has one turns into an error of GraphQL by itself,
+/// and would tell the world what only the log may know.
+#[derive(Debug)]
 pub enum Unmet {
     /// Refused, and whoever asked learns why.
-    #[error("{0}")]
     Refused(Refusal),
     /// The database failed.
-    #[error("the database: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(sqlx::Error),
     /// Something else of ours failed. Nobody outside learns what.
-    #[error("{0:#}")]
-    Broken(#[from] anyhow::Error),
+    Broken(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Unmet {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
+    }
 }
 
 impl From<Refusal> for Unmet {
@@ -89,7 +93,8 @@ impl From<Refusal> for Unmet {
 /// What our functions in the database refuse with (see the migration of the admin), and what its own rules refuse.
 impl From<sqlx::Error> for Unmet {
     fn from(error: sqlx::Error) -> Self {
-        let told = error.as_database_error().and_then(|told| Some((told.code()?.into_owned(), told.message())));
+        let told =
+            error.as_database_error().and_then(|told| Some((told.code()?.into_owned(), told.message())));
         let refused = told.and_then(|(code, message)| match code.as_str() {
             "RT403" => Some(Refusal::new(Code::Forbidden, message)),
             "RT404" => Some(Refusal::new(Code::NotFound, message)),
@@ -97,7 +102,9 @@ impl From<sqlx::Error> for Unmet {
             "RT422" => Some(Refusal::new(Code::Invalid, message)),
             UNIQUE_VIOLATION => Some(Refusal::new(Code::Conflict, "there is one like it already")),
             // Values are looked at before they come here; what only the database knows is which time zones there are.
-            CHECK_VIOLATION if message.ends_with("is no time zone") => Some(Refusal::invalid("timeZone", message)),
+            CHECK_VIOLATION if message.ends_with("is no time zone") => {
+                Some(Refusal::invalid("timeZone", message))
+            }
             _ => None,
         });
         refused.map_or(Self::Database(error), Self::Refused)
