@@ -63,9 +63,9 @@ impl Service {
         config.is_complete()?;
         let database = open_database(config)?;
         let media = Media::open(&config.media.settings()).map_err(|error| unusable(&error))?;
-        doctor::admit(config, &database).await?;
-        let (bus, link) = Bus::linked();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        doctor::admit(config, &database, &*clock).await?;
+        let (bus, link) = Bus::linked();
         let gate = Gatekeeper::new(&config.auth, database.clone(), Arc::clone(&clock))
             .map_err(|error| unusable(&format!("{error:#}")))?;
         if !config.auth.jwt_secret.is_empty() {

@@ -4,3 +4,5 @@ pub mod checks;
 pub mod migrations;
 pub mod notices;
 pub mod profiles;
+pub mod roles;
+pub mod trial;
