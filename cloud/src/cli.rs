@@ -24,7 +24,8 @@ use crate::store::trial::GlobalRole;
 use crate::trouble::{Trouble, of_file, sentence};
 
 /// What `serve` and `dev` log where nobody says otherwise.
-const SERVING: &str = "info,hyper=warn,tower=warn,sqlx=warn,async_nats=warn,aws=warn";
+const SERVING: &str = "info,hyper=warn,tower=warn,sqlx=warn,sqlx::postgres::notice=error,\
+                       async_nats=warn,aws=warn";
 
 /// What everything else logs: its own words are its output.
 const QUIET: &str = "warn,sqlx=error,aws=error";
