@@ -4,3 +4,4 @@
 mod postgres;
 
 mod migrating;
+mod ranking;
