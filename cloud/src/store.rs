@@ -1,3 +1,4 @@
 //! SQL: one file per table, plain functions on a connection.
 
 pub mod migrations;
+pub mod upkeep;
