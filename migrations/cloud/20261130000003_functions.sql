@@ -44,11 +44,15 @@ language sql stable security definer rows 20 set search_path = '' as $$
   union
   select user_id from public.venue_members where venue_id = any (array(select private.my_venues())) $$;
 
--- The hub that pushes or pulls, as its credential says; set for the transaction by the cloud and by nobody else.
+-- The hub that pushes or pulls, and its venue, as its credential says; set for the transaction by the cloud and by nobody
+-- else. The two must belong together, and a hub that was revoked has no venue.
 create function private.hub_id() returns uuid language sql stable set search_path = '' as $$
   select nullif(current_setting('roomtone.hub_id', true), '')::uuid $$;
-create function private.hub_venue() returns uuid language sql stable set search_path = '' as $$
-  select nullif(current_setting('roomtone.venue_id', true), '')::uuid $$;
+create function private.hub_venue() returns uuid
+language sql stable security definer set search_path = '' as $$
+  select venue_id from public.hubs
+  where id = (select private.hub_id()) and revoked_at is null
+    and venue_id = (select nullif(current_setting('roomtone.venue_id', true), '')::uuid) $$;
 create function private.hub_organisation() returns uuid
 language sql stable security definer set search_path = '' as $$
   select organisation_id from public.venues where id = (select private.hub_venue()) $$;

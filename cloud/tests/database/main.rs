@@ -3,5 +3,6 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod ingest;
 mod migrating;
 mod ranking;

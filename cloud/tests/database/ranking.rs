@@ -96,7 +96,7 @@ async fn check(version: Version, vectors: &str, sql: &'static str) {
     assert!(cases.len() >= 20, "some of the vectors are missing");
     for case in cases {
         // One transaction: in it, now() stands still.
-        let mut work = shelf.conn.begin().await.unwrap();
+        let mut work = shelf.conn.begin().await.expect("the database answers");
         for song in &case.songs {
             let age = song.last_played_at.map(|at| case.now - at);
             shelve(&mut work, shelf.venue, song, age, 240_000).await;
@@ -107,7 +107,7 @@ async fn check(version: Version, vectors: &str, sql: &'static str) {
             .bind(case.window_ms)
             .fetch_all(&mut *work)
             .await
-            .unwrap();
+            .expect("the database answers");
         let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         let expected: Vec<Uuid> = case.expect.iter().map(|place| place.id).collect();
         assert_eq!(ids, expected, "{}", case.name);
@@ -118,7 +118,7 @@ async fn check(version: Version, vectors: &str, sql: &'static str) {
             let score: f64 = row.get(2);
             assert!((score - place.score).abs() < 1e-6, "{}: {score} is not {}", case.name, place.score);
         }
-        work.rollback().await.unwrap();
+        work.rollback().await.expect("the database answers");
     }
 }
 
