@@ -3,6 +3,9 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod advisor;
+mod hidden;
 mod ingest;
 mod migrating;
 mod ranking;
+mod tenants;
