@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use roomtone_schema::UnixMillis;
+use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -98,17 +99,25 @@ pub async fn tend(
     now: UnixMillis,
     retention: Retention,
 ) -> anyhow::Result<Option<Kept>> {
-    // A connection of its own, and closed whatever happens: the lock ends with it.
+    // A connection of its own, and closed whatever happens: the lock ends with it, at the latest.
     let mut guard = database.pool().acquire().await.context("no connection for upkeep")?.detach();
     if !upkeep::try_lock(&mut guard).await? {
         return Ok(None);
     }
-    let today = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
-    let made = make_weeks(database, today.date_naive()).await?;
-    let Some(counted) = count_days(database, today.date_naive(), retention).await? else { return Ok(None) };
-    let dropped = drop_weeks(database, today.date_naive(), retention).await?;
+    let kept = round(database, now, retention).await;
+    upkeep::unlock(&mut guard).await?;
+    guard.close().await?;
+    kept
+}
+
+async fn round(database: &Database, now: UnixMillis, retention: Retention) -> anyhow::Result<Option<Kept>> {
+    let now = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
+    let today = now.date_naive();
+    let made = make_weeks(database, today).await?;
+    let Some(counted) = count_days(database, today, retention).await? else { return Ok(None) };
+    let dropped = drop_weeks(database, today, retention).await?;
     let mut work = database.as_service().await?;
-    upkeep::sweep(&mut work, today).await?;
+    upkeep::sweep(&mut work, now).await?;
     let strays = upkeep::strays(&mut work).await?;
     work.commit().await?;
     Ok(Some(Kept { made, counted, dropped, strays }))

@@ -43,6 +43,11 @@ pub async fn try_lock(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select pg_try_advisory_lock(hashtext('roomtone.upkeep'))").fetch_one(conn).await
 }
 
+/// Gives it back.
+pub async fn unlock(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_unlock(hashtext('roomtone.upkeep'))").execute(conn).await.map(drop)
+}
+
 /// For how long statements of this transaction may run: longer than a request's.
 pub async fn allow_minutes(conn: &mut PgConnection, minutes: u32) -> Result<(), sqlx::Error> {
     sqlx::query("select set_config('statement_timeout', $1, true)")

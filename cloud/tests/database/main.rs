@@ -4,8 +4,10 @@
 mod postgres;
 
 mod advisor;
+mod faults;
 mod hidden;
 mod ingest;
 mod migrating;
 mod ranking;
 mod tenants;
+mod upkeep;
