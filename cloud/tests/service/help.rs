@@ -13,7 +13,16 @@ fn said(words: &[&str]) -> String {
 #[test]
 fn the_help_says_where_to_begin() {
     let help = said(&["--help"]);
-    for word in ["serve", "migrate", "dev", "dev-token", "admin", "doctor", "Begin with `roomtone-cloud dev`", "Exit codes"] {
+    for word in [
+        "serve",
+        "migrate",
+        "dev",
+        "dev-token",
+        "admin",
+        "doctor",
+        "Begin with `roomtone-cloud dev`",
+        "Exit codes",
+    ] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
 }
