@@ -165,6 +165,26 @@ pub async fn song_of(
     Ok(found.map(SongId))
 }
 
+/// Whose catalogue a venue plays from, where the caller may see the venue.
+pub async fn organisation_of(
+    work: &mut PgConnection,
+    venue: VenueId,
+) -> Result<Option<OrganisationId>, sqlx::Error> {
+    let found = sqlx::query_scalar("select organisation_id from public.venues where id = $1")
+        .bind(venue.0)
+        .fetch_optional(work)
+        .await?;
+    Ok(found.map(OrganisationId))
+}
+
+/// Whether the caller may send files to an organisation's catalogue.
+pub async fn may_send(work: &mut PgConnection, organisation: OrganisationId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select $1 = any (array(select private.my_organisations('staff')))")
+        .bind(organisation.0)
+        .fetch_one(work)
+        .await
+}
+
 /// Announces a file.
 pub async fn begin(
     work: &mut PgConnection,
@@ -283,6 +303,19 @@ pub async fn put_back(
     .bind(id.0)
     .bind(replica)
     .bind(interval(pause))
+    .execute(work)
+    .await
+    .map(drop)
+}
+
+/// Puts back whatever a replica works on, for others to take at once.
+pub async fn put_all_back(work: &mut PgConnection, replica: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update public.song_uploads set state = 'queued', attempts = attempts - 1, claimed_by = null,
+           claimed_until = null
+         where claimed_by = $1 and state = 'analysing'",
+    )
+    .bind(replica)
     .execute(work)
     .await
     .map(drop)
