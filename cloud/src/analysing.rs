@@ -217,7 +217,7 @@ impl Desk {
         let upload = &claimed.upload;
         let mut work = self.cloud.database.as_service().await?;
         let why: String = refusal.message.chars().take(500).collect();
-        store::uploads::refuse(&mut work, *upload.id, self.replica, refusal.code.word(), &why).await?;
+        store::uploads::refuse(&mut work, *upload.id, self.replica, refusal.code, &why).await?;
         work.commit().await?;
         tell(&self.cloud, *upload.id, *upload.organisation_id);
         Ok(())
@@ -239,5 +239,5 @@ impl Desk {
 /// Whether the fault is in what was to be written: trying again is no use.
 fn is_unfit(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    code.is_some_and(|code| code.starts_with("22") || code == "23514")
 }

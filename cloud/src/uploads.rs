@@ -79,6 +79,21 @@ pub enum UploadState {
     Expired,
 }
 
+impl UploadState {
+    /// As a column holds it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            Self::Analysing => "analysing",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// Whose catalogue a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Whose {

@@ -29,7 +29,8 @@ alter role authenticator set lock_timeout = '8s';
 create schema if not exists extensions;
 create extension if not exists vector with schema extensions;
 grant usage on schema extensions to anon, authenticated, service_role;
-grant all on schema extensions to roomtone_migrator;
+-- On Supabase it is the migrating role's own, which may therefore let others in.
+grant all on schema extensions to roomtone_migrator with grant option;
 
 create schema if not exists auth authorization supabase_auth_admin;
 -- The foreign keys that lead to auth.users are checked as its owner, who must therefore be able to find it.

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{Key, Slice, Word, uuids};
+use crate::refusal::Code;
 use crate::uploads::{NewUpload, OwnValues, UploadState};
 
 /// An upload, as people may see it.
@@ -35,7 +36,7 @@ pub struct Upload {
     /// How far it is.
     pub state: Word<UploadState>,
     /// Why it was refused, for programs.
-    pub refusal_code: Option<String>,
+    pub refusal_code: Option<Word<Code>>,
     /// Why it was refused, for people.
     pub refusal: Option<String>,
     /// What it became.
@@ -117,7 +118,7 @@ pub async fn find(work: &mut PgConnection, id: UploadId) -> Result<Option<Upload
 }
 
 fn restrict(query: &mut QueryBuilder<Postgres>, wanted: &Wanted) {
-    let states: Vec<Word<UploadState>> = wanted.states.iter().copied().map(Word).collect();
+    let states: Vec<&str> = wanted.states.iter().map(|state| state.word()).collect();
     query.push("organisation_id = ").push_bind(wanted.organisation.0);
     if !states.is_empty() {
         query.push(" and state = any (").push_bind(states).push(")");
@@ -326,7 +327,7 @@ pub async fn refuse(
     work: &mut PgConnection,
     id: UploadId,
     replica: Uuid,
-    code: &str,
+    code: Code,
     why: &str,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
@@ -336,7 +337,7 @@ pub async fn refuse(
     )
     .bind(id.0)
     .bind(replica)
-    .bind(code)
+    .bind(Word(code))
     .bind(why)
     .execute(work)
     .await?;
