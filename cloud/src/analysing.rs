@@ -10,8 +10,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use roomtone_analysis::Worker;
-use roomtone_schema::song::SongFacts;
 use roomtone_schema::id::Id as _;
+use roomtone_schema::song::SongFacts;
 use roomtone_schema::{SongId, UploadId, VenueId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -169,7 +169,8 @@ impl Desk {
                 self.store(&place, file.path(), &facts).await?;
                 match self.enter(claimed, &facts, &place).await {
                     Err(error) if is_unfit(&error) => {
-                        let why = "the catalogue cannot hold what its tags say; clean them, and send it again";
+                        let why =
+                            "the catalogue cannot hold what its tags say; clean them, and send it again";
                         self.refuse(claimed, &Refusal::new(Code::Unsupported, why)).await
                     }
                     ended => Ok(ended?),

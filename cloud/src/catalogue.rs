@@ -318,7 +318,8 @@ async fn assign_one(
     let changed = if plays {
         let own = venue_songs::count_own(work, venue, songs).await?;
         if usize::try_from(own).unwrap_or(0) != songs.len() {
-            let why = format!("one of these songs is not in the catalogue of {}; nothing was changed", venue.name);
+            let why =
+                format!("one of these songs is not in the catalogue of {}; nothing was changed", venue.name);
             return Err(Refusal::new(Code::NotFound, why).at("songIds").into());
         }
         venue_songs::assign(work, *venue.id, songs).await?
@@ -367,7 +368,8 @@ async fn log(
     detail: serde_json::Value,
 ) -> Result<(), sqlx::Error> {
     let target = format!("Song:{}", *song.id);
-    let line = Line { organisation: Some(*song.organisation_id), venue: None, action, target: &target, detail };
+    let line =
+        Line { organisation: Some(*song.organisation_id), venue: None, action, target: &target, detail };
     audit_log::write(work, line).await
 }
 

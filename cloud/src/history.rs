@@ -97,12 +97,7 @@ pub async fn list(
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn count(
-    cloud: &Cloud,
-    user: UserId,
-    venue: VenueId,
-    range: Option<Range>,
-) -> Result<i64, Unmet> {
+pub async fn count(cloud: &Cloud, user: UserId, venue: VenueId, range: Option<Range>) -> Result<i64, Unmet> {
     Ok(songs_playing::count(&mut *cloud.database.as_user(user).await?, venue, range).await?)
 }
 
@@ -157,7 +152,13 @@ pub async fn create_export(
         history_exports::create(&mut work, NewExport { id, venue, user, range, kind, format }).await?;
         let target = format!("HistoryExport:{id}");
         let detail = json!({ "from": range.from, "to": range.to, "kind": kind, "format": format });
-        let line = Line { organisation: None, venue: Some(venue), action: "export.created", target: &target, detail };
+        let line = Line {
+            organisation: None,
+            venue: Some(venue),
+            action: "export.created",
+            target: &target,
+            detail,
+        };
         audit_log::write(&mut work, line).await?;
         intent.answer(&mut work, &id).await?;
         id

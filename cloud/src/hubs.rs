@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_hub_that_waits_says_when_its_code_is_void() {
-        let waiting = Hub { enrolled_at: None, last_seen_at: None, enrolment_expires_at: Some(at(30)), ..hub() };
+        let waiting =
+            Hub { enrolled_at: None, last_seen_at: None, enrolment_expires_at: Some(at(30)), ..hub() };
         assert_eq!(waiting.status(at(1)), HubStatus::Waiting);
         assert_eq!(waiting.reasons(at(1)), []);
         assert_eq!(waiting.reasons(at(31)), [HubReason::CodeExpired]);
@@ -253,12 +254,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_hub_is_told_until_it_is_revoked() {
-        let wrong = Hub {
-            clock_skew_ms: Some(-120_000),
-            pending_operations: Some(5_000),
-            duplicates: 1,
-            ..hub()
-        };
+        let wrong =
+            Hub { clock_skew_ms: Some(-120_000), pending_operations: Some(5_000), duplicates: 1, ..hub() };
         let reasons = [HubReason::ClockWrong, HubReason::Duplicate, HubReason::FactsPending];
         assert_eq!(wrong.reasons(at(1)), reasons);
         let revoked = Hub { revoked_at: Some(at(1)), ..wrong };

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of refusal it is; programs go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// The bytes are not those that were announced.
     ChecksumMismatch,
@@ -89,15 +92,20 @@ impl From<Refusal> for Unmet {
 /// What our functions in the database refuse with (see the migration of the admin), and what its own rules refuse.
 impl From<sqlx::Error> for Unmet {
     fn from(error: sqlx::Error) -> Self {
-        let told = error.as_database_error().and_then(|told| Some((told.code()?.into_owned(), told.message())));
+        let told =
+            error.as_database_error().and_then(|told| Some((told.code()?.into_owned(), told.message())));
         let refused = told.and_then(|(code, message)| match code.as_str() {
             "RT403" => Some(Refusal::new(Code::Forbidden, message)),
             "RT404" => Some(Refusal::new(Code::NotFound, message)),
             "RT409" => Some(Refusal::new(Code::Conflict, message)),
+            "RT410" => Some(Refusal::new(Code::Expired, message)),
             "RT422" => Some(Refusal::new(Code::Invalid, message)),
+            "RT429" => Some(Refusal::new(Code::TooMany, message)),
             UNIQUE_VIOLATION => Some(Refusal::new(Code::Conflict, "there is one like it already")),
             // Values are looked at before they come here; what only the database knows is which time zones there are.
-            CHECK_VIOLATION if message.ends_with("is no time zone") => Some(Refusal::invalid("timeZone", message)),
+            CHECK_VIOLATION if message.ends_with("is no time zone") => {
+                Some(Refusal::invalid("timeZone", message))
+            }
             _ => None,
         });
         refused.map_or(Self::Database(error), Self::Refused)

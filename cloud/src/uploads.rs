@@ -138,7 +138,8 @@ impl NewUpload {
             return Err(Refusal::new(Code::TooLarge, why).at("bytes"));
         }
         let Some(content_type) = known_type(&self.content_type) else {
-            let why = "this is no kind of file that can be played; MP3, FLAC, Ogg Vorbis, WAV, M4A and AAC can";
+            let why =
+                "this is no kind of file that can be played; MP3, FLAC, Ogg Vorbis, WAV, M4A and AAC can";
             return Err(Refusal::new(Code::Unsupported, why).at("contentType"));
         };
         let filename = safe_file_name(&self.filename);
@@ -149,7 +150,10 @@ impl NewUpload {
 /// Our own word for a kind of file.
 fn known_type(announced: &str) -> Option<&'static str> {
     let plain = announced.split(';').next()?.trim().to_ascii_lowercase();
-    TYPES.iter().find(|(ours, others)| *ours == plain || others.contains(&plain.as_str())).map(|known| known.0)
+    TYPES
+        .iter()
+        .find(|(ours, others)| *ours == plain || others.contains(&plain.as_str()))
+        .map(|known| known.0)
 }
 
 /// Announces a file: what it came to is the same however often it is announced with one key.
@@ -268,7 +272,10 @@ async fn all_there(media: &Media, upload: &Upload) -> Result<(), Unmet> {
             );
             Err(Refusal::new(Code::ChecksumMismatch, why).at("id").into())
         }
-        None => Err(Refusal::invalid("id", "the file has not arrived yet; send it to the upload's address first").into()),
+        None => {
+            Err(Refusal::invalid("id", "the file has not arrived yet; send it to the upload's address first")
+                .into())
+        }
     }
 }
 
@@ -276,7 +283,12 @@ async fn all_there(media: &Media, upload: &Upload) -> Result<(), Unmet> {
 ///
 /// # Errors
 /// Refused where it is a song already, or is about to be.
-pub async fn cancel(cloud: &Cloud, user: UserId, key: IdempotencyKey, id: UploadId) -> Result<UploadId, Unmet> {
+pub async fn cancel(
+    cloud: &Cloud,
+    user: UserId,
+    key: IdempotencyKey,
+    id: UploadId,
+) -> Result<UploadId, Unmet> {
     let intent = Intent::new(user, key, "cancelSongUpload", &id);
     let mut work = cloud.database.as_user(user).await?;
     if let Some(before) = intent.answered(&mut work).await? {
@@ -345,7 +357,8 @@ mod tests {
     #[case("application/octet-stream")]
     #[case("audio/x-ms-wma")]
     fn what_cannot_be_played_need_not_come(#[case] content_type: &str) {
-        let refused = NewUpload { content_type: content_type.to_owned(), ..announced() }.checked().unwrap_err();
+        let refused =
+            NewUpload { content_type: content_type.to_owned(), ..announced() }.checked().unwrap_err();
         assert_eq!(refused.code, Code::Unsupported);
     }
 }

@@ -141,12 +141,7 @@ pub async fn find_organisations(
 ///
 /// # Errors
 /// Refused where the input cannot be meant, the slug is taken, or the caller may not.
-pub async fn create(
-    cloud: &Cloud,
-    user: UserId,
-    key: IdempotencyKey,
-    new: NewVenue,
-) -> Result<Venue, Unmet> {
+pub async fn create(cloud: &Cloud, user: UserId, key: IdempotencyKey, new: NewVenue) -> Result<Venue, Unmet> {
     let new = NewVenue {
         name: text("name", &new.name, LONGEST_NAME)?,
         slug: slug(&new.slug)?,
@@ -198,7 +193,8 @@ pub async fn update(
         venues::change(&mut work, &to).await.map_err(slug_taken)?;
         let target = format!("Venue:{}", to.id);
         let detail = serde_json::to_value(&to).map_err(anyhow::Error::from)?;
-        let line = Line { organisation: None, venue: Some(to.id), action: "venue.updated", target: &target, detail };
+        let line =
+            Line { organisation: None, venue: Some(to.id), action: "venue.updated", target: &target, detail };
         audit_log::write(&mut work, line).await?;
         intent.answer(&mut work, &to.id).await?;
     }
@@ -227,7 +223,8 @@ pub async fn archive(
         if venues::archive(&mut work, id, away).await? {
             let action = if away { "venue.archived" } else { "venue.restored" };
             let target = format!("Venue:{id}");
-            let line = Line { organisation: None, venue: Some(id), action, target: &target, detail: json!({}) };
+            let line =
+                Line { organisation: None, venue: Some(id), action, target: &target, detail: json!({}) };
             audit_log::write(&mut work, line).await?;
         }
         intent.answer(&mut work, &id).await?;

@@ -124,7 +124,11 @@ fn is_as_announced(sniffed: Sniffed, announced: &str) -> Result<(), Refusal> {
     let why = match sniffed {
         Sniffed::Audio(container) if container.content_type() == announced => return Ok(()),
         Sniffed::Audio(container) => {
-            format!("it was announced as {}, and it is {}", name_of(announced), name_of(container.content_type()))
+            format!(
+                "it was announced as {}, and it is {}",
+                name_of(announced),
+                name_of(container.content_type())
+            )
         }
         Sniffed::OtherAudio(kind) => Reason::Unsupported(kind.to_owned()).to_string(),
         Sniffed::NotAudio(what) => Reason::NotAudio(what.map(str::to_owned)).to_string(),

@@ -87,7 +87,8 @@ mod tests {
         let shown = code.to_string();
         assert_eq!(shown.len(), 23);
         assert_eq!(EnrolmentCode::read(&shown), Some(code.clone()));
-        let sloppy = format!(" {} ", shown.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
+        let sloppy =
+            format!(" {} ", shown.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
         assert_eq!(EnrolmentCode::read(&sloppy), Some(code));
     }
 

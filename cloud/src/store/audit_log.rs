@@ -74,7 +74,8 @@ pub async fn of_venue(
     query.push_bind(slice.limit).build_query_as().fetch_all(work).await
 }
 
-const COLUMNS: &str = "select id, venue_id, actor_id, action, target, detail, at from public.audit_log where ";
+const COLUMNS: &str =
+    "select id, venue_id, actor_id, action, target, detail, at from public.audit_log where ";
 
 /// Those of some ids that the caller may see.
 pub async fn find(work: &mut PgConnection, ids: &[AuditEntryId]) -> Result<Vec<AuditEntry>, sqlx::Error> {

@@ -1,8 +1,8 @@
 //! A song enters the catalogue: with what was found in its file, and what its manager says of it.
 
 use pgvector::Vector;
-use roomtone_schema::song::SongFacts;
 use roomtone_schema::SongId;
+use roomtone_schema::song::SongFacts;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -78,7 +78,11 @@ pub async fn enter(
 }
 
 /// Has those of the upload's venues play it that are still its organisation's; says which.
-pub async fn assign(work: &mut PgConnection, song: SongId, claimed: &Claimed) -> Result<Vec<Uuid>, sqlx::Error> {
+pub async fn assign(
+    work: &mut PgConnection,
+    song: SongId,
+    claimed: &Claimed,
+) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
         "insert into public.venue_songs (venue_id, song_id)
          select v.id, $1 from public.venues v where v.id = any ($2) and v.organisation_id = $3

@@ -60,7 +60,11 @@ pub async fn find(work: &mut PgConnection, ids: &[ExportId]) -> Result<Vec<Expor
 }
 
 /// A venue's reports, the newest first.
-pub async fn of_venue(work: &mut PgConnection, venue: VenueId, most: i64) -> Result<Vec<Export>, sqlx::Error> {
+pub async fn of_venue(
+    work: &mut PgConnection,
+    venue: VenueId,
+    most: i64,
+) -> Result<Vec<Export>, sqlx::Error> {
     let mut query = QueryBuilder::new(COLUMNS);
     query.push("venue_id = ").push_bind(venue.0).push(" order by id desc limit ").push_bind(most);
     query.build_query_as().fetch_all(work).await
@@ -197,7 +201,10 @@ pub async fn fail(
 }
 
 /// Reports whose time has passed, with their files.
-pub async fn overdue(work: &mut PgConnection, most: i64) -> Result<Vec<(Key<ExportId>, String)>, sqlx::Error> {
+pub async fn overdue(
+    work: &mut PgConnection,
+    most: i64,
+) -> Result<Vec<(Key<ExportId>, String)>, sqlx::Error> {
     sqlx::query_as(
         "select id, object_key from public.history_exports
          where status = 'ready' and expires_at < now() order by id limit $1",
@@ -209,5 +216,9 @@ pub async fn overdue(work: &mut PgConnection, most: i64) -> Result<Vec<(Key<Expo
 
 /// Forgets a report.
 pub async fn remove(work: &mut PgConnection, export: ExportId) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from public.history_exports where id = $1").bind(export.0).execute(work).await.map(drop)
+    sqlx::query("delete from public.history_exports where id = $1")
+        .bind(export.0)
+        .execute(work)
+        .await
+        .map(drop)
 }

@@ -50,7 +50,11 @@ pub async fn find(work: &mut PgConnection, ids: &[HubId]) -> Result<Vec<Hub>, sq
 }
 
 /// The hubs of some venues, by name; revoked ones come last. At most `most` of each venue.
-pub async fn of_venues(work: &mut PgConnection, venues: &[VenueId], most: i64) -> Result<Vec<Hub>, sqlx::Error> {
+pub async fn of_venues(
+    work: &mut PgConnection,
+    venues: &[VenueId],
+    most: i64,
+) -> Result<Vec<Hub>, sqlx::Error> {
     let mut query = QueryBuilder::new(COLUMNS);
     query.push("h.id in (select x.id from unnest(").push_bind(uuids(venues));
     query.push(
@@ -108,8 +112,11 @@ pub async fn renew(
 
 /// Gives it another name.
 pub async fn rename(work: &mut PgConnection, hub: HubId, name: &str) -> Result<VenueId, sqlx::Error> {
-    let venue: Key<VenueId> =
-        sqlx::query_scalar("select private.rename_hub($1, $2)").bind(hub.0).bind(name).fetch_one(work).await?;
+    let venue: Key<VenueId> = sqlx::query_scalar("select private.rename_hub($1, $2)")
+        .bind(hub.0)
+        .bind(name)
+        .fetch_one(work)
+        .await?;
     Ok(venue.0)
 }
 

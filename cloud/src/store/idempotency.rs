@@ -25,11 +25,13 @@ pub async fn find(
         .bind(format!("{user}/{key}"))
         .execute(&mut *work)
         .await?;
-    sqlx::query_as("select operation, input_hash, result from public.idempotency where user_id = $1 and key = $2")
-        .bind(user.0)
-        .bind(key.0)
-        .fetch_optional(work)
-        .await
+    sqlx::query_as(
+        "select operation, input_hash, result from public.idempotency where user_id = $1 and key = $2",
+    )
+    .bind(user.0)
+    .bind(key.0)
+    .fetch_optional(work)
+    .await
 }
 
 /// Keeps what is answered.

@@ -132,12 +132,23 @@ pub async fn list(
     let descends = order.direction == Direction::Desc;
     for (place, forward) in [(&slice.after, true), (&slice.before, false)] {
         if let Some((text, id)) = place {
-            query.push(" and (").push(by).push(if forward == descends { ", s.id) < (" } else { ", s.id) > (" });
+            query.push(" and (").push(by).push(if forward == descends {
+                ", s.id) < ("
+            } else {
+                ", s.id) > ("
+            });
             query.push_bind(text).push(", ").push_bind(id).push(")");
         }
     }
     let way = if descends == slice.backwards { " asc" } else { " desc" };
-    query.push(" order by ").push(by).push(way).push(", s.id").push(way).push(" limit ").push_bind(slice.limit);
+    query
+        .push(" order by ")
+        .push(by)
+        .push(way)
+        .push(", s.id")
+        .push(way)
+        .push(" limit ")
+        .push_bind(slice.limit);
     query.build_query_as().fetch_all(work).await
 }
 

@@ -117,7 +117,11 @@ pub async fn series_of_days(
 }
 
 /// How many different songs the sums of days know of.
-pub async fn songs_of_days(work: &mut PgConnection, venue: VenueId, range: Range) -> Result<i64, sqlx::Error> {
+pub async fn songs_of_days(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "select count(distinct d.song_id) from public.venue_song_daily d join public.venues v on v.id = d.venue_id
          where d.venue_id = $1 and d.plays > 0

@@ -51,7 +51,11 @@ pub async fn of_user(work: &mut PgConnection, user: UserId, most: i64) -> Result
 }
 
 /// One of them.
-pub async fn find(work: &mut PgConnection, venue: VenueId, user: UserId) -> Result<Option<Member>, sqlx::Error> {
+pub async fn find(
+    work: &mut PgConnection,
+    venue: VenueId,
+    user: UserId,
+) -> Result<Option<Member>, sqlx::Error> {
     sqlx::query_as(
         "select venue_id, user_id, role, created_at from public.venue_members where venue_id = $1 and user_id = $2",
     )

@@ -78,7 +78,11 @@ pub async fn list(
             query.push_bind(name).push(", ").push_bind(id).push(")");
         }
     }
-    let order = if slice.backwards { " order by lower(v.name) desc, v.id desc" } else { " order by lower(v.name), v.id" };
+    let order = if slice.backwards {
+        " order by lower(v.name) desc, v.id desc"
+    } else {
+        " order by lower(v.name), v.id"
+    };
     query.push(order).push(" limit ").push_bind(slice.limit);
     query.build_query_as().fetch_all(work).await
 }

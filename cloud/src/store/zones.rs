@@ -56,12 +56,13 @@ pub async fn create(work: &mut PgConnection, zone: &Zone) -> Result<(), sqlx::Er
 
 /// Writes a zone's name, settings and whether it is archived.
 pub async fn change(work: &mut PgConnection, zone: &Zone) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("update public.zones set name = $2, settings = $3, archived_at = $4 where id = $1")
-        .bind(zone.id)
-        .bind(&zone.name)
-        .bind(&zone.settings)
-        .bind(zone.archived_at)
-        .execute(work)
-        .await?;
+    let done =
+        sqlx::query("update public.zones set name = $2, settings = $3, archived_at = $4 where id = $1")
+            .bind(zone.id)
+            .bind(&zone.name)
+            .bind(&zone.settings)
+            .bind(zone.archived_at)
+            .execute(work)
+            .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -50,10 +50,17 @@ impl OwnValues {
     /// Whether the catalogue can hold them.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         if self.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
-            return Err(Refusal::invalid("title", "a title has at least one letter; leave it out to take the file's"));
+            return Err(Refusal::invalid(
+                "title",
+                "a title has at least one letter; leave it out to take the file's",
+            ));
         }
-        let texts =
-            [("title", &self.title), ("artist", &self.artist), ("album", &self.album), ("label", &self.label)];
+        let texts = [
+            ("title", &self.title),
+            ("artist", &self.artist),
+            ("album", &self.album),
+            ("label", &self.label),
+        ];
         for (field, text) in texts {
             let Some(text) = text else { continue };
             if text.chars().count() > MOST_LETTERS {
@@ -70,7 +77,10 @@ impl OwnValues {
             return Err(Refusal::invalid("bpm", "a tempo is 1 to 400 beats per minute"));
         }
         if self.key.as_deref().is_some_and(|key| !is_key(key)) {
-            return Err(Refusal::invalid("key", "a key is a letter from A to G, with # or b, and m for minor, such as F#m"));
+            return Err(Refusal::invalid(
+                "key",
+                "a key is a letter from A to G, with # or b, and m for minor, such as F#m",
+            ));
         }
         if self.embedding.is_some_and(|embedding| embedding.values().iter().any(|value| value.abs() > 1.0)) {
             return Err(Refusal::invalid("embedding", format!("{AXES} numbers from -1 to 1")));

@@ -161,10 +161,13 @@ pub(super) async fn join(media: &Media, upload: &Upload, multipart: &str) -> Res
         let bytes = length(upload.bytes(), size, number);
         arrived.iter().any(|part| part.number == number && part.bytes == bytes)
     };
-    let missing: Vec<String> =
-        (1..=count(upload.bytes(), size)).filter(|&number| !right(number)).map(|number| number.to_string()).collect();
+    let missing: Vec<String> = (1..=count(upload.bytes(), size))
+        .filter(|&number| !right(number))
+        .map(|number| number.to_string())
+        .collect();
     if !missing.is_empty() {
-        let why = format!("parts have not arrived yet: {}; send them, then finalise again", missing.join(", "));
+        let why =
+            format!("parts have not arrived yet: {}; send them, then finalise again", missing.join(", "));
         return Err(Refusal::invalid("id", why).into());
     }
     media.join_parts(&upload.object_key, multipart, &arrived).await.map_err(store_failed)

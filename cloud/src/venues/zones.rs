@@ -75,7 +75,13 @@ impl SettingsChanges {
         };
         whole("penaltyHours", self.penalty_hours, 1, 48, &mut settings.penalty_hours)?;
         whole("crossfadeMs", self.crossfade_ms, 0, 20_000, &mut settings.crossfade_ms)?;
-        whole("artistSeparationMin", self.artist_separation_min, 0, 240, &mut settings.artist_separation_min)?;
+        whole(
+            "artistSeparationMin",
+            self.artist_separation_min,
+            0,
+            240,
+            &mut settings.artist_separation_min,
+        )?;
         whole("skipMin", self.skip_min, 1, 100, &mut settings.skip_min)?;
         settings.allow_explicit = self.allow_explicit.unwrap_or(settings.allow_explicit);
         settings.show_up_next = self.show_up_next.unwrap_or(settings.show_up_next);
@@ -87,7 +93,8 @@ impl SettingsChanges {
 /// Five numbers of the input, as an embedding.
 pub(crate) fn five(field: &str, given: &[f64]) -> Result<Embedding, Refusal> {
     let narrow: Vec<f32> = given.iter().map(|value| *value as f32).collect();
-    let embedding = Embedding::try_from(narrow).map_err(|error| Refusal::invalid(field, error.to_string()))?;
+    let embedding =
+        Embedding::try_from(narrow).map_err(|error| Refusal::invalid(field, error.to_string()))?;
     Ok(embedding)
 }
 
@@ -127,7 +134,9 @@ pub async fn create(
     } else {
         access::require(&mut work, venue, MemberRole::Manager).await?;
         if zones::of_venues(&mut work, &[venue]).await?.len() >= MOST_ZONES {
-            return Err(Refusal::new(Code::TooLarge, format!("a venue has at most {MOST_ZONES} zones")).into());
+            return Err(
+                Refusal::new(Code::TooLarge, format!("a venue has at most {MOST_ZONES} zones")).into()
+            );
         }
         let id: ZoneId = mint(cloud)?;
         let mut zone =

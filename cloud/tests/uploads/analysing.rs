@@ -81,7 +81,8 @@ async fn a_child_that_cannot_be_started_is_no_fault_of_the_file() {
     let mut desk = Desk::open().await;
     let id = desk.send("a.wav", "audio/wav", desk.tone(220.0)).await;
     desk.hire(bench_with("/nowhere/roomtone-cloud".into()));
-    let pause = "select claimed_by is null and claimed_until > now() and attempts = 0 from public.song_uploads";
+    let pause =
+        "select claimed_by is null and claimed_until > now() and attempts = 0 from public.song_uploads";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while desk.value(pause).await != "true" {
         assert!(tokio::time::Instant::now() < deadline, "it was not put back");

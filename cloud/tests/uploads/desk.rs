@@ -10,7 +10,9 @@ use roomtone_cloud::analysing::{self, Bench};
 use roomtone_cloud::bus::Bus;
 use roomtone_cloud::cloud::Cloud;
 use roomtone_cloud::refusal::{Code, Refusal, Unmet};
-use roomtone_cloud::uploads::{self, Begun, Finalising, NewUpload, OwnValues, Target, Upload, UploadState, Whose};
+use roomtone_cloud::uploads::{
+    self, Begun, Finalising, NewUpload, OwnValues, Target, Upload, UploadState, Whose,
+};
 use roomtone_schema::song::Sha256;
 use roomtone_schema::time::SystemClock;
 use roomtone_schema::{IdempotencyKey, OrganisationId, SongId, UploadId, UserId, VenueId};
@@ -21,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::postgres::{Postgres, TestDatabase, Version};
-use crate::sounds;
 use crate::store::{Store, put_well};
 
 /// Until something that is to happen must have happened.
@@ -176,15 +177,16 @@ impl Desk {
     /// One value of the database, as text.
     pub(crate) async fn value(&self, sql: &str) -> String {
         let mut conn = self.database.superuser().await;
-        let row = sqlx::query(AssertSqlSafe(format!("select ({sql})::text"))).fetch_one(&mut conn).await.unwrap();
+        let row =
+            sqlx::query(AssertSqlSafe(format!("select ({sql})::text"))).fetch_one(&mut conn).await.unwrap();
         row.get::<Option<String>, _>(0).unwrap_or_default()
     }
 
     /// A WAV file of a tone.
     pub(crate) fn tone(&self, hz: f32) -> Vec<u8> {
-        let path = self.files.path().join(format!("tone-{hz}.wav"));
-        sounds::write_tone(&path, hz, 3);
-        std::fs::read(path).unwrap()
+        let bytes = tone(hz);
+        std::fs::write(self.files.path().join(format!("tone-{hz}.wav")), &bytes).unwrap();
+        bytes
     }
 
     /// What `ffmpeg` makes of these arguments, as a file of that ending.
@@ -206,6 +208,25 @@ pub(crate) async fn organisation_of(database: &TestDatabase, venue: VenueId) -> 
     let mut conn = database.superuser().await;
     let found = sqlx::query_scalar("select organisation_id from public.venues where id = $1").bind(venue.0);
     OrganisationId(found.fetch_one(&mut conn).await.unwrap())
+}
+
+/// Three seconds of a pulsing tone, as a 16-bit WAV file whose header has 44 bytes.
+fn tone(hz: f32) -> Vec<u8> {
+    const RATE: u32 = 22_050;
+    let samples = (0..RATE * 3).map(|n| {
+        let t = std::f32::consts::TAU * n as f32 / RATE as f32;
+        let wave = (hz * t).sin() + 0.3 * (2.0 * hz * t).sin();
+        (wave * (0.55 + 0.45 * (2.0 * t).sin()) * 0.2 * f32::from(i16::MAX)) as i16
+    });
+    let sound: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let length = sound.len() as u32;
+    let mut file = [&b"RIFF"[..], &(36 + length).to_le_bytes(), b"WAVEfmt "].concat();
+    file.extend([16, 0, 0, 0, 1, 0, 1, 0]);
+    file.extend([RATE.to_le_bytes(), (RATE * 2).to_le_bytes()].concat());
+    file.extend([2, 0, 16, 0]);
+    file.extend([b"data", &length.to_le_bytes()[..]].concat());
+    file.extend(sound);
+    file
 }
 
 /// The built program as the child, and a claim that soon runs out.

@@ -100,7 +100,8 @@ async fn hours_of_silence_in_a_small_file_are_no_bomb(#[case] seconds: &str, #[c
         // Playable, and of no direction: nothing is like it.
         None => {
             let song = desk.until_done(id).await;
-            let row = format!("select status || (embedding is null)::text from public.songs where id = '{song}'");
+            let row =
+                format!("select status || (embedding is null)::text from public.songs where id = '{song}'");
             assert_eq!(desk.value(&row).await, "readytrue");
         }
     }
@@ -153,7 +154,10 @@ async fn a_name_from_elsewhere_stays_a_name() {
     let bytes = desk.tone(220.0);
     let id = desk.send("../../../../tmp/roomtone-escaped\u{202e}.wav", "audio/wav", bytes.clone()).await;
     let song = desk.until_done(id).await;
-    assert_eq!(desk.value(&format!("select title from public.songs where id = '{song}'")).await, "roomtone-escaped");
+    assert_eq!(
+        desk.value(&format!("select title from public.songs where id = '{song}'")).await,
+        "roomtone-escaped"
+    );
     assert!(!Path::new("/tmp/roomtone-escaped.wav").exists());
     desk.until_stored(&[desk.key_of(&bytes)]).await;
     let enormous = "x".repeat(1 << 20);

@@ -10,7 +10,5 @@ mod media;
 mod parts;
 #[path = "../support/postgres.rs"]
 mod postgres;
-#[path = "../../../tests/src/sounds.rs"]
-mod sounds;
 mod store;
 mod uploading;

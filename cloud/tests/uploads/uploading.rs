@@ -37,7 +37,12 @@ async fn a_file_that_is_sent_becomes_a_song() {
     let logged = format!("select actor_id from public.audit_log where target = 'Song:{song}'");
     assert_eq!(desk.value(&logged).await, desk.owner.to_string());
     desk.until_stored(&[key.clone()]).await;
-    let url = desk.cloud.media.download_url(&key, Some("Rain.wav"), std::time::Duration::from_mins(1)).await.unwrap();
+    let url = desk
+        .cloud
+        .media
+        .download_url(&key, Some("Rain.wav"), std::time::Duration::from_mins(1))
+        .await
+        .unwrap();
     assert_eq!(http().get(url).send().await.unwrap().bytes().await.unwrap(), bytes);
 }
 
@@ -141,8 +146,14 @@ async fn only_who_keeps_a_catalogue_may_send_to_it() {
 
     for whose in [new.whose, Whose::Venue(desk.venue)] {
         let new = NewUpload { whose, ..new.clone() };
-        assert_eq!(refused(uploads::create(&desk.cloud, viewer, key(), new.clone()).await).code, Code::Forbidden);
-        assert_eq!(refused(uploads::create(&desk.cloud, stranger, key(), new.clone()).await).code, Code::NotFound);
+        assert_eq!(
+            refused(uploads::create(&desk.cloud, viewer, key(), new.clone()).await).code,
+            Code::Forbidden
+        );
+        assert_eq!(
+            refused(uploads::create(&desk.cloud, stranger, key(), new.clone()).await).code,
+            Code::NotFound
+        );
         assert!(matches!(uploads::create(&desk.cloud, staff, key(), new).await.unwrap(), Begun::Upload(_)));
     }
     let seen = uploads::find(&desk.cloud, viewer, id).await.unwrap().unwrap();
@@ -150,9 +161,15 @@ async fn only_who_keeps_a_catalogue_may_send_to_it() {
     assert_eq!(uploads::find(&desk.cloud, stranger, id).await.unwrap(), None);
     assert_eq!(refused(uploads::cancel(&desk.cloud, viewer, key(), id).await).code, Code::Forbidden);
     assert_eq!(refused(uploads::cancel(&desk.cloud, stranger, key(), id).await).code, Code::NotFound);
-    assert_eq!(refused(uploads::finalise(&desk.cloud, stranger, key(), it.clone()).await).code, Code::NotFound);
+    assert_eq!(
+        refused(uploads::finalise(&desk.cloud, stranger, key(), it.clone()).await).code,
+        Code::NotFound
+    );
     desk.smuggle(id, &bytes).await;
-    assert_eq!(refused(uploads::finalise(&desk.cloud, viewer, key(), it.clone()).await).code, Code::Forbidden);
+    assert_eq!(
+        refused(uploads::finalise(&desk.cloud, viewer, key(), it.clone()).await).code,
+        Code::Forbidden
+    );
     uploads::finalise(&desk.cloud, staff, key(), it).await.unwrap();
 }
 
@@ -164,7 +181,8 @@ async fn nobody_writes_to_the_table_of_uploads_by_hand() {
         format!("update public.song_uploads set object_key = 'staging/{}' where id = '{id}'", Uuid::nil()),
         format!("update public.song_uploads set state = 'queued' where id = '{id}'"),
         format!("delete from public.song_uploads where id = '{id}'"),
-        "insert into public.song_uploads (organisation_id) select organisation_id from public.venues".to_owned(),
+        "insert into public.song_uploads (organisation_id) select organisation_id from public.venues"
+            .to_owned(),
         "select claimed_by from public.song_uploads".to_owned(),
     ];
     for sql in statements {
