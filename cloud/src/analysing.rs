@@ -60,7 +60,7 @@ impl Bench {
         Ok(Self {
             worker: Worker::of_this_program()?,
             at_once: (cores / 2).max(1),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             look: Duration::from_secs(1),
         })
     }
@@ -239,6 +239,6 @@ impl Desk {
 
 /// Whether the fault is in what was to be written: trying again is no use.
 fn is_unfit(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code == "23514")
 }
