@@ -76,7 +76,7 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("public.profiles",          ["su",   "s",    "s",    "s",    "",     "s"]),
     ("public.roles",             ["s",    "",     "",     "",     "",     "s"]),
     ("public.sessions",          ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.song_uploads",      ["",     "",     "",     "",     "",     ""]),
+    ("public.song_uploads",      ["s",    "s",    "s",    "s",    "",     "su"]),
     ("public.songs",             ["su",   "su",   "su",   "s",    "s",    "siu"]),
     ("public.songs_playing",     ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.sync_quarantine",   ["s",    "s",    "",     "",     "si",   "sd"]),
