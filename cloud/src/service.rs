@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::media::Media;
 use crate::trouble::{self, NOT_STARTED, Trouble, sentence};
-use crate::{doctor, http};
+use crate::{doctor, http, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off.
 const GRACE: Duration = Duration::from_secs(10);
@@ -63,9 +63,9 @@ impl Service {
         config.is_complete()?;
         let database = open_database(config)?;
         let media = Media::open(&config.media.settings()).map_err(|error| unusable(&error))?;
-        doctor::admit(config, &database).await?;
-        let (bus, link) = Bus::linked();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        doctor::admit(config, &database, &*clock).await?;
+        let (bus, link) = Bus::linked();
         let gate = Gatekeeper::new(&config.auth, database.clone(), Arc::clone(&clock))
             .map_err(|error| unusable(&format!("{error:#}")))?;
         if !config.auth.jwt_secret.is_empty() {
@@ -78,6 +78,7 @@ impl Service {
         let service = Self { listening, cloud, supervisor: Supervisor::new() };
         service.carry(config, &link);
         service.keep_the_gate(&gate);
+        service.work();
         service.open(listeners, gate, setup);
         Ok(service)
     }
@@ -109,6 +110,12 @@ impl Service {
         self.supervisor.keep_running("issuer keys", move |stop| keys.clone().keep_keys(stop));
         let (leases, bus) = (gate.clone(), self.cloud.bus.clone());
         self.supervisor.keep_running("leases", move |stop| leases.clone().keep_leases(bus.clone(), stop));
+    }
+
+    /// What is done in the background, by whichever replica comes first.
+    fn work(&self) {
+        let cloud = self.cloud.clone();
+        self.supervisor.keep_running("upkeep", move |stop| upkeep::work(cloud.clone(), stop));
     }
 
     fn open(&self, listeners: Vec<TcpListener>, gate: Gatekeeper, setup: Setup) {

@@ -5,4 +5,6 @@ pub mod facts;
 pub mod migrations;
 pub mod notices;
 pub mod profiles;
+pub mod roles;
+pub mod trial;
 pub mod upkeep;
