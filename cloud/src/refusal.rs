@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of refusal it is; programs go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// The bytes are not those that were announced.
     ChecksumMismatch,
@@ -99,7 +102,9 @@ impl From<sqlx::Error> for Unmet {
             "RT403" => Some(Refusal::new(Code::Forbidden, message)),
             "RT404" => Some(Refusal::new(Code::NotFound, message)),
             "RT409" => Some(Refusal::new(Code::Conflict, message)),
+            "RT410" => Some(Refusal::new(Code::Expired, message)),
             "RT422" => Some(Refusal::new(Code::Invalid, message)),
+            "RT429" => Some(Refusal::new(Code::TooMany, message)),
             UNIQUE_VIOLATION => Some(Refusal::new(Code::Conflict, "there is one like it already")),
             // Values are looked at before they come here; what only the database knows is which time zones there are.
             CHECK_VIOLATION if message.ends_with("is no time zone") => {

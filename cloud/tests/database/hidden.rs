@@ -118,3 +118,19 @@ async fn an_administrator_sees_every_venue() {
     run(&mut conn, "delete from public.roles where role = 'admin'").await;
     assert_eq!(count(&mut conn).await, 1, "what is taken away is gone at once");
 }
+
+/// A misspelt role is none.
+#[tokio::test]
+async fn only_the_four_roles_are_roles() {
+    let database = Postgres::start(Version::V16).database().await;
+    let mut conn = settle(&database).await;
+    let mut work = conn.begin().await.unwrap();
+    run(&mut work, &Viewer.become_sql(1)).await;
+    for (role, venues) in
+        [("'viewer'", 1), ("'staff'", 0), ("'owner'", 0), ("'Viewer'", 0), ("''", 0), ("null", 0)]
+    {
+        let sql = format!("select count(*) from private.my_venues({role})");
+        let found: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *work).await.unwrap();
+        assert_eq!(found, venues, "{role}");
+    }
+}

@@ -281,3 +281,112 @@ async fn late_plays_do_not_turn_back_the_time() {
     let expected = (evening().0 + 1_000_000) as f64 / 1000.0;
     assert!((last.0 - expected).abs() < 0.001 && (last.1 - expected).abs() < 0.001, "{last:?}");
 }
+
+/// However a hub cuts its facts into batches, and whatever it sends twice: the same rows.
+#[tokio::test]
+async fn any_way_of_cutting_leads_to_the_same_rows() {
+    let mut stage = Stage::set(Version::V18).await;
+    let other = stage.test.user("other@example.com", None).await;
+    let theirs = stage.test.venue(other).await;
+    let their_hub = add_hub(&stage.test, theirs).await;
+    let mut facts = Vec::new();
+    for n in 1..=20_u8 {
+        facts.push(("session_started", session(n, "active")));
+        facts.push(("vote_cast", vote(n, if n % 3 == 0 { "dislike" } else { "like" })));
+        facts.push(("play_started", play(n, None)));
+        if n % 2 == 0 {
+            facts.push(("play_ended", play(n, Some("finished"))));
+            facts.push(("session_ended", session(n, "ended")));
+        }
+    }
+    let whole = batch(1, &facts);
+    ingest::apply(&stage.database, their_hub, theirs, &whole).await.unwrap();
+    // Each begins where the last ended, or earlier.
+    let mut ends = 0;
+    for (back, length) in [(0, 1), (1, 7), (3, 3), (0, 20), (20, 31), (5, 6), (31, 60), (2, 100), (100, 100)]
+    {
+        let first = usize::saturating_sub(ends, back);
+        let last = whole.items.len().min(first + length);
+        let part = Batch { epoch: 1, items: whole.items[first..last].to_vec() };
+        let verdict = stage.push(&part).await.unwrap();
+        ends = ends.max(last);
+        assert_eq!((verdict.ack, verdict.kept_apart), (ends as i64, vec![]), "{back} back, {length} long");
+    }
+    assert_eq!(ends, whole.items.len());
+    for (table, columns) in [
+        ("sessions", "id, status, guest_id, ended_at"),
+        ("votes", "id, vote_value, guest_id, vote_time"),
+        ("songs_playing", "id, ended, heard_ms, ended_at, tier"),
+    ] {
+        let unlike = format!(
+            "(select {columns} from public.{table} where venue_id = '{}' except select {columns} from public.{table} where venue_id = '{theirs}') t",
+            stage.venue
+        );
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {unlike}")))
+            .fetch_one(&mut stage.eyes)
+            .await
+            .unwrap();
+        assert_eq!(count, 0, "{table}");
+    }
+    assert_eq!(stage.count("public.votes").await, 40);
+}
+
+/// A hub that was answered too late sends again while its first try is under way.
+#[tokio::test]
+async fn the_same_batch_twice_at_once_is_taken_once() {
+    let mut stage = Stage::set(Version::V16).await;
+    let evening = an_evening();
+    let tries = (0..8).map(|_| ingest::apply(&stage.database, stage.hub, stage.venue, &evening));
+    for verdict in futures_util::future::join_all(tries).await {
+        assert_eq!(verdict.unwrap().ack, 8);
+    }
+    assert_eq!(stage.count("public.votes").await, 2);
+    assert_eq!(stage.count("private.sync_received").await, 8);
+}
+
+/// Hubs of one organisation play the same songs at the same time: they wait for each other, and none for ever.
+#[tokio::test]
+async fn hubs_that_play_the_same_songs_do_not_block_each_other() {
+    let mut stage = Stage::set(Version::V18).await;
+    run(
+        &mut stage.eyes,
+        "insert into public.songs (id, organisation_id, title, file_url, object_key, content_sha256, content_bytes, content_type)
+         select ('00000000-0000-7000-8000-0000000000' || lpad(n::text, 2, '0'))::uuid, o.id, 'Song', 's3://a/b', 'b',
+           sha256(n::text::bytea), 1, 'audio/flac' from public.organisations o, generate_series(10, 40) n",
+    )
+    .await;
+    let mut hubs = vec![(stage.hub, stage.venue)];
+    for n in 0..3 {
+        let venue: Uuid = sqlx::query_scalar(
+            "insert into public.venues (organisation_id, slug, name) select id, 'other-' || $1, 'Other' from public.organisations returning id",
+        )
+        .bind(n.to_string())
+        .fetch_one(&mut stage.eyes)
+        .await
+        .unwrap();
+        hubs.push((add_hub(&stage.test, VenueId(venue)).await, VenueId(venue)));
+    }
+    run(&mut stage.eyes, "insert into public.venue_songs (venue_id, song_id) select v.id, s.id from public.venues v, public.songs s").await;
+    let evening_of = |hub: usize, round: u8| {
+        let facts = (0..30_u8).map(|n| {
+            // Each hub in another order.
+            let song = 10 + (usize::from(n) * (2 * hub + 1) + usize::from(round)) % 31;
+            let mut begun = play(round * 30 + n, None);
+            begun["id"] = json!(id::<PlayId>(hub as u8 * 60 + round * 30 + n));
+            begun["song"] = json!(format!("00000000-0000-7000-8000-0000000000{song}"));
+            begun["started_at"] = json!(evening().0 + i64::from(round) * 1_000_000 + i64::from(n) * 1000);
+            ("play_started", begun)
+        });
+        batch(1 + i64::from(round) * 30, &facts.collect::<Vec<_>>())
+    };
+    for round in 0..2 {
+        let pushes = hubs.iter().enumerate().map(|(n, (hub, venue))| {
+            let (database, batch) = (stage.database.clone(), evening_of(n, round));
+            async move { ingest::apply(&database, *hub, *venue, &batch).await }
+        });
+        for verdict in futures_util::future::join_all(pushes).await {
+            assert_eq!(verdict.unwrap().kept_apart, vec![]);
+        }
+    }
+    assert_eq!(stage.count("public.songs_playing").await, 240);
+}

@@ -253,5 +253,6 @@ fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> T {
 const _: () = {
     let _ = (Postgres::find, Postgres::start, Postgres::on, Postgres::database, Postgres::empty);
     let _ = (TestDatabase::open, TestDatabase::superuser, TestDatabase::user, TestDatabase::venue);
+    let _ = |database: &TestDatabase| database.migrator_url.len();
     let _ = (TestDatabase::member, OLD_PROJECT, [Version::V15, Version::V16, Version::V18]);
 };
