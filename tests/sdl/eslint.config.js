@@ -3,7 +3,11 @@
 import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values: what they say has no identity of its own, so nobody can ask for one again. Everything else has an `id`.
-const VALUES = ["Axis", "Explanation", "NowPlaying", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"];
+const VALUES = [
+  ...["Axis", "Explanation", "NowPlaying", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"],
+  // The cloud's. A member is named by their venue and their user.
+  ...["AnalyticsPoint", "Member", "SongPlays", "VenueAnalytics", "ZoneSettings"],
+];
 
 export default [
   {

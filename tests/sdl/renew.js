@@ -4,5 +4,7 @@ import { parse, print, visit } from "graphql";
 
 const at = (path) => new URL(`../../schema/${path}`, import.meta.url);
 const withoutWords = (node) => ("description" in node ? { ...node, description: undefined } : undefined);
-const schema = visit(parse(readFileSync(at("hub.graphql"), "utf8")), { enter: withoutWords });
-writeFileSync(at("released/hub.graphql"), `# What clients in the field rely on; \`tests/sdl/run --renew\` writes it at a release.\n\n${print(schema)}\n`);
+for (const name of ["hub.graphql", "cloud.graphql"]) {
+  const schema = visit(parse(readFileSync(at(name), "utf8")), { enter: withoutWords });
+  writeFileSync(at(`released/${name}`), `# What clients in the field rely on; \`tests/sdl/run --renew\` writes it at a release.\n\n${print(schema)}\n`);
+}

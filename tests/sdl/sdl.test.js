@@ -1,4 +1,4 @@
-// The API's schema: linted, and compared with what clients in the field rely on.
+// The schemas of hub and cloud: linted, and compared with what clients in the field rely on.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,9 +10,14 @@ import { buildSchema, isObjectType } from "graphql";
 import announced from "./deprecation.cjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const schema = join(here, "../../schema/hub.graphql");
-const released = join(here, "../../schema/released/hub.graphql");
+const at = (path) => join(here, "../../schema", path);
+const schema = at("hub.graphql");
 const sdl = readFileSync(schema, "utf8");
+// Both are held to the same rules. Faults are planted in the hub's alone: the rules are the same ones.
+const both = ["hub", "cloud"].map((name) => {
+  const text = readFileSync(at(`${name}.graphql`), "utf8");
+  return { name, path: at(`${name}.graphql`), released: at(`released/${name}.graphql`), text };
+});
 const { faults } = announced;
 
 const folder = mkdtempSync(join(tmpdir(), "sdl-"));
@@ -50,10 +55,12 @@ const dated = (days) => new Date(Date.now() + days * 86_400_000).toISOString().s
 const going = (since, until) =>
   `@deprecated(reason: "Use \`title\`. Deprecated ${dated(since)}, removed after ${dated(until)}.")`;
 
-test("the schema keeps the rules for schemas and for Relay", () => {
-  const { status, said } = lint(schema);
-  assert.equal(status, 0, said);
-});
+for (const { name, path } of both) {
+  test(`the schema of the ${name} keeps the rules for schemas and for Relay`, () => {
+    const { status, said } = lint(path);
+    assert.equal(status, 0, said);
+  });
+}
 
 for (const [rule, from, to] of [
   ["naming-convention", "displayName: String\n", "display_name: String\n"],
@@ -71,10 +78,12 @@ for (const [rule, from, to] of [
   });
 }
 
-test("nothing that clients in the field rely on has gone or changed", () => {
-  const { status, said } = compare(released, schema);
-  assert.equal(status, 0, `${said}\nDeprecate it first, with a date: see CONTRIBUTING.md, "The API".`);
-});
+for (const { name, path, released } of both) {
+  test(`nothing that clients of the ${name} in the field rely on has gone or changed`, () => {
+    const { status, said } = compare(released, path);
+    assert.equal(status, 0, `${said}\nDeprecate it first, with a date: see CONTRIBUTING.md, "The API".`);
+  });
+}
 
 for (const [what, from, to] of [
   ["a field that is gone", "  title: String!\n", "  name: String!\n"],
@@ -117,7 +126,7 @@ test("what was announced may go when its time is over, and not before", () => {
 });
 
 test("every deprecation says what to use and when it ends, and none is overdue", () => {
-  assert.deepEqual(faults(buildSchema(sdl)), []);
+  for (const { text } of both) assert.deepEqual(faults(buildSchema(text)), []);
 });
 
 for (const [what, directive, fits] of [
@@ -136,32 +145,37 @@ for (const [what, directive, fits] of [
   });
 }
 
-test("every scalar of our own says where it is specified", () => {
-  const own = Object.values(buildSchema(sdl).getTypeMap()).filter((type) => type.astNode?.kind === "ScalarTypeDefinition");
-  assert.ok(own.length > 0);
-  assert.deepEqual(own.filter((type) => !type.specifiedByURL).map(String), []);
-});
+for (const { name: server, text } of both) {
+  const types = Object.values(buildSchema(text).getTypeMap());
 
-test("what has an id is a node", () => {
-  const objects = Object.values(buildSchema(sdl).getTypeMap()).filter((type) => isObjectType(type) && type.getFields().id);
-  const loose = objects.filter((type) => !type.getInterfaces().some(({ name }) => name === "Node")).map(String);
-  // A pick and a command are told to one player, once; their ids are for its answers, not for asking again.
-  assert.deepEqual(loose.sort(), ["Pick", "PlayerCommand"]);
-  assert.ok(objects.length > 7);
-  for (const type of objects) assert.equal(String(type.getFields().id.type), "ID!", String(type));
-});
+  test(`every scalar of the ${server}'s own says where it is specified`, () => {
+    const own = types.filter((type) => type.astNode?.kind === "ScalarTypeDefinition");
+    assert.ok(own.length > 0);
+    assert.deepEqual(own.filter((type) => !type.specifiedByURL).map(String), []);
+  });
 
-test("every mutation takes one input with an idempotency key and answers with a payload that can say no", () => {
-  const mutations = Object.values(buildSchema(sdl).getMutationType().getFields());
-  for (const { name, args, type } of mutations) {
-    const title = name[0].toUpperCase() + name.slice(1);
-    assert.deepEqual(args.map((arg) => `${arg.name}: ${arg.type}`), [`input: ${title}Input!`], name);
-    assert.equal(String(args[0].type.ofType.getFields().idempotencyKey?.type), "ID!", name);
-    assert.equal(String(type), `${title}Payload!`, name);
-    const fields = type.ofType.getFields();
-    assert.equal(String(fields.userErrors?.type), "[UserError!]!", name);
-    for (const field of Object.values(fields).filter((field) => field.name !== "userErrors")) {
-      assert.ok(!String(field.type).endsWith("!") || String(field.type).startsWith("["), `${name}: ${field.name} must be null where it says no`);
+  test(`what has an id at the ${server} is a node`, () => {
+    const objects = types.filter((type) => isObjectType(type) && type.getFields().id);
+    const loose = objects.filter((type) => !type.getInterfaces().some(({ name }) => name === "Node")).map(String);
+    // A pick and a command are told to one player, once; their ids are for its answers, not for asking again.
+    assert.deepEqual(loose.sort(), server === "hub" ? ["Pick", "PlayerCommand"] : []);
+    assert.ok(objects.length > 7);
+    for (const type of objects) assert.equal(String(type.getFields().id.type), "ID!", String(type));
+  });
+
+  test(`every mutation of the ${server} takes one input with an idempotency key and answers with a payload that can say no`, () => {
+    const mutations = Object.values(buildSchema(text).getMutationType().getFields());
+    const key = server === "hub" ? "ID!" : "UUID!";
+    for (const { name, args, type } of mutations) {
+      const title = name[0].toUpperCase() + name.slice(1);
+      assert.deepEqual(args.map((arg) => `${arg.name}: ${arg.type}`), [`input: ${title}Input!`], name);
+      assert.equal(String(args[0].type.ofType.getFields().idempotencyKey?.type), key, name);
+      assert.equal(String(type), `${title}Payload!`, name);
+      const fields = type.ofType.getFields();
+      assert.equal(String(fields.userErrors?.type), "[UserError!]!", name);
+      for (const field of Object.values(fields).filter((field) => field.name !== "userErrors")) {
+        assert.ok(!String(field.type).endsWith("!") || String(field.type).startsWith("["), `${name}: ${field.name} must be null where it says no`);
+      }
     }
-  }
-});
+  });
+}

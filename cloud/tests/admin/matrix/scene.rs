@@ -1,0 +1,180 @@
+//! The people who ask, and a venue in which everything that can be asked for is there.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt as _;
+use roomtone_schema::{
+    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UserId, VenueId, ZoneId,
+};
+use roomtone_server::caller::Caller;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::ask::Ask;
+use crate::place::{Place, global};
+
+/// Who asks: nobody; somebody whose token has expired; a box, which has no account; somebody with an account and no
+/// venue; who runs another organisation; and of this venue a viewer, a manager, an owner; and an admin of everything.
+pub(crate) const WHO: [&str; 9] =
+    ["anonymous", "expired", "hub", "listener", "other", "viewer", "manager", "owner", "admin"];
+
+/// A word that stands in everything of the venue that is asked about, and nowhere else.
+const SECRET: &str = "sesame";
+
+pub(crate) struct Scene {
+    place: Place,
+    conn: PgConnection,
+    people: BTreeMap<&'static str, UserId>,
+    /// What is asked about, by the placeholder that stands for it.
+    things: BTreeMap<&'static str, String>,
+    venue: VenueId,
+}
+
+impl Scene {
+    pub(crate) async fn set() -> Self {
+        let place = Place::new().await;
+        let mut people = BTreeMap::new();
+        for who in ["listener", "other"] {
+            people.insert(who, place.manager(who).await);
+        }
+        for who in ["viewer", "manager", "owner"] {
+            people.insert(who, place.person(&format!("{SECRET}-{who}")).await);
+        }
+        people.insert("admin", place.database.user("admin@example.com", Some("admin")).await);
+        place.venue(people["other"], "elsewhere").await;
+        let conn = place.arrange().await;
+        let mut scene = Self { place, conn, people, things: BTreeMap::new(), venue: VenueId(Uuid::nil()) };
+        scene.renew().await;
+        scene
+    }
+
+    /// A venue of its own for what is asked next.
+    pub(crate) async fn renew(&mut self) {
+        let venue = self.place.database.venue(self.people["owner"]).await;
+        for who in ["viewer", "manager"] {
+            self.place.database.member(venue, self.people[who], who).await;
+        }
+        let member = self.place.person(&format!("{SECRET}-{}", Uuid::new_v4())).await;
+        self.place.database.member(venue, member, "viewer").await;
+        let email = format!("{SECRET}-{}@example.com", Uuid::new_v4());
+        self.place.database.user(&email, None).await;
+        self.venue = venue;
+        let row: (Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid) = sqlx::query_as(
+            "with v as (update public.venues set name = 'sesame venue' where id = $1 returning id, organisation_id),
+               o as (update public.organisations set name = 'sesame house' where id = (select organisation_id from v) returning id),
+               main as (insert into public.zones (venue_id, name) select id, 'main' from v),
+               z as (insert into public.zones (venue_id, name) select id, 'sesame garden' from v returning id),
+               h as (insert into public.hubs (venue_id, name, public_key, enrolled_at) select id, 'sesame hub', sha256(gen_random_uuid()::text::bytea), now() from v returning id),
+               s as (insert into public.songs (organisation_id, title, artist, file_url, object_key, content_sha256, content_bytes, content_type, duration_ms, embedding, embedding_model_id, status)
+                     select organisation_id, 'sesame song', 'sesame', 's3://songs/a', 'org/a', sha256(gen_random_uuid()::text::bytea), 1, 'audio/flac', 1, '[1,0,0,0,0]', 1, 'ready' from v returning id),
+               p as (insert into public.players (venue_id, hub_id, zone_id, name, current_song_id) select v.id, h.id, z.id, 'sesame player', s.id from v, h, z, s returning id),
+               f as (insert into public.songs_playing (id, venue_id, zone_id, player_id, song_id, played_at) select private.uuid7(now() - interval '1 hour'), v.id, z.id, p.id, s.id, now() - interval '1 hour' from v, z, p, s returning id),
+               e as (insert into public.history_exports (venue_id, range_from, range_to, format) select id, now() - interval '1 day', now(), 'csv' from v returning id),
+               a as (insert into public.audit_log (organisation_id, venue_id, actor_id, action, target) select organisation_id, id, $2, 'venue.created', 'sesame' from v returning id)
+             select o.id, z.id, h.id, s.id, p.id, f.id, e.id, a.id from o, z, h, s, p, f, e, a",
+        )
+        .bind(venue.0)
+        .bind(self.people["owner"].0)
+        .fetch_one(&mut self.conn)
+        .await
+        .unwrap();
+        sqlx::query("insert into public.venue_songs (venue_id, song_id) values ($1, $2)")
+            .bind(venue.0)
+            .bind(row.3)
+            .execute(&mut self.conn)
+            .await
+            .unwrap();
+        self.name(venue, member, email, row);
+    }
+
+    fn name(
+        &mut self,
+        venue: VenueId,
+        member: UserId,
+        email: String,
+        row: (Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid),
+    ) {
+        let now: DateTime<Utc> = std::time::SystemTime::now().into();
+        let at = |hours| (now + TimeDelta::hours(hours)).to_rfc3339();
+        let (organisation, zone, hub, song, player, play, export, line) = row;
+        self.things = BTreeMap::from([
+            ("$Venue", global(venue)),
+            ("$User", global(member)),
+            ("$EMAIL", email),
+            ("$Organisation", global(OrganisationId(organisation))),
+            ("$Zone", global(ZoneId(zone))),
+            ("$Hub", global(HubId(hub))),
+            ("$Song", global(SongId(song))),
+            ("$Player", global(PlayerId(player))),
+            ("$Play", global(PlayId(play))),
+            ("$HistoryExport", global(ExportId(export))),
+            ("$AuditEntry", global(AuditEntryId(line))),
+            ("$RANGE", format!("{{ from: \"{}\", to: \"{}\" }}", at(-24), at(1))),
+            ("$SLUG", format!("new-{}", Uuid::new_v4().simple())),
+        ]);
+    }
+
+    fn caller(&self, who: &str) -> Caller {
+        match who {
+            "anonymous" => Caller::Anonymous,
+            "expired" => Caller::Unknown,
+            "hub" => Caller::Player(PlayerId(Uuid::nil())),
+            _ => Caller::User(self.people[who]),
+        }
+    }
+
+    /// The first answer to a question.
+    pub(crate) async fn ask(&self, who: &str, ask: &Ask) -> Value {
+        let mut document = ask.document.replace("$KEY", &Uuid::new_v4().to_string());
+        // The longer names first: `$Play` begins `$Player`.
+        for (placeholder, value) in self.things.iter().rev() {
+            document = document.replace(placeholder, value);
+        }
+        if ask.subscribes {
+            let mut answers = pin!(self.place.watch(self.caller(who), &document, json!({})));
+            return answers.next().await.unwrap();
+        }
+        let before = if ask.changes && is_outsider(who) { Some(self.digest().await) } else { None };
+        let answer = self.place.answer(self.caller(who), &document, json!({})).await;
+        if let Some(before) = before {
+            assert_eq!(self.digest().await, before, "{who} changed something by {document}");
+        }
+        answer
+    }
+
+    /// Outsiders read nothing of the venue, in whatever words.
+    pub(crate) async fn assert_no_harm(&self, who: &str, ask: &Ask, answer: &Value) {
+        let text = answer.to_string();
+        assert!(!is_outsider(who) || !text.contains(SECRET), "{who} asks {}: {text}", ask.line);
+        assert!(!text.contains("INTERNAL"), "{who} asks {}: {text}", ask.line);
+    }
+
+    /// All that the venue is, in a word.
+    async fn digest(&self) -> String {
+        sqlx::query_scalar(
+            "select md5(concat(
+               (select v from public.venues v where id = $1), (select o from public.organisations o join public.venues v on v.organisation_id = o.id where v.id = $1),
+               (select string_agg(z::text, ',' order by z.id) from public.zones z where venue_id = $1),
+               (select string_agg(m::text, ',' order by m.user_id) from public.venue_members m where venue_id = $1),
+               (select string_agg(h::text, ',' order by h.id) from public.hubs h where venue_id = $1),
+               (select string_agg(p::text, ',' order by p.id) from public.players p where venue_id = $1),
+               (select string_agg(s::text, ',' order by s.id) from public.songs s join public.venues v using (organisation_id) where v.id = $1),
+               (select string_agg(a::text, ',' order by a.song_id) from public.venue_songs a where venue_id = $1),
+               (select string_agg(e::text, ',' order by e.id) from public.history_exports e where venue_id = $1),
+               (select count(*) from public.audit_log where venue_id = $1),
+               (select count(*) from public.venues v where v.organisation_id = (select organisation_id from public.venues where id = $1))))",
+        )
+        .bind(self.venue.0)
+        .fetch_one(&mut self.place.arrange().await)
+        .await
+        .unwrap()
+    }
+}
+
+/// Who has nothing to do with the venue.
+pub(crate) fn is_outsider(who: &str) -> bool {
+    !matches!(who, "viewer" | "manager" | "owner" | "admin")
+}
