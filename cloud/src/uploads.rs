@@ -178,13 +178,12 @@ pub async fn create(
     }
     let organisation = organisation_of(&mut work, new.whose).await?;
     store::access::require_in(&mut work, organisation, MemberRole::Staff).await?;
-    let begun = match store::uploads::song_of(&mut work, organisation, new.sha256).await? {
-        Some(song) => Begun::Known(song),
-        None => {
-            let id = UploadId::mint(cloud.now(), random());
-            store::uploads::begin(&mut work, id, organisation, &new, OPEN_FOR, MOST_OPEN).await?;
-            Begun::Upload(id)
-        }
+    let begun = if let Some(song) = store::uploads::song_of(&mut work, organisation, new.sha256).await? {
+        Begun::Known(song)
+    } else {
+        let id = UploadId::mint(cloud.now(), random());
+        store::uploads::begin(&mut work, id, organisation, &new, OPEN_FOR, MOST_OPEN).await?;
+        Begun::Upload(id)
     };
     intent.answer(&mut work, &begun).await?;
     work.commit().await?;
