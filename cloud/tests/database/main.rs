@@ -4,6 +4,7 @@
 mod postgres;
 
 mod advisor;
+mod definers;
 mod faults;
 mod hidden;
 mod ingest;
