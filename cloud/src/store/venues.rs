@@ -152,3 +152,13 @@ pub async fn archive(work: &mut PgConnection, id: VenueId, away: bool) -> Result
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// Whose a venue is, and its name.
+pub async fn owner(work: &mut PgConnection, venue: VenueId) -> Result<(OrganisationId, String), sqlx::Error> {
+    let (owner, name): (Key<OrganisationId>, String) =
+        sqlx::query_as("select organisation_id, name from public.venues where id = $1")
+            .bind(venue.0)
+            .fetch_one(work)
+            .await?;
+    Ok((owner.0, name))
+}
