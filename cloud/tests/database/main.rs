@@ -10,5 +10,6 @@ mod hidden;
 mod ingest;
 mod migrating;
 mod ranking;
+mod statements;
 mod tenants;
 mod upkeep;
