@@ -1,10 +1,12 @@
 //! Who asks, what ids they give, and how the API says no.
 
-use async_graphql::{Context, ContextBase, Enum, Error, ErrorExtensions as _, ID, SimpleObject};
+use async_graphql::{
+    Context, ContextBase, Enum, Error, ErrorExtensions as _, ID, InputValueError, InputValueResult, Scalar,
+    ScalarType, SimpleObject, Value,
+};
 use roomtone_schema::id::Id;
 use roomtone_schema::{IdempotencyKey, UserId};
 use roomtone_server::caller::{Asker, Caller};
-use uuid::Uuid;
 
 use crate::cloud::Cloud;
 use crate::refusal::{Code, Refusal, Unmet};
@@ -149,7 +151,26 @@ pub(super) fn ids<T: Id>(given: &[ID], field: &str) -> Result<Vec<T>, Unmet> {
     given.iter().map(|given| id(given, field)).collect()
 }
 
+/// What makes a retried request the same request. The schema knows it as a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key(IdempotencyKey);
+
+/// A UUID, such as 0191e7a4-3c5e-7a1b-8f00-2b6a4c9d1e10.
+#[Scalar(name = "UUID", specified_by_url = "https://www.rfc-editor.org/rfc/rfc9562")]
+impl ScalarType for Key {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text.parse()?)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// A key as the use cases know it.
-pub(super) fn key(given: Uuid) -> IdempotencyKey {
-    IdempotencyKey(given)
+pub(super) fn key(given: Key) -> IdempotencyKey {
+    given.0
 }

@@ -28,8 +28,7 @@ pub(super) struct AdminSubscription;
 /// State: the current value first, then the latest on change.
 #[Subscription]
 impl AdminSubscription {
-    /// The hubs of these venues; of the viewer's first 200 where none is named. Ends where one of those named is not
-    /// theirs any more.
+    /// The hubs of these venues; where none is named, of the viewer's. Ends when a named one is not theirs any more.
     #[graphql(complexity = "50 * child_complexity")]
     async fn fleet_status(
         &self,

@@ -58,8 +58,7 @@ pub(super) struct HttpHeader {
     value: String,
 }
 
-/// Where the bytes of a file go. PUT them to `url` with exactly these headers, then call finaliseSongUpload. A file of
-/// more than 64 MB goes in parts: PUT each to its own address, which songUploadParts gives.
+/// Where the bytes of a file go: PUT them there with these headers, then finalise. A large file goes in parts.
 #[derive(Debug, Clone, SimpleObject)]
 pub(super) struct UploadTarget {
     /// Where the whole file goes; null where it goes in parts.
@@ -253,8 +252,7 @@ impl UploadQuery {
         Ok(SongUploadConnection::new(page.map(SongUpload), Meant(wanted)))
     }
 
-    /// The parts of an upload: which are there, and where the others go. An upload that was cut goes on with those that
-    /// have not arrived.
+    /// The parts of an upload: which are there, and where those go that have not arrived.
     #[graphql(complexity = "32 * child_complexity")]
     async fn song_upload_parts(
         &self,

@@ -45,7 +45,10 @@ async fn a_manager_knows_better_than_the_file() {
     let input = json!({ "id": song, "title": "Heavy rain", "isrc": "gb-aye-68-00023", "bpm": 90, "kind": "SOUNDSCAPE", "explicit": "CLEAN", "embedding": [0.0, 0.0, 0.5, 0.0, 0.0] });
     let payload = place.mutate(ana, "updateSong", input, wanted).await;
     let told = &done(&payload)["song"];
-    assert_eq!((&told["title"], &told["isrc"], &told["bpm"]), (&json!("Heavy rain"), &json!("GBAYE6800023"), &json!(90)));
+    assert_eq!(
+        (&told["title"], &told["isrc"], &told["bpm"]),
+        (&json!("Heavy rain"), &json!("GBAYE6800023"), &json!(90))
+    );
     assert_eq!(told["axes"][2], json!({ "name": "TEMPO", "value": 0.5 }));
     assert_eq!(told["ownValues"], json!(["BPM", "EMBEDDING", "EXPLICIT", "ISRC", "TITLE", "KIND"]));
     for (field, value) in [
@@ -106,7 +109,10 @@ async fn songs_are_assigned_to_venues_all_or_none() {
     let first = place.venue(ana, "aurora").await;
     let input = json!({ "name": "B", "slug": "borea", "timeZone": "UTC", "organisationId": global(place.owner_of(first).await) });
     let second = place.mutate(ana, "createVenue", input, "venue { id }").await;
-    let second = { use roomtone_schema::id::Id as _; roomtone_schema::VenueId::from_global(second["venue"]["id"].as_str().unwrap()).unwrap() };
+    let second = {
+        use roomtone_schema::id::Id as _;
+        roomtone_schema::VenueId::from_global(second["venue"]["id"].as_str().unwrap()).unwrap()
+    };
     let songs = [place.song(first, "a").await, place.song(first, "b").await];
     let done_pairs = place.mutate(ana, "assignSongs", pairs(&songs, &[first, second]), "assigned").await;
     assert_eq!(done(&done_pairs)["assigned"], 4);
@@ -114,7 +120,10 @@ async fn songs_are_assigned_to_venues_all_or_none() {
     assert_eq!(done(&again)["assigned"], 0);
     let told = place.ask(ana, "query($id: ID!) { venue(id: $id) { songCount songs(order: { field: TITLE }) { totalCount nodes { title venues { slug } } } } }", json!({ "id": global(second) })).await;
     assert_eq!(told["venue"]["songCount"], 2);
-    assert_eq!(told["venue"]["songs"]["nodes"][1], json!({ "title": "b", "venues": [{ "slug": "aurora" }, { "slug": "borea" }] }));
+    assert_eq!(
+        told["venue"]["songs"]["nodes"][1],
+        json!({ "title": "b", "venues": [{ "slug": "aurora" }, { "slug": "borea" }] })
+    );
     let out = place.mutate(ana, "unassignSongs", pairs(&songs[..1], &[second]), "unassigned").await;
     assert_eq!(done(&out)["unassigned"], 1);
     // One song that is not theirs, and nothing is done.
@@ -123,12 +132,20 @@ async fn songs_are_assigned_to_venues_all_or_none() {
     let foreign = place.song(hers, "hers").await;
     let mixed = place.mutate(ana, "assignSongs", pairs(&[songs[0], foreign], &[second]), "assigned").await;
     assert_eq!(refused(&mixed), "NOT_FOUND");
-    let one = place.ask(ana, "query($id: ID!) { venue(id: $id) { songCount } }", json!({ "id": global(second) })).await;
+    let one = place
+        .ask(ana, "query($id: ID!) { venue(id: $id) { songCount } }", json!({ "id": global(second) }))
+        .await;
     assert_eq!(one["venue"]["songCount"], 1);
-    assert_eq!(refused(&place.mutate(ana, "assignSongs", pairs(&songs, &[hers]), "assigned").await), "NOT_FOUND");
+    assert_eq!(
+        refused(&place.mutate(ana, "assignSongs", pairs(&songs, &[hers]), "assigned").await),
+        "NOT_FOUND"
+    );
     assert_eq!(refused(&place.mutate(ana, "assignSongs", pairs(&[], &[first]), "assigned").await), "INVALID");
     let many = vec![songs[0]; 501];
-    assert_eq!(refused(&place.mutate(ana, "assignSongs", pairs(&many, &[first]), "assigned").await), "TOO_LARGE");
+    assert_eq!(
+        refused(&place.mutate(ana, "assignSongs", pairs(&many, &[first]), "assigned").await),
+        "TOO_LARGE"
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,14 @@ use uuid::Uuid;
 use crate::place::{Place, done, global, refused};
 
 /// Plays of a song, one an hour, each of a tier and heard for so long.
-pub(crate) async fn plays(place: &Place, venue: VenueId, song: SongId, tier: &str, heard_ms: i32, count: i32) {
+pub(crate) async fn plays(
+    place: &Place,
+    venue: VenueId,
+    song: SongId,
+    tier: &str,
+    heard_ms: i32,
+    count: i32,
+) {
     sqlx::query(
         "insert into public.songs_playing (id, venue_id, zone_id, song_id, played_at, ended_at, ended, heard_ms, tier, similarity, penalty)
          select private.uuid7(now() - make_interval(hours => n)), $1, (select id from public.zones where venue_id = $1 limit 1), $2,
@@ -34,7 +41,8 @@ fn range() -> Value {
 
 async fn ordered(place: &Place, who: UserId, venue: VenueId, kind: &str, format: &str) -> String {
     let input = json!({ "venueId": global(venue), "range": range(), "kind": kind, "format": format });
-    let payload = place.mutate(who, "createHistoryExport", input, "export { id status rows downloadUrl }").await;
+    let payload =
+        place.mutate(who, "createHistoryExport", input, "export { id status rows downloadUrl }").await;
     assert_eq!(done(&payload)["export"]["status"], "QUEUED");
     payload["export"]["id"].as_str().unwrap().to_owned()
 }
@@ -78,7 +86,10 @@ async fn a_report_adds_up_to_the_plays() {
     let (rows, csv) = file(&place, ana, &orders[0]).await;
     let mut table = csv::Reader::from_reader(csv.as_bytes());
     let head: Vec<_> = table.headers().unwrap().iter().map(str::to_owned).collect();
-    assert_eq!(head[..8].join(" "), "NAME_OF_SERVICE TRANSMISSION_CATEGORY FEATURED_ARTIST SOUND_RECORDING_TITLE ISRC ALBUM_TITLE MARKETING_LABEL ACTUAL_TOTAL_PERFORMANCES");
+    assert_eq!(
+        head[..8].join(" "),
+        "NAME_OF_SERVICE TRANSMISSION_CATEGORY FEATURED_ARTIST SOUND_RECORDING_TITLE ISRC ALBUM_TITLE MARKETING_LABEL ACTUAL_TOTAL_PERFORMANCES"
+    );
     let lines: Vec<BTreeMap<String, String>> = table.deserialize().map(Result::unwrap).collect();
     assert_eq!((rows, lines.len()), (3, 3));
     let sum = |column: &str| lines.iter().map(|line| line[column].parse::<i64>().unwrap()).sum::<i64>();
@@ -86,7 +97,10 @@ async fn a_report_adds_up_to_the_plays() {
     assert_eq!((sum("HUB_PLAYS"), sum("PLAN_PLAYS"), sum("CACHE_PLAYS")), (6, 2, 3));
     assert_eq!(sum("SECONDS_HEARD"), 5 * 180 + 181 + 3);
     let titles: Vec<_> = lines.iter().map(|line| line["SOUND_RECORDING_TITLE"].as_str()).collect();
-    assert!(titles.contains(&"'=1+1") && titles.contains(&"Rain, \"heavy\"") && titles.contains(&""), "{titles:?}");
+    assert!(
+        titles.contains(&"'=1+1") && titles.contains(&"Rain, \"heavy\"") && titles.contains(&""),
+        "{titles:?}"
+    );
 
     let (_, ndjson) = file(&place, ana, &orders[1]).await;
     let objects: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -140,17 +154,26 @@ async fn reports_are_bounded_and_for_managers() {
     let input = json!({ "venueId": global(venue), "range": range() });
     let staff = place.mutate(bea, "createHistoryExport", input.clone(), "export { id }").await;
     assert_eq!(refused(&staff), "FORBIDDEN");
-    for (from, to) in [("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z")] {
+    for (from, to) in
+        [("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z")]
+    {
         let input = json!({ "venueId": global(venue), "range": { "from": from, "to": to } });
-        assert_eq!(refused(&place.mutate(ana, "createHistoryExport", input, "export { id }").await), "INVALID");
+        assert_eq!(
+            refused(&place.mutate(ana, "createHistoryExport", input, "export { id }").await),
+            "INVALID"
+        );
     }
     for _ in 0..5 {
         ordered(&place, ana, venue, "REPORT", "CSV").await;
     }
     assert_eq!(refused(&place.mutate(ana, "createHistoryExport", input, "export { id }").await), "TOO_MANY");
-    let listed = place.ask(ana, "query($id: ID!) { venue(id: $id) { exports { status } } }", json!({ "id": global(venue) })).await;
+    let listed = place
+        .ask(ana, "query($id: ID!) { venue(id: $id) { exports { status } } }", json!({ "id": global(venue) }))
+        .await;
     assert_eq!(listed["venue"]["exports"].as_array().unwrap().len(), 5);
-    let listed = place.ask(bea, "query($id: ID!) { venue(id: $id) { exports { status } } }", json!({ "id": global(venue) })).await;
+    let listed = place
+        .ask(bea, "query($id: ID!) { venue(id: $id) { exports { status } } }", json!({ "id": global(venue) }))
+        .await;
     assert_eq!(listed["venue"]["exports"], json!([]));
 }
 
@@ -181,9 +204,14 @@ async fn what_happened_is_told_in_numbers() {
     let document = "query($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) { history { totalCount nodes { tier heardMs song { title } } }
         analytics(range: $range, bucket: $bucket) { plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds series { at plays likes dislikes } topSongs(first: 1) { plays song { title } } } } }";
     for bucket in ["HOUR", "DAY", "WEEK"] {
-        let told = place.ask(ana, document, json!({ "id": global(venue), "range": range(), "bucket": bucket })).await;
+        let told = place
+            .ask(ana, document, json!({ "id": global(venue), "range": range(), "bucket": bucket }))
+            .await;
         let numbers = &told["venue"]["analytics"];
-        assert_eq!((&numbers["plays"], &numbers["uniqueSongs"], &numbers["listeners"]), (&json!(6), &json!(2), &json!(2)));
+        assert_eq!(
+            (&numbers["plays"], &numbers["uniqueSongs"], &numbers["listeners"]),
+            (&json!(6), &json!(2), &json!(2))
+        );
         assert_eq!((&numbers["likes"], &numbers["dislikes"]), (&json!(2), &json!(1)));
         assert_eq!((&numbers["planSeconds"], &numbers["cacheSeconds"]), (&json!(60), &json!(0)));
         assert_eq!(numbers["topSongs"], json!([{ "plays": 4, "song": { "title": "Rain" } }]));

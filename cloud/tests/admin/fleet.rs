@@ -90,7 +90,8 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
         "players": [{ "name": "bar", "status": "ACTIVE", "tier": "HUB", "silenceSeconds": 7, "zone": { "name": "main" } }],
     }]);
     assert_eq!(told["venue"]["hubs"], expected);
-    let named = place.mutate(ana, "renameHub", json!({ "id": global(hub), "name": "cellar" }), "hub { name }").await;
+    let named =
+        place.mutate(ana, "renameHub", json!({ "id": global(hub), "name": "cellar" }), "hub { name }").await;
     assert_eq!(done(&named)["hub"]["name"], "cellar");
     let zone = json!({ "venueId": global(venue), "name": "terrace" });
     let zone = place.mutate(ana, "createZone", zone, "zone { id }").await["zone"]["id"].clone();
@@ -100,16 +101,23 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
     // Not into somebody else's zone.
     let bea = place.manager("bea").await;
     let hers = place.venue(bea, "borea").await;
-    let zones = place.ask(bea, "query($id: ID!) { venue(id: $id) { zones { id } } }", json!({ "id": global(hers) })).await;
+    let zones = place
+        .ask(bea, "query($id: ID!) { venue(id: $id) { zones { id } } }", json!({ "id": global(hers) }))
+        .await;
     let foreign = json!({ "id": global(player), "zoneId": zones["venue"]["zones"][0]["id"] });
     assert_eq!(refused(&place.mutate(ana, "updatePlayer", foreign, "player { name }").await), "NOT_FOUND");
 
-    let gone = place.mutate(ana, "revokePlayer", json!({ "id": global(player) }), "player { status revokedAt }").await;
+    let gone = place
+        .mutate(ana, "revokePlayer", json!({ "id": global(player) }), "player { status revokedAt }")
+        .await;
     assert_eq!(done(&gone)["player"]["status"], "OFFLINE");
     let late = json!({ "id": global(player), "name": "x" });
     assert_eq!(refused(&place.mutate(ana, "updatePlayer", late, "player { name }").await), "CONFLICT");
-    let gone = place.mutate(ana, "revokeHub", json!({ "id": global(hub) }), "hub { status reasons revokedAt }").await;
+    let gone = place
+        .mutate(ana, "revokeHub", json!({ "id": global(hub) }), "hub { status reasons revokedAt }")
+        .await;
     assert_eq!((&done(&gone)["hub"]["status"], &gone["hub"]["reasons"]), (&json!("REVOKED"), &json!([])));
-    let log = ["venue.created", "hub.renamed", "zone.created", "player.updated", "player.revoked", "hub.revoked"];
+    let log =
+        ["venue.created", "hub.renamed", "zone.created", "player.updated", "player.revoked", "hub.revoked"];
     assert_eq!(place.log(venue).await, log);
 }

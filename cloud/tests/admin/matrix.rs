@@ -73,8 +73,10 @@ async fn everybody_sees_and_does_what_is_theirs_and_no_more() {
 
 /// The table anew, below the words at its head.
 fn write(found: &BTreeMap<String, Vec<Outcome>>) {
-    let words: String =
-        EXPECTED.lines().take_while(|line| line.starts_with('#')).fold(String::new(), |text, line| text + line + "\n");
+    let words: String = EXPECTED
+        .lines()
+        .take_while(|line| line.starts_with('#'))
+        .fold(String::new(), |text, line| text + line + "\n");
     let row = |name: &str, cells: &[String]| {
         let cells: String = cells.iter().map(|cell| format!(" {cell:<15}")).collect();
         format!("{name:<42}{cells}").trim_end().to_owned() + "\n"
@@ -96,8 +98,12 @@ fn outcome(ask: &Ask, answer: &Value) -> Outcome {
         .into_iter()
         .find(|known| ask.path.last().is_some_and(|last| last == "userErrors") && all.contains(*known))
         .map(str::to_owned)
-        .or_else(|| all.iter().find(|outcome| outcome.chars().next().is_some_and(char::is_uppercase)).cloned())
-        .or_else(|| ["value", "empty", "null"].into_iter().find(|known| all.contains(*known)).map(str::to_owned))
+        .or_else(|| {
+            all.iter().find(|outcome| outcome.chars().next().is_some_and(char::is_uppercase)).cloned()
+        })
+        .or_else(|| {
+            ["value", "empty", "null"].into_iter().find(|known| all.contains(*known)).map(str::to_owned)
+        })
         .unwrap_or_else(|| "-".to_owned())
 }
 

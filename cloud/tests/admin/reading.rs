@@ -14,17 +14,25 @@ use crate::place::{Place, global};
 
 /// All titles, a page of two at a time, one way or the other.
 async fn walk(place: &Place, who: UserId, order: &str, backwards: bool) -> Vec<String> {
-    let (count, place_of, more, end) =
-        if backwards { ("last", "before", "hasPreviousPage", "startCursor") } else { ("first", "after", "hasNextPage", "endCursor") };
+    let (count, place_of, more, end) = if backwards {
+        ("last", "before", "hasPreviousPage", "startCursor")
+    } else {
+        ("first", "after", "hasNextPage", "endCursor")
+    };
     let document = format!(
         "query($at: String) {{ songs({count}: 2, {place_of}: $at, order: {order}) {{ totalCount nodes {{ title }} pageInfo {{ {more} {end} }} }} }}"
     );
     let (mut seen, mut at) = (Vec::<String>::new(), Value::Null);
     loop {
         let page = place.ask(who, &document, json!({ "at": at })).await["songs"].take();
-        let titles = page["nodes"].as_array().unwrap().iter().map(|song| song["title"].as_str().unwrap().to_owned());
+        let titles =
+            page["nodes"].as_array().unwrap().iter().map(|song| song["title"].as_str().unwrap().to_owned());
         let titles: Vec<String> = titles.collect();
-        seen = if backwards { titles.into_iter().chain(seen).collect() } else { seen.into_iter().chain(titles).collect() };
+        seen = if backwards {
+            titles.into_iter().chain(seen).collect()
+        } else {
+            seen.into_iter().chain(titles).collect()
+        };
         assert_eq!(page["totalCount"], 7);
         if page["pageInfo"][more] == false {
             return seen;
@@ -42,7 +50,13 @@ async fn pages_lead_through_a_list_both_ways() {
     for title in ["b", "a", "d", "Ä", "a", "c", "e"] {
         place.song(venue, title).await;
     }
-    for (field, direction) in [("TITLE", "ASC"), ("TITLE", "DESC"), ("ARTIST", "ASC"), ("CREATED_AT", "ASC"), ("CREATED_AT", "DESC")] {
+    for (field, direction) in [
+        ("TITLE", "ASC"),
+        ("TITLE", "DESC"),
+        ("ARTIST", "ASC"),
+        ("CREATED_AT", "ASC"),
+        ("CREATED_AT", "DESC"),
+    ] {
         let order = format!("{{ field: {field}, direction: {direction} }}");
         let forth = walk(&place, ana, &order, false).await;
         assert_eq!(forth.len(), 7, "{order}");
@@ -50,7 +64,9 @@ async fn pages_lead_through_a_list_both_ways() {
     }
     assert_eq!(walk(&place, ana, "{ field: CREATED_AT }", false).await, ["b", "a", "d", "Ä", "a", "c", "e"]);
     for wrong in ["first: 1, last: 1", "first: -1", "after: \"nonsense\""] {
-        let answer = place.answer(Caller::User(ana), &format!("{{ songs({wrong}) {{ totalCount }} }}"), json!({})).await;
+        let answer = place
+            .answer(Caller::User(ana), &format!("{{ songs({wrong}) {{ totalCount }} }}"), json!({}))
+            .await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "INVALID", "{wrong}");
     }
 }
@@ -74,7 +90,10 @@ async fn venues_come_by_name_in_pages() {
     assert_eq!(first["pageInfo"]["hasNextPage"], true);
     let second = page(first["pageInfo"]["endCursor"].clone()).await;
     assert_eq!(second["edges"][0]["node"]["slug"], "delta");
-    assert_eq!((&second["pageInfo"]["hasNextPage"], &second["pageInfo"]["hasPreviousPage"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&second["pageInfo"]["hasNextPage"], &second["pageInfo"]["hasPreviousPage"]),
+        (&json!(false), &json!(true))
+    );
     let found = place.ask(ana, "{ venues(search: \"RAV\") { totalCount nodes { slug } } }", json!({})).await;
     assert_eq!(found["venues"], json!({ "totalCount": 1, "nodes": [{ "slug": "bravo" }] }));
 }
@@ -139,6 +158,8 @@ async fn what_would_answer_too_much_is_not_run() {
     let answer = place.answer(Caller::User(ana), greedy, json!({})).await;
     assert_eq!(answer["errors"][0]["message"], "Query is too complex.");
     let ids: Vec<_> = (0..101).map(|_| global(roomtone_schema::SongId(uuid::Uuid::new_v4()))).collect();
-    let answer = place.answer(Caller::User(ana), "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    let answer = place
+        .answer(Caller::User(ana), "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids }))
+        .await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "INVALID");
 }

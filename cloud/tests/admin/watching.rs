@@ -30,7 +30,9 @@ async fn the_fleet_is_told_whole_and_again_when_it_changes() {
         let first = next(&mut states).await.unwrap();
         assert_eq!(first["data"]["fleetStatus"][0]["status"], "ONLINE", "{first}");
         let name = format!("box {}", Uuid::new_v4().simple());
-        done(&place.mutate(ana, "renameHub", json!({ "id": global(hub), "name": name }), "hub { name }").await);
+        done(
+            &place.mutate(ana, "renameHub", json!({ "id": global(hub), "name": name }), "hub { name }").await,
+        );
         let second = next(&mut states).await.unwrap();
         assert_eq!(second["data"]["fleetStatus"][0]["name"], name);
     }
@@ -62,7 +64,10 @@ async fn a_report_is_followed_to_its_end() {
     let id = json!({ "id": done(&export)["export"]["id"] });
     let follow = "subscription($id: ID!) { exportUpdated(id: $id) { status rows } }";
     let mut states = pin!(place.watch(Caller::User(ana), follow, id));
-    assert_eq!(next(&mut states).await.unwrap()["data"]["exportUpdated"], json!({ "status": "QUEUED", "rows": 0 }));
+    assert_eq!(
+        next(&mut states).await.unwrap()["data"]["exportUpdated"],
+        json!({ "status": "QUEUED", "rows": 0 })
+    );
     assert!(exporting::one(&place.cloud, Uuid::new_v4()).await.unwrap());
     let mut last = Value::Null;
     while let Some(state) = next(&mut states).await {

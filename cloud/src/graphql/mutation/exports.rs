@@ -1,9 +1,8 @@
 //! Play reports.
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
-use uuid::Uuid;
 
-use crate::graphql::asking::{cloud, doer, id, key, payload, settle};
+use crate::graphql::asking::{Key, cloud, doer, id, key, payload, settle};
 use crate::graphql::export::HistoryExport;
 use crate::graphql::words::{DateTimeRange, ExportFormat, ExportKind};
 use crate::history::{self, Order};
@@ -13,7 +12,7 @@ use crate::refusal::Unmet;
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateHistoryExportInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// About which venue.
     venue_id: ID,
     /// What of time; at most 367 days.

@@ -3,9 +3,8 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use roomtone_schema::ZoneId;
 use roomtone_server::listener::scalar::DateTime;
-use uuid::Uuid;
 
-use crate::graphql::asking::{UserError, cloud, doer, id, key, payload, settle};
+use crate::graphql::asking::{Key, UserError, cloud, doer, id, key, payload, settle};
 use crate::graphql::hub::Hub;
 use crate::graphql::player::Player;
 use crate::graphql::words::date;
@@ -16,7 +15,7 @@ use crate::{hubs, players};
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateHubEnrolmentInput {
     /// A UUID, new for each intent. Repeated, it is the same hub with a fresh code, and the code before is void.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Where it will stand.
     venue_id: ID,
     /// What people will call it.
@@ -54,7 +53,7 @@ impl From<Result<hubs::Enrolment, UserError>> for CreateHubEnrolmentPayload {
 #[derive(Debug, InputObject)]
 pub(crate) struct RenameHubInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
     /// The name.
@@ -69,7 +68,7 @@ payload!(/// Renamed, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct RevokeHubInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }
@@ -82,7 +81,7 @@ payload!(/// Told to go, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdatePlayerInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
     /// Another name.
@@ -99,7 +98,7 @@ payload!(/// Changed, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct RevokePlayerInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }

@@ -2,9 +2,8 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use roomtone_schema::VenueId;
-use uuid::Uuid;
 
-use crate::graphql::asking::{cloud, doer, id, key, payload, settle};
+use crate::graphql::asking::{Key, cloud, doer, id, key, payload, settle};
 use crate::graphql::member::Member;
 use crate::graphql::words::MemberRole;
 use crate::members;
@@ -14,7 +13,7 @@ use crate::refusal::Unmet;
 #[derive(Debug, InputObject)]
 pub(crate) struct AddMemberInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Where.
     venue_id: ID,
     /// The address that they signed up with.
@@ -31,7 +30,7 @@ payload!(/// Added, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct ChangeMemberRoleInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Where.
     venue_id: ID,
     /// Who.
@@ -48,7 +47,7 @@ payload!(/// Changed, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct RemoveMemberInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// From where.
     venue_id: ID,
     /// Who; oneself, too.

@@ -2,10 +2,9 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use roomtone_server::listener::song::{Explicit, SongKind};
-use uuid::Uuid;
 
 use crate::catalogue::{self, SongChanges};
-use crate::graphql::asking::{cloud, doer, id, ids, key, payload, settle};
+use crate::graphql::asking::{Key, cloud, doer, id, ids, key, payload, settle};
 use crate::graphql::song::Song;
 use crate::refusal::Unmet;
 use crate::venues::zones::five;
@@ -14,7 +13,7 @@ use crate::venues::zones::five;
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateSongInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
     /// What it is called.
@@ -47,7 +46,7 @@ payload!(/// Corrected, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct WithdrawSongInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }
@@ -60,7 +59,7 @@ payload!(/// Withdrawn, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct RestoreSongInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }
@@ -73,7 +72,7 @@ payload!(/// Back, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct AssignSongsInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// 1 to 500, of the catalogue of all these venues.
     song_ids: Vec<ID>,
     /// 1 to 50.
@@ -88,7 +87,7 @@ payload!(/// Assigned, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct UnassignSongsInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// 1 to 500.
     song_ids: Vec<ID>,
     /// 1 to 50.
@@ -159,14 +158,14 @@ async fn update(ctx: &Context<'_>, input: UpdateSongInput) -> Result<Song, Unmet
     Ok(Song(catalogue::update(cloud(ctx), doer(ctx)?, key(input.idempotency_key), to).await?))
 }
 
-async fn withdraw(ctx: &Context<'_>, idempotency_key: Uuid, song: &ID, out: bool) -> Result<Song, Unmet> {
+async fn withdraw(ctx: &Context<'_>, idempotency_key: Key, song: &ID, out: bool) -> Result<Song, Unmet> {
     let user = doer(ctx)?;
     Ok(Song(catalogue::withdraw(cloud(ctx), user, key(idempotency_key), id(song, "id")?, out).await?))
 }
 
 async fn assign(
     ctx: &Context<'_>,
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     songs: &[ID],
     venues: &[ID],
     plays: bool,

@@ -2,9 +2,8 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use roomtone_schema::OrganisationId;
-use uuid::Uuid;
 
-use crate::graphql::asking::{cloud, doer, id, key, payload, settle};
+use crate::graphql::asking::{Key, cloud, doer, id, key, payload, settle};
 use crate::graphql::venue::Venue;
 use crate::graphql::words::VenueKind;
 use crate::graphql::zone::{Zone, ZoneSettingsInput};
@@ -15,7 +14,7 @@ use crate::venues::{self, NewVenue, VenueChanges, zones};
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateVenueInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Whose it will be; left out: a new organisation.
     organisation_id: Option<ID>,
     /// What the new organisation is called; left out: as the venue.
@@ -45,7 +44,7 @@ payload!(/// Opened, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateVenueInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
     /// Another name.
@@ -70,7 +69,7 @@ payload!(/// Changed, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct ArchiveVenueInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }
@@ -83,7 +82,7 @@ payload!(/// Put away, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct UnarchiveVenueInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }
@@ -96,7 +95,7 @@ payload!(/// Brought back, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateZoneInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Of which venue.
     venue_id: ID,
     /// What people will call it.
@@ -114,7 +113,7 @@ payload!(/// Added, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateZoneInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
     /// Another name.
@@ -132,7 +131,7 @@ payload!(/// Changed, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct ArchiveZoneInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which; not the main one.
     id: ID,
 }
@@ -220,7 +219,7 @@ async fn update_venue(ctx: &Context<'_>, input: UpdateVenueInput) -> Result<Venu
     Ok(Venue(venues::update(cloud(ctx), doer(ctx)?, key(input.idempotency_key), to).await?))
 }
 
-async fn archive(ctx: &Context<'_>, idempotency_key: Uuid, venue: &ID, away: bool) -> Result<Venue, Unmet> {
+async fn archive(ctx: &Context<'_>, idempotency_key: Key, venue: &ID, away: bool) -> Result<Venue, Unmet> {
     let user = doer(ctx)?;
     Ok(Venue(venues::archive(cloud(ctx), user, key(idempotency_key), id(venue, "id")?, away).await?))
 }

@@ -4,11 +4,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use roomtone_schema::song::Sha256;
 use roomtone_schema::{SongId, UploadId};
 use roomtone_server::listener::song::{Explicit, SongKind};
-use uuid::Uuid;
 
 use super::SongUpload;
 use crate::catalogue;
-use crate::graphql::asking::{UserError, cloud, doer, id, ids, key, payload, settle};
+use crate::graphql::asking::{Key, UserError, cloud, doer, id, ids, key, payload, settle};
 use crate::graphql::song::Song;
 use crate::refusal::{Refusal, Unmet};
 use crate::uploads::{self, Begun, Finalising, NewUpload, OwnValues, Whose};
@@ -18,7 +17,7 @@ use crate::venues::zones::five;
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateSongUploadInput {
     /// A UUID, new for each intent. Repeated, it gives the same upload with fresh addresses.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Whose catalogue; give this or venueId.
     organisation_id: Option<ID>,
     /// Of which venue's organisation; give this or organisationId.
@@ -63,7 +62,7 @@ impl From<Result<Announced, UserError>> for CreateSongUploadPayload {
 #[derive(Debug, InputObject)]
 pub(crate) struct FinaliseSongUploadInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which upload.
     id: ID,
     /// Where it is to be played: venues of the same organisation.
@@ -99,7 +98,7 @@ payload!(/// To be looked at, or why not.
 #[derive(Debug, InputObject)]
 pub(crate) struct CancelSongUploadInput {
     /// A UUID, new for each intent.
-    idempotency_key: Uuid,
+    idempotency_key: Key,
     /// Which.
     id: ID,
 }

@@ -54,8 +54,19 @@ fn ask(object: &str, asked: &str, name: &str) -> Ask {
 }
 
 /// Objects that have an id: they are asked for by it.
-const NODES: [&str; 10] =
-    ["AuditEntry", "HistoryExport", "Hub", "Organisation", "Play", "Player", "Song", "User", "Venue", "Zone"];
+const NODES: [&str; 11] = [
+    "AuditEntry",
+    "HistoryExport",
+    "Hub",
+    "Organisation",
+    "Play",
+    "Player",
+    "Song",
+    "SongUpload",
+    "User",
+    "Venue",
+    "Zone",
+];
 
 /// How to come by an object, with `@` where its field is asked; and the names of the fields on the way.
 fn way_to(object: &str) -> (String, String) {
@@ -64,7 +75,10 @@ fn way_to(object: &str) -> (String, String) {
     }
     if let Some(payload) = object.strip_suffix("Payload") {
         let mutation = format!("{}{}", payload[..1].to_lowercase(), &payload[1..]);
-        return (format!("mutation {{ {mutation}({}) {{ userErrors {{ code }} @ }} }}", input(&mutation)), mutation);
+        return (
+            format!("mutation {{ {mutation}({}) {{ userErrors {{ code }} @ }} }}", input(&mutation)),
+            mutation,
+        );
     }
     let of_venue = |inside: &str| format!("{{ node(id: \"$Venue\") {{ ... on Venue {{ {inside} }} }} }}");
     let (way, path) = match object {
@@ -86,6 +100,18 @@ fn way_to(object: &str) -> (String, String) {
         "VenueAnalytics" => (of_venue("analytics(range: $RANGE) { @ }"), "node analytics"),
         "AnalyticsPoint" => (of_venue("analytics(range: $RANGE) { series { @ } }"), "node analytics series"),
         "SongPlays" => (of_venue("analytics(range: $RANGE) { topSongs { @ } }"), "node analytics topSongs"),
+        "SongUploadConnection" => ("{ songUploads(organisationId: \"$Organisation\") { @ } }".to_owned(), "songUploads"),
+        "SongUploadEdge" => {
+            ("{ songUploads(organisationId: \"$Organisation\") { edges { @ } } }".to_owned(), "songUploads edges")
+        }
+        "UploadTarget" => ("{ songUpload(id: \"$SongUpload\") { target { @ } } }".to_owned(), "songUpload target"),
+        "HttpHeader" => {
+            ("{ songUpload(id: \"$SongUpload\") { target { headers { @ } } } }".to_owned(), "songUpload target headers")
+        }
+        "UploadRefusal" => {
+            ("{ songUpload(id: \"$RefusedUpload\") { refusal { @ } } }".to_owned(), "songUpload refusal")
+        }
+        "UploadPart" => ("{ songUploadParts(uploadId: \"$SongUpload\") { @ } }".to_owned(), "songUploadParts"),
         "VenueConnection" => ("{ venues { @ } }".to_owned(), "venues"),
         "VenueEdge" => ("{ venues { edges { @ } } }".to_owned(), "venues edges"),
         // Wrong for everybody, so that there is an error to look at.
@@ -102,7 +128,9 @@ fn way_to(object: &str) -> (String, String) {
 /// The input that a mutation is tried with, its placeholders filled in by the scene.
 fn input(mutation: &str) -> String {
     let more = match mutation {
-        "createVenue" => "name: \"New\", slug: \"$SLUG\", timeZone: \"UTC\", organisationId: \"$Organisation\"",
+        "createVenue" => {
+            "name: \"New\", slug: \"$SLUG\", timeZone: \"UTC\", organisationId: \"$Organisation\""
+        }
         "updateVenue" => "id: \"$Venue\", penaltyHours: 9",
         "archiveVenue" | "unarchiveVenue" => "id: \"$Venue\"",
         "createZone" => "venueId: \"$Venue\", name: \"new\"",
@@ -119,6 +147,10 @@ fn input(mutation: &str) -> String {
         "updateSong" => "id: \"$Song\", title: \"other\"",
         "withdrawSong" | "restoreSong" => "id: \"$Song\"",
         "assignSongs" | "unassignSongs" => "songIds: [\"$Song\"], venueIds: [\"$Venue\"]",
+        "createSongUpload" => {
+            "venueId: \"$Venue\", filename: \"a.flac\", contentType: \"audio/flac\", bytes: 9, sha256: \"$SHA256\""
+        }
+        "finaliseSongUpload" | "cancelSongUpload" => "id: \"$SongUpload\"",
         "createHistoryExport" => "venueId: \"$Venue\", range: $RANGE",
         other => panic!("no input for {other}: add one"),
     };
@@ -130,6 +162,11 @@ fn arguments(object: &str, field: &str) -> String {
         ("Mutation", mutation) => format!("({})", input(mutation)),
         ("Query", "node" | "venue") => "(id: \"$Venue\")".to_owned(),
         ("Query", "song") => "(id: \"$Song\")".to_owned(),
+        ("Query", "songUpload") | ("Subscription", "songUploadUpdated") => "(id: \"$SongUpload\")".to_owned(),
+        ("Query", "songUploads") | ("Subscription", "songUploadsUpdated") => {
+            "(organisationId: \"$Organisation\")".to_owned()
+        }
+        ("Query", "songUploadParts") => "(uploadId: \"$SongUpload\")".to_owned(),
         ("Query", "nodes") => "(ids: [\"$Venue\"])".to_owned(),
         ("Subscription", "fleetStatus") => "(venueIds: [\"$Venue\"])".to_owned(),
         ("Subscription", "exportUpdated") => "(id: \"$HistoryExport\")".to_owned(),

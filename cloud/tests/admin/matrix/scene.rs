@@ -6,7 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UserId, VenueId, ZoneId,
+    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId, VenueId,
+    ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -88,6 +89,21 @@ impl Scene {
             .await
             .unwrap();
         self.name(venue, member, email, row);
+        for (placeholder, state, refusal) in
+            [("$SongUpload", "waiting", None), ("$RefusedUpload", "refused", Some("UNSUPPORTED"))]
+        {
+            let id: Uuid = sqlx::query_scalar(
+                "insert into public.song_uploads (organisation_id, filename, object_key, content_sha256, content_bytes, content_type, state, refusal_code, refusal, expires_at)
+                 values ($1, 'sesame.flac', 'sesame', sha256('sesame'), 9, 'audio/flac', $2, $3, $3, now() + interval '1 hour') returning id",
+            )
+            .bind(row.0)
+            .bind(state)
+            .bind(refusal)
+            .fetch_one(&mut self.conn)
+            .await
+            .unwrap();
+            self.things.insert(placeholder, global(UploadId(id)));
+        }
     }
 
     fn name(
@@ -113,6 +129,7 @@ impl Scene {
             ("$HistoryExport", global(ExportId(export))),
             ("$AuditEntry", global(AuditEntryId(line))),
             ("$RANGE", format!("{{ from: \"{}\", to: \"{}\" }}", at(-24), at(1))),
+            ("$SHA256", "ab".repeat(32)),
             ("$SLUG", format!("new-{}", Uuid::new_v4().simple())),
         ]);
     }
@@ -164,6 +181,7 @@ impl Scene {
                (select string_agg(s::text, ',' order by s.id) from public.songs s join public.venues v using (organisation_id) where v.id = $1),
                (select string_agg(a::text, ',' order by a.song_id) from public.venue_songs a where venue_id = $1),
                (select string_agg(e::text, ',' order by e.id) from public.history_exports e where venue_id = $1),
+               (select string_agg(u::text, ',' order by u.id) from public.song_uploads u join public.venues v using (organisation_id) where v.id = $1),
                (select count(*) from public.audit_log where venue_id = $1),
                (select count(*) from public.venues v where v.organisation_id = (select organisation_id from public.venues where id = $1))))",
         )
