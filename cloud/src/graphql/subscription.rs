@@ -14,6 +14,7 @@ use super::export::HistoryExport;
 use super::hub::Hub;
 use crate::bus::Topic;
 use crate::cloud::Cloud;
+use crate::history::ExportStatus;
 use crate::refusal::Unmet;
 use crate::venues::{Slice, Wanted};
 use crate::{history, hubs, venues};
@@ -67,7 +68,7 @@ impl AdminSubscription {
         }
         let look = move |cloud: Cloud| async move { history::find_export(&cloud, user, export).await };
         let topics = vec![Topic::Export(export), Topic::User(user)];
-        Ok(until_done(states(cloud, topics, look).map(HistoryExport)))
+        Ok(until(states(cloud, topics, look), is_written).map(HistoryExport))
     }
 }
 
@@ -103,14 +104,20 @@ where
     })
 }
 
-/// The last state is shown, too.
-fn until_done(states: impl Stream<Item = HistoryExport>) -> impl Stream<Item = HistoryExport> {
-    use history::ExportStatus::{Failed, Ready};
-    let is_over = |export: &HistoryExport| matches!(export.0.status.0, Ready | Failed);
-    states.scan(false, move |over, export| {
-        let ended = std::mem::replace(over, is_over(&export));
-        std::future::ready((!ended).then_some(export))
+/// Ends with the first state after which nothing more will come; that one is shown, too.
+pub(super) fn until<T>(states: impl Stream<Item = T>, is_last: fn(&T) -> bool) -> impl Stream<Item = T> {
+    stream::unfold((Box::pin(states), false), move |(mut states, over)| async move {
+        if over {
+            return None;
+        }
+        let state = states.next().await?;
+        let over = is_last(&state);
+        Some((state, (states, over)))
     })
+}
+
+fn is_written(export: &history::Export) -> bool {
+    matches!(export.status.0, ExportStatus::Ready | ExportStatus::Failed)
 }
 
 /// All hubs of the venues that are named, or of all; none where a named one is not theirs.

@@ -8,7 +8,7 @@ use super::{SongUpload, one};
 use crate::bus::Topic;
 use crate::cloud::Cloud;
 use crate::graphql::asking::{asker, cloud, coded, id as read_id};
-use crate::graphql::subscription::states;
+use crate::graphql::subscription::{states, until};
 use crate::uploads::{self, UploadState};
 
 /// Subscriptions to uploads.
@@ -53,11 +53,8 @@ impl UploadSubscription {
 
 /// The last state is shown, too; what has not changed is not shown again.
 fn until_over(states: impl Stream<Item = uploads::Upload>) -> impl Stream<Item = uploads::Upload> {
-    let is_over =
-        |state| !matches!(state, UploadState::Waiting | UploadState::Queued | UploadState::Analysing);
-    let until = states.scan(false, move |over, upload: uploads::Upload| {
-        let ended = std::mem::replace(over, is_over(upload.state.0));
-        std::future::ready((!ended).then_some(upload))
+    let until = until(states, |upload| {
+        !matches!(upload.state.0, UploadState::Waiting | UploadState::Queued | UploadState::Analysing)
     });
     let mut before = None;
     until.filter(move |upload| {
