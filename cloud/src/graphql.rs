@@ -24,6 +24,7 @@ mod query;
 mod song;
 mod songs;
 mod subscription;
+mod uploads;
 mod venue;
 mod venues;
 mod words;
@@ -31,7 +32,7 @@ mod zone;
 
 /// Reading; nothing here changes anything.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(query::AdminQuery);
+pub struct Query(query::AdminQuery, uploads::UploadQuery);
 
 /// Changing. Every input carries an idempotencyKey (UUID): a retry returns the first result.
 #[derive(Debug, Default, MergedObject)]
@@ -41,11 +42,12 @@ pub struct Mutation(
     mutation::hubs::HubMutation,
     mutation::songs::SongMutation,
     mutation::exports::ExportMutation,
+    uploads::UploadMutation,
 );
 
 /// State: the current value first, then the latest on change; it ends where the caller may not look any more.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(subscription::AdminSubscription);
+pub struct Subscription(subscription::AdminSubscription, uploads::UploadSubscription);
 
 /// The cloud's schema.
 pub type CloudSchema = Schema<Query, Mutation, Subscription>;

@@ -3,7 +3,8 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use roomtone_schema::id::{Id, split_global};
 use roomtone_schema::{
-    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UserId, VenueId, ZoneId,
+    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId, VenueId,
+    ZoneId,
 };
 
 use super::asking::{asker, cloud, coded, id as read_id, known};
@@ -17,6 +18,7 @@ use super::play::Play;
 use super::player::Player;
 use super::song::Song;
 use super::songs::{Filtered, SongConnection, SongFilter, SongOrder};
+use super::uploads::SongUpload;
 use super::venue::{Organisation, Venue};
 use super::venues::VenueConnection;
 use super::zone::Zone;
@@ -44,6 +46,8 @@ pub(super) enum Node {
     Player(Player),
     /// See there.
     Song(Song),
+    /// See there.
+    SongUpload(SongUpload),
     /// See there.
     User(User),
     /// See there.
@@ -153,6 +157,9 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         UserId::TYPE => load(ctx, UserId(uuid)).await?.map(User).map(Node::User),
         OrganisationId::TYPE => {
             load(ctx, OrganisationId(uuid)).await?.map(Organisation).map(Node::Organisation)
+        }
+        UploadId::TYPE => {
+            crate::uploads::find(cloud, user, UploadId(uuid)).await?.map(SongUpload).map(Node::SongUpload)
         }
         PlayId::TYPE => history::find(cloud, user, PlayId(uuid)).await?.map(Play).map(Node::Play),
         ExportId::TYPE => {

@@ -73,7 +73,11 @@ impl AdminSubscription {
 }
 
 /// Reads at once, then each time that one of the topics changes; ends where there is nothing to see any more.
-fn states<T, F, L>(cloud: Cloud, topics: Vec<Topic>, look: L) -> impl Stream<Item = T> + use<T, F, L>
+pub(super) fn states<T, F, L>(
+    cloud: Cloud,
+    topics: Vec<Topic>,
+    look: L,
+) -> impl Stream<Item = T> + use<T, F, L>
 where
     F: Future<Output = Result<Option<T>, Unmet>> + Send,
     L: Fn(Cloud) -> F + Send,
