@@ -19,12 +19,11 @@ use super::player::Player;
 use super::song::Song;
 use super::songs::{Filtered, SongConnection, SongFilter, SongOrder};
 use super::uploads::SongUpload;
-use super::uploads::SongUpload;
 use super::venue::{Organisation, Venue};
 use super::venues::VenueConnection;
 use super::zone::Zone;
 use crate::venues::Wanted;
-use crate::{audit, history, members, uploads};
+use crate::{audit, history, members};
 
 /// Ids that may be looked up in one request.
 const NODES_AT_ONCE: usize = 100;
@@ -166,9 +165,6 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ExportId::TYPE => {
             let export = history::find_export(cloud, user, ExportId(uuid)).await?;
             export.map(HistoryExport).map(Node::HistoryExport)
-        }
-        UploadId::TYPE => {
-            uploads::find(cloud, user, UploadId(uuid)).await?.map(SongUpload).map(Node::SongUpload)
         }
         AuditEntryId::TYPE => {
             let line = audit::find(cloud, user, AuditEntryId(uuid)).await?;
