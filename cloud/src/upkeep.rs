@@ -110,6 +110,17 @@ pub async fn tend(
     kept
 }
 
+/// How many facts lie outside every week that there is.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn stray_facts(database: &Database) -> Result<i64, sqlx::Error> {
+    let mut work = database.as_service().await?;
+    let strays = upkeep::strays(&mut work).await?;
+    work.commit().await?;
+    Ok(strays.iter().map(|of| of.rows).sum())
+}
+
 async fn round(database: &Database, now: UnixMillis, retention: Retention) -> anyhow::Result<Option<Kept>> {
     let now = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
     let today = now.date_naive();

@@ -308,13 +308,15 @@ language sql stable security definer set search_path = '' as $$
   union all select 'votes', count(*) from partitions.votes_default
   union all select 'songs_playing', count(*) from partitions.songs_playing_default $$;
 
--- Which migrations are applied, by whichever migrator keeps the list: the programs compare it with what they know.
-create function private.applied_migrations() returns setof bigint
+-- Which migrations are applied, by whichever migrator began the list: the programs compare it with what they know. The
+-- CLI's list may hold the project's own besides ours.
+create function private.applied_migrations() returns table (version bigint, by_cli boolean)
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  if to_regclass('supabase_migrations.schema_migrations') is not null then
-    return query execute 'select version::bigint from supabase_migrations.schema_migrations where version ~ ''^[0-9]+$''';
-  elsif to_regclass('private._sqlx_migrations') is not null then
-    return query execute 'select version from private._sqlx_migrations where success';
+  if to_regclass('private._sqlx_migrations') is not null then
+    return query execute 'select version, false from private._sqlx_migrations where success';
+  end if;
+  if not found and to_regclass('supabase_migrations.schema_migrations') is not null then
+    return query execute 'select version::bigint, true from supabase_migrations.schema_migrations where version ~ ''^[0-9]+$''';
   end if;
 end $$;

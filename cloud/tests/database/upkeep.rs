@@ -144,6 +144,7 @@ async fn facts_without_a_week_are_an_alarm_and_move_when_there_is_one() {
     stage.facts_at(&next_month).await;
     let strays =
         |kept: Option<Kept>| kept.map(|kept| kept.strays.iter().map(|stray| stray.rows).collect::<Vec<_>>());
+    assert_eq!(upkeep::stray_facts(&stage.database).await.unwrap(), 3 + 9 + 9);
     // In alphabetical order: sessions, songs_playing, votes.
     assert_eq!(strays(stage.tend(0).await), Some(vec![3, 9, 9]));
     stage.hours_pass().await;
