@@ -124,8 +124,9 @@ pub async fn stray_facts(database: &Database) -> Result<i64, sqlx::Error> {
 async fn round(database: &Database, now: UnixMillis, retention: Retention) -> anyhow::Result<Option<Kept>> {
     let now = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
     let today = now.date_naive();
+    // First what waits for nobody. Weeks that cannot be made or dropped now, behind a long report, are done next time.
+    let Some(counted) = count_days(database).await? else { return Ok(None) };
     let made = make_weeks(database, today).await?;
-    let Some(counted) = count_days(database, today, retention).await? else { return Ok(None) };
     let dropped = drop_weeks(database, today, retention).await?;
     let mut work = database.as_service().await?;
     upkeep::sweep(&mut work, now).await?;
@@ -146,11 +147,7 @@ async fn make_weeks(database: &Database, today: NaiveDate) -> anyhow::Result<i32
 }
 
 /// Counts what was received since the last time; `None` where that was just now.
-async fn count_days(
-    database: &Database,
-    today: NaiveDate,
-    retention: Retention,
-) -> anyhow::Result<Option<usize>> {
+async fn count_days(database: &Database) -> anyhow::Result<Option<usize>> {
     let mut work = database.as_service().await?;
     upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
     let (since, now) = upkeep::rolled_up_to(&mut work).await?;
@@ -159,13 +156,10 @@ async fn count_days(
     }
     let days = upkeep::touched_days(&mut work, since.map(|since| since - OVERLAP)).await?;
     work.commit().await?;
-    // A week stays until its last day is over, so one more day than that is surely whole.
-    let whole_from = |kept: u64| today - Days::new(kept.saturating_sub(1));
     for some in days.chunks(AT_ONCE) {
         let mut work = database.as_service().await?;
         upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
-        let [sessions, votes, plays] = [retention.sessions, retention.votes, retention.plays].map(whole_from);
-        upkeep::roll_up(&mut work, some, sessions, votes, plays).await?;
+        upkeep::roll_up(&mut work, some).await?;
         work.commit().await?;
     }
     let mut work = database.as_service().await?;
@@ -181,7 +175,12 @@ async fn drop_weeks(database: &Database, today: NaiveDate, retention: Retention)
     {
         let mut work = database.as_service().await?;
         upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
-        dropped += upkeep::drop_partitions(&mut work, table, today - Days::new(days)).await?;
+        let before = today - Days::new(days);
+        let weeks = upkeep::drop_partitions(&mut work, table, before).await?;
+        if weeks > 0 {
+            upkeep::note_dropped(&mut work, table, before).await?;
+        }
+        dropped += weeks;
         work.commit().await?;
     }
     Ok(dropped)
