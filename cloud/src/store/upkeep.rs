@@ -1,7 +1,7 @@
 //! Partitions, roll-ups and retention: what the functions of the migrations do, one call each.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use roomtone_schema::VenueId;
+use roomtone_schema::{UnixMillis, VenueId};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -46,6 +46,12 @@ pub async fn try_lock(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// Gives it back.
 pub async fn unlock(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("select pg_advisory_unlock(hashtext('roomtone.upkeep'))").execute(conn).await.map(drop)
+}
+
+/// The database's own time.
+pub async fn time(conn: &mut PgConnection) -> Result<UnixMillis, sqlx::Error> {
+    let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(conn).await?;
+    Ok(UnixMillis(now.timestamp_millis()))
 }
 
 /// For how long statements of this transaction may run: longer than a request's.
