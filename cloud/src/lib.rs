@@ -29,6 +29,7 @@ pub mod members;
 pub mod migrations;
 pub mod players;
 pub mod refusal;
+pub mod secret;
 pub mod service;
 pub mod store;
 pub mod trouble;

@@ -1,1 +1,3 @@
-//! TODO
+//! SQL: one file per table, plain functions on a connection.
+
+pub mod migrations;

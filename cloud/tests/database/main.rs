@@ -1,0 +1,6 @@
+//! The migrations on a real Postgres: what they make, who may do what with it, and what they compute.
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod migrating;

@@ -1,0 +1,7 @@
+//! Songs come into the catalogue: straight into a real S3 that verifies signatures, and from there, looked at in a
+//! child process, into a real Postgres.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+mod media;
+mod store;
