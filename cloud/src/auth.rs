@@ -1,1 +1,193 @@
-//! TODO
+//! Who somebody is: a token of the project's Auth, verified by its published keys ([`keys`], [`token`]).
+//!
+//! A token proves an account and nothing else. What the account may do is read from the database for each request, in
+//! transactions in its name; so what is taken from somebody is gone at once. What is absent: sessions, cookies and
+//! passwords, which are Auth's, and any role that a token claims.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use roomtone_schema::{Clock, UserId};
+use roomtone_server::caller::{Caller, Gate};
+use roomtone_server::lease::Lease;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::Bus;
+use crate::config::AuthSection;
+use crate::database::Database;
+use crate::store::profiles;
+
+pub mod crypto;
+pub mod keys;
+pub mod leases;
+pub mod token;
+
+use keys::Keys;
+use leases::Leases;
+use token::{Identity, No, Rules};
+
+/// For how long an account that was found is not looked for again: one that is deleted is out after it.
+const KNOWN_FOR: Duration = Duration::from_mins(1);
+
+/// Accounts that are remembered so; more than that are forgotten together.
+const REMEMBERED: usize = 100_000;
+
+/// Lets people in. Clones are the same gate.
+#[derive(Debug, Clone)]
+pub struct Gatekeeper(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    rules: Rules,
+    keys: Keys,
+    database: Database,
+    leases: Leases,
+    clock: Arc<dyn Clock>,
+    /// When an account was last found, by the monotonic clock.
+    known: Mutex<HashMap<UserId, i64>>,
+    admitted: AtomicU64,
+    refused: [AtomicU64; No::ALL.len()],
+}
+
+impl Gatekeeper {
+    /// A gate that believes whom `settings` names.
+    ///
+    /// # Errors
+    /// Where no HTTPS client can be made.
+    pub fn new(settings: &AuthSection, database: Database, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        crypto::install();
+        Ok(Self(Arc::new(Parts {
+            rules: Rules::new(settings),
+            keys: Keys::new(settings.jwks_url(), Arc::clone(&clock))?,
+            database,
+            leases: Leases::default(),
+            clock,
+            known: Mutex::default(),
+            admitted: AtomicU64::new(0),
+            refused: Default::default(),
+        })))
+    }
+
+    /// The keys that tokens are verified with.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// How many were let in, and how many were not, by reason.
+    pub fn counts(&self) -> (u64, Vec<(&'static str, u64)>) {
+        let refused = No::ALL.iter().zip(&self.0.refused);
+        let refused = refused.map(|(no, count)| (no.name(), count.load(Ordering::Relaxed))).collect();
+        (self.0.admitted.load(Ordering::Relaxed), refused)
+    }
+
+    /// Keeps the keys fresh until `stop`.
+    ///
+    /// # Errors
+    /// None: keys that cannot be had are asked for again.
+    pub async fn keep_keys(self, stop: CancellationToken) -> anyhow::Result<()> {
+        stop.run_until_cancelled(self.0.keys.refresh()).await;
+        Ok(())
+    }
+
+    /// Ends leases in time, and those of whom something was taken, until `stop`.
+    ///
+    /// # Errors
+    /// Where there is no bus any more.
+    pub async fn keep_leases(self, bus: Bus, stop: CancellationToken) -> anyhow::Result<()> {
+        let parts = &self.0;
+        let forget = |user: Option<UserId>| {
+            let mut known = parts.known.lock().unwrap_or_else(PoisonError::into_inner);
+            match user {
+                Some(user) => drop(known.remove(&user)),
+                None => known.clear(),
+            }
+        };
+        let sweeping = parts.leases.sweep(&*parts.clock, bus.everything(), forget);
+        stop.run_until_cancelled(sweeping).await.unwrap_or(Ok(()))
+    }
+
+    async fn verify(&self, token: &str) -> Result<Identity, No> {
+        let parts = &self.0;
+        let shown = token::read(token)?;
+        let now = parts.clock.wall();
+        if let Some(key) = parts.keys.find(shown.key_id()) {
+            return parts.rules.verify(token, &key, now);
+        }
+        if let Some(key) = parts.rules.shared_key(&shown) {
+            return parts.rules.verify(token, key, now);
+        }
+        // Nobody is asked for the key of a token that could not be good with any.
+        parts.rules.is_worth_asking(token, now)?;
+        let key = parts.keys.ask(shown.key_id()).await.ok_or(No::UnknownKey)?;
+        parts.rules.verify(token, &key, now)
+    }
+
+    /// Whether there is such an account; makes its profile where there is none yet.
+    async fn knows(&self, user: UserId) -> bool {
+        let parts = &self.0;
+        let now = parts.clock.monotonic_ms();
+        let fresh = |at: &i64| now.saturating_sub(*at) < KNOWN_FOR.as_millis() as i64;
+        if parts.known.lock().unwrap_or_else(PoisonError::into_inner).get(&user).is_some_and(fresh) {
+            return true;
+        }
+        match self.look_up(user).await {
+            Ok(true) => {
+                let mut known = parts.known.lock().unwrap_or_else(PoisonError::into_inner);
+                if known.len() >= REMEMBERED {
+                    known.clear();
+                }
+                known.insert(user, now);
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                // The token is good: what fails is ours, and the request will say so.
+                tracing::warn!(user.id = %user, "could not look for the profile of an account: {error}");
+                true
+            }
+        }
+    }
+
+    async fn look_up(&self, user: UserId) -> sqlx::Result<bool> {
+        let mut work = self.0.database.as_user(user).await?;
+        let known = profiles::ensure(&mut work, user).await?;
+        work.commit().await?;
+        Ok(known)
+    }
+
+    fn refuse(&self, no: No) -> Caller {
+        if let Some(count) = self.0.refused.get(no as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::debug!("a token was refused: {no}");
+        Caller::Unknown
+    }
+}
+
+impl Gate for Gatekeeper {
+    async fn admit(&self, token: Option<&str>) -> Caller {
+        let Some(token) = token else { return Caller::Anonymous };
+        match self.verify(token).await {
+            Ok(identity) if self.knows(identity.user).await => {
+                self.0.admitted.fetch_add(1, Ordering::Relaxed);
+                Caller::User(identity.user)
+            }
+            Ok(_) => self.refuse(No::NoAccount),
+            Err(no) => self.refuse(no),
+        }
+    }
+
+    /// A token whose key is not known yet has a lease without end; it is looked at again within a minute.
+    fn lease(&self, token: Option<&str>) -> Lease {
+        let parts = &self.0;
+        let identity = token.and_then(|token| {
+            let shown = token::read(token).ok()?;
+            let held = parts.keys.find(shown.key_id());
+            let key = held.as_ref().or_else(|| parts.rules.shared_key(&shown))?;
+            parts.rules.verify(token, key, parts.clock.wall()).ok()
+        });
+        identity.map_or_else(Lease::endless, |identity| parts.leases.of(identity))
+    }
+}

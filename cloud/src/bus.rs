@@ -1,15 +1,26 @@
 //! What wakes subscribers, here and at the other replicas: "this has changed, look again".
 //!
 //! A change carries no data. Whoever is woken reads what is there now, so one that is lost, doubled or late does no
-//! harm, and changes that come faster than they are read become one.
+//! harm, and changes that come faster than they are read become one. Between replicas they are carried by [`postgres`]
+//! or by [`nats`], outside of the transactions that made them.
 
 use std::collections::HashSet;
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use roomtone_schema::{ExportId, OrganisationId, UploadId, UserId, VenueId};
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Interval, MissedTickBehavior};
+use uuid::Uuid;
+
+pub mod nats;
+mod outbox;
+pub mod postgres;
+
+pub use outbox::Link;
 
 /// What may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +49,7 @@ pub struct Bus {
     /// To everybody here. `None` is "look at everything again".
     here: broadcast::Sender<Option<Topic>>,
     /// To the other replicas, where there is a way.
-    elsewhere: Option<mpsc::UnboundedSender<Topic>>,
+    elsewhere: Option<Arc<Link>>,
 }
 
 impl Bus {
@@ -47,17 +58,37 @@ impl Bus {
         Self { here: broadcast::channel(BEHIND).0, elsewhere: None }
     }
 
+    /// A bus that goes on to other replicas, and its end for whoever carries.
+    pub fn linked() -> (Self, Arc<Link>) {
+        let here = broadcast::channel(BEHIND).0;
+        let link = Arc::new(Link::new(here.clone()));
+        (Self { here, elsewhere: Some(Arc::clone(&link)) }, link)
+    }
+
     /// Tells everybody that something has changed. Call it after the commit.
     pub fn publish(&self, topic: Topic) {
         let _nobody_listens = self.here.send(Some(topic));
         if let Some(elsewhere) = &self.elsewhere {
-            let _stopping = elsewhere.send(topic);
+            elsewhere.put(topic);
         }
     }
 
     /// Wakes whoever waits for one of these.
     pub fn subscribe(&self, topics: impl IntoIterator<Item = Topic>) -> Changes {
-        Changes { topics: topics.into_iter().collect(), told: self.here.subscribe() }
+        let mut look_again = tokio::time::interval(LOOK_AGAIN);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look_again.reset();
+        Changes { topics: topics.into_iter().collect(), told: self.here.subscribe(), look_again }
+    }
+
+    /// Everything that is told here, as it comes; `None` is "look at everything again".
+    pub(crate) fn everything(&self) -> broadcast::Receiver<Option<Topic>> {
+        self.here.subscribe()
+    }
+
+    /// How it goes between the replicas; `None` where there are none.
+    pub(crate) fn link(&self) -> Option<&Link> {
+        self.elsewhere.as_deref()
     }
 }
 
@@ -65,6 +96,7 @@ impl Bus {
 pub struct Changes {
     topics: HashSet<Topic>,
     told: broadcast::Receiver<Option<Topic>>,
+    look_again: Interval,
 }
 
 impl fmt::Debug for Changes {
@@ -77,12 +109,18 @@ impl Changes {
     /// Completes when it is time to look again; `false` when there will be no more changes. Cancel-safe.
     pub async fn next(&mut self) -> bool {
         loop {
-            match tokio::time::timeout(LOOK_AGAIN, self.told.recv()).await {
-                Ok(Ok(Some(topic))) if !self.topics.contains(&topic) => {}
-                Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => return true,
-                Ok(Err(RecvError::Closed)) => return false,
+            // What others are told leaves the time to look again where it is.
+            tokio::select! {
+                told = self.told.recv() => match told {
+                    Ok(Some(topic)) if !self.topics.contains(&topic) => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => break,
+                    Err(RecvError::Closed) => return false,
+                },
+                _ = self.look_again.tick() => return true,
             }
         }
+        self.look_again.reset();
+        true
     }
 }
 
@@ -97,3 +135,28 @@ impl fmt::Display for Topic {
         }
     }
 }
+
+/// Not the name of a topic, or of one that this version does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a topic")]
+pub struct NoTopic;
+
+impl FromStr for Topic {
+    type Err = NoTopic;
+
+    fn from_str(text: &str) -> Result<Self, NoTopic> {
+        let (kind, id) = text.split_once('.').ok_or(NoTopic)?;
+        let id = Uuid::try_parse(id).map_err(|_no_id| NoTopic)?;
+        Ok(match kind {
+            "venue" => Self::Venue(VenueId(id)),
+            "organisation" => Self::Organisation(OrganisationId(id)),
+            "upload" => Self::Upload(UploadId(id)),
+            "export" => Self::Export(ExportId(id)),
+            "user" => Self::User(UserId(id)),
+            _ => return Err(NoTopic),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

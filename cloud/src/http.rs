@@ -1,1 +1,116 @@
-//! TODO
+//! What the cloud answers over HTTP: GraphQL, health and metrics, and a plain page, behind the same doors.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use roomtone_server::doors::{Doors, Names};
+use roomtone_server::front::{Front as GraphqlFront, FrontSettings};
+use roomtone_server::serve::{Entrance, ServeSettings, serve as converse};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Gatekeeper;
+use crate::cloud::Cloud;
+use crate::graphql::{self, CloudSchema};
+
+mod cors;
+mod health;
+mod metrics;
+
+/// What stands at the cloud's front. Clones share their sockets' count and their shutdown.
+#[derive(Clone)]
+pub struct Front {
+    cloud: Cloud,
+    gate: Gatekeeper,
+    names: Arc<Names>,
+    graphql: GraphqlFront<CloudSchema, Gatekeeper>,
+    /// Routes that only a trial has.
+    extra: Router,
+    stop: CancellationToken,
+    serving: ServeSettings,
+    since_ms: i64,
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl Front {
+    /// A front that answers to `names` besides addresses and `localhost`.
+    pub fn new(cloud: Cloud, gate: Gatekeeper, names: Names, settings: FrontSettings) -> Self {
+        let stop = CancellationToken::new();
+        let schema = graphql::schema(cloud.clone(), &settings);
+        let graphql = GraphqlFront::new(schema, gate.clone(), settings, stop.clone());
+        let since_ms = cloud.clock.monotonic_ms();
+        let (names, serving) = (Arc::new(names), ServeSettings::default());
+        Self { cloud, gate, names, graphql, extra: Router::new(), stop, serving, since_ms }
+    }
+
+    /// The same with another way of holding connections.
+    #[must_use]
+    pub fn holding(self, serving: ServeSettings) -> Self {
+        Self { serving, ..self }
+    }
+
+    /// The same with more routes.
+    #[must_use]
+    pub fn with(self, extra: Router) -> Self {
+        Self { extra, ..self }
+    }
+}
+
+/// Everything that the cloud answers.
+pub fn router(front: Front) -> Router {
+    let watched = health::Watched {
+        cloud: front.cloud,
+        gate: front.gate,
+        sockets: front.graphql.open_sockets(),
+        since_ms: front.since_ms,
+    };
+    Router::new()
+        .merge(front.graphql.router("/graphql"))
+        .layer(cors::layer(&front.names.origins))
+        .merge(health::router(watched.clone()))
+        .merge(metrics::router(watched))
+        .merge(front.extra)
+        .route("/", get(page))
+        .fallback(nothing)
+        .layer(Doors(front.names))
+}
+
+/// Answers on `listener` until `stop`; returns when sockets have said goodbye and connections are closed.
+///
+/// # Errors
+/// Where the listener is beyond use.
+pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let settings = front.serving;
+    let goodbyes = front.graphql.goodbyes();
+    let sockets = front.stop.clone();
+    let serving = converse(Entrance::plain(listener), router(front), settings, stop.clone());
+    let closing = async {
+        stop.cancelled().await;
+        sockets.cancel();
+        let _in_time = tokio::time::timeout(settings.farewell, goodbyes).await;
+    };
+    let (served, ()) = tokio::join!(serving, closing);
+    Ok(served?)
+}
+
+async fn page() -> Response {
+    const PAGE: &str = include_str!("http/page.html");
+    let head = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"),
+    ];
+    (head, PAGE).into_response()
+}
+
+async fn nothing() -> Response {
+    (StatusCode::NOT_FOUND, "there is nothing here; GraphQL is at /graphql\n").into_response()
+}

@@ -24,6 +24,7 @@ pub mod history;
 pub mod http;
 pub mod hubs;
 pub mod ingest;
+pub mod intents;
 pub mod media;
 pub mod members;
 pub mod migrations;

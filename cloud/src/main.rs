@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // An analysis looks into files in children of this program: such a child does that and nothing else.
+    // Uploads are looked into in children of this program: such a child does that and nothing else.
     if let Some(code) = roomtone_analysis::run_child_if_asked() {
         return code;
     }
-    ExitCode::SUCCESS
+    // One TLS for everything here; it may be somebody's already, which does as well.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    roomtone_cloud::cli::run()
 }

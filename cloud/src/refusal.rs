@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of refusal it is; programs go by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// The bytes are not those that were announced.
     ChecksumMismatch,
@@ -74,7 +77,7 @@ pub enum Unmet {
     Refused(Refusal),
     /// The database failed.
     #[error("the database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// Something else of ours failed. Nobody outside learns what.
     #[error("{0:#}")]
     Broken(#[from] anyhow::Error),
@@ -84,4 +87,59 @@ impl From<Refusal> for Unmet {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
+}
+
+/// What our functions in the database refuse with (see the migration of the admin), and what its own rules refuse.
+impl From<sqlx::Error> for Unmet {
+    fn from(error: sqlx::Error) -> Self {
+        let told =
+            error.as_database_error().and_then(|told| Some((told.code()?.into_owned(), told.message())));
+        let refused = told.and_then(|(code, message)| match code.as_str() {
+            "RT403" => Some(Refusal::new(Code::Forbidden, message)),
+            "RT404" => Some(Refusal::new(Code::NotFound, message)),
+            "RT409" => Some(Refusal::new(Code::Conflict, message)),
+            "RT410" => Some(Refusal::new(Code::Expired, message)),
+            "RT422" => Some(Refusal::new(Code::Invalid, message)),
+            "RT429" => Some(Refusal::new(Code::TooMany, message)),
+            UNIQUE_VIOLATION => Some(Refusal::new(Code::Conflict, "there is one like it already")),
+            // Values are looked at before they come here; what only the database knows is which time zones there are.
+            CHECK_VIOLATION if message.ends_with("is no time zone") => {
+                Some(Refusal::invalid("timeZone", message))
+            }
+            _ => None,
+        });
+        refused.map_or(Self::Database(error), Self::Refused)
+    }
+}
+
+const UNIQUE_VIOLATION: &str = "23505";
+const CHECK_VIOLATION: &str = "23514";
+
+/// A text that people read: without what surrounds it, not empty, not longer than `most`, nothing that cannot be seen.
+///
+/// # Errors
+/// Refused where it is none.
+pub fn text(field: &str, given: &str, most: usize) -> Result<String, Refusal> {
+    let text = given.trim();
+    if text.is_empty() {
+        return Err(Refusal::invalid(field, "this must not be empty"));
+    }
+    if text.chars().count() > most {
+        return Err(Refusal::invalid(field, format!("this is longer than {most} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::invalid(field, "this holds a character that cannot be seen; write it anew"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A number that lies in its bounds.
+///
+/// # Errors
+/// Refused where it does not.
+pub fn within<T: PartialOrd + fmt::Display>(field: &str, given: T, least: T, most: T) -> Result<T, Refusal> {
+    if given >= least && given <= most {
+        return Ok(given);
+    }
+    Err(Refusal::invalid(field, format!("this must lie between {least} and {most}")))
 }

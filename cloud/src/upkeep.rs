@@ -1,1 +1,177 @@
-//! TODO
+//! Upkeep: weeks of facts made ahead and dropped when their time is over, and their days counted before that.
+//!
+//! Every replica tries; one at a time does it, and the others see that it was done. What is left undone is done an hour
+//! later: weeks are made four ahead, and facts for which there is none go to a default partition and are said.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use roomtone_schema::UnixMillis;
+use sqlx::Connection as _;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cloud::Cloud;
+use crate::database::Database;
+use crate::store::upkeep::{self, FactTable, Strays};
+
+/// How often a replica looks.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// What another replica did this recently need not be done again.
+const RECENT: TimeDelta = TimeDelta::minutes(50);
+
+/// Transactions may commit this long after the time that their rows carry.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+
+/// How far ahead weeks are made: a month of failing upkeep loses nothing.
+const AHEAD: Days = Days::new(28);
+
+/// How far back they are made: a hub that was away for as long as it keeps what is acknowledged.
+const BEHIND: Days = Days::new(35);
+
+/// Days that are counted in one transaction.
+const AT_ONCE: usize = 200;
+
+/// How long counting them may take, or dropping a week behind somebody's long report.
+const PATIENCE_MINUTES: u32 = 10;
+
+/// For how many days facts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Who was there: personal, and of no use for long.
+    pub sessions: u64,
+    /// What was liked by whom.
+    pub votes: u64,
+    /// What was played: reports reach a year back.
+    pub plays: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { sessions: 90, votes: 180, plays: 400 }
+    }
+}
+
+/// What one round did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Weeks that were made.
+    pub made: i32,
+    /// Days of venues that were counted.
+    pub counted: usize,
+    /// Weeks that were dropped.
+    pub dropped: i32,
+    /// Facts for which there was no week: an alarm.
+    pub strays: Vec<Strays>,
+}
+
+/// Does upkeep now and every hour, until it is told to stop.
+///
+/// # Errors
+/// Where the database fails; the supervisor tries again.
+pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        if let Some(kept) = tend(&cloud.database, cloud.now(), Retention::default()).await? {
+            info!(made = kept.made, counted = kept.counted, dropped = kept.dropped, "upkeep is done");
+            for strays in &kept.strays {
+                warn!(
+                    fact = strays.fact,
+                    rows = strays.rows,
+                    "facts lie outside every week: a hub's clock is wrong, or upkeep was long not done"
+                );
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// One round; `None` where another replica is at it, or has just been.
+///
+/// # Errors
+/// Where the database fails. Nothing is dropped unless everything was counted.
+pub async fn tend(
+    database: &Database,
+    now: UnixMillis,
+    retention: Retention,
+) -> anyhow::Result<Option<Kept>> {
+    // A connection of its own, and closed whatever happens: the lock ends with it, at the latest.
+    let mut guard = database.pool().acquire().await.context("no connection for upkeep")?.detach();
+    if !upkeep::try_lock(&mut guard).await? {
+        return Ok(None);
+    }
+    let kept = round(database, now, retention).await;
+    upkeep::unlock(&mut guard).await?;
+    guard.close().await?;
+    kept
+}
+
+async fn round(database: &Database, now: UnixMillis, retention: Retention) -> anyhow::Result<Option<Kept>> {
+    let now = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
+    let today = now.date_naive();
+    let made = make_weeks(database, today).await?;
+    let Some(counted) = count_days(database, today, retention).await? else { return Ok(None) };
+    let dropped = drop_weeks(database, today, retention).await?;
+    let mut work = database.as_service().await?;
+    upkeep::sweep(&mut work, now).await?;
+    let strays = upkeep::strays(&mut work).await?;
+    work.commit().await?;
+    Ok(Some(Kept { made, counted, dropped, strays }))
+}
+
+async fn make_weeks(database: &Database, today: NaiveDate) -> anyhow::Result<i32> {
+    let mut made = 0;
+    for table in FactTable::ALL {
+        // One transaction each: attaching a week waits for writers, and must not hold up the others meanwhile.
+        let mut work = database.as_service().await?;
+        made += upkeep::ensure_partitions(&mut work, table, today - BEHIND, today + AHEAD).await?;
+        work.commit().await?;
+    }
+    Ok(made)
+}
+
+/// Counts what was received since the last time; `None` where that was just now.
+async fn count_days(
+    database: &Database,
+    today: NaiveDate,
+    retention: Retention,
+) -> anyhow::Result<Option<usize>> {
+    let mut work = database.as_service().await?;
+    upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
+    let (since, now) = upkeep::rolled_up_to(&mut work).await?;
+    if since.is_some_and(|since| now - since < RECENT) {
+        return Ok(None);
+    }
+    let days = upkeep::touched_days(&mut work, since.map(|since| since - OVERLAP)).await?;
+    work.commit().await?;
+    // A week stays until its last day is over, so one more day than that is surely whole.
+    let whole_from = |kept: u64| today - Days::new(kept.saturating_sub(1));
+    for some in days.chunks(AT_ONCE) {
+        let mut work = database.as_service().await?;
+        upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
+        let [sessions, votes, plays] = [retention.sessions, retention.votes, retention.plays].map(whole_from);
+        upkeep::roll_up(&mut work, some, sessions, votes, plays).await?;
+        work.commit().await?;
+    }
+    let mut work = database.as_service().await?;
+    upkeep::note_rolled_up(&mut work, now).await?;
+    work.commit().await?;
+    Ok(Some(days.len()))
+}
+
+async fn drop_weeks(database: &Database, today: NaiveDate, retention: Retention) -> anyhow::Result<i32> {
+    let mut dropped = 0;
+    for (table, days) in
+        FactTable::ALL.into_iter().zip([retention.sessions, retention.votes, retention.plays])
+    {
+        let mut work = database.as_service().await?;
+        upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
+        dropped += upkeep::drop_partitions(&mut work, table, today - Days::new(days)).await?;
+        work.commit().await?;
+    }
+    Ok(dropped)
+}

@@ -32,6 +32,16 @@ end $$;
 revoke all on schema private, partitions from public;
 grant authenticated, roomtone_hub to roomtone_cloud;
 grant usage on schema private, public, extensions to authenticated, roomtone_hub, roomtone_cloud;
+do $$
+declare s text;
+begin
+  -- Where the schema is somebody else's, a grant that does nothing is only a warning.
+  foreach s in array array['public', 'extensions'] loop
+    if not has_schema_privilege('roomtone_hub', s, 'usage') or not has_schema_privilege('roomtone_cloud', s, 'usage') then
+      raise exception 'schema % is not yours to grant; as its owner, run: grant usage on schema % to % with grant option', s, s, current_user;
+    end if;
+  end loop;
+end $$;
 alter default privileges in schema private revoke execute on functions from public; -- no-op unless global; see explicit revokes
 create function private.uuid7(at timestamptz default clock_timestamp()) returns uuid
 language sql volatile parallel safe set search_path = '' as $$

@@ -44,11 +44,15 @@ language sql stable security definer rows 20 set search_path = '' as $$
   union
   select user_id from public.venue_members where venue_id = any (array(select private.my_venues())) $$;
 
--- The hub that pushes or pulls, as its credential says; set for the transaction by the cloud and by nobody else.
+-- The hub that pushes or pulls, and its venue, as its credential says; set for the transaction by the cloud and by nobody
+-- else. The two must belong together, and a hub that was revoked has no venue.
 create function private.hub_id() returns uuid language sql stable set search_path = '' as $$
   select nullif(current_setting('roomtone.hub_id', true), '')::uuid $$;
-create function private.hub_venue() returns uuid language sql stable set search_path = '' as $$
-  select nullif(current_setting('roomtone.venue_id', true), '')::uuid $$;
+create function private.hub_venue() returns uuid
+language sql stable security definer set search_path = '' as $$
+  select venue_id from public.hubs
+  where id = (select private.hub_id()) and revoked_at is null
+    and venue_id = (select nullif(current_setting('roomtone.venue_id', true), '')::uuid) $$;
 create function private.hub_organisation() returns uuid
 language sql stable security definer set search_path = '' as $$
   select organisation_id from public.venues where id = (select private.hub_venue()) $$;
@@ -181,20 +185,25 @@ create function private.current_model() returns smallint language sql immutable 
 -- The rule `rank_plan`: what the older plan's formula meant, made total. Rested songs by their distance, those without
 -- a direction behind them, then resting ones by the oldest play: else a catalogue shorter than the window would repeat
 -- its nearest song for ever. A query without a direction (null, or next to zero) is as far from every song.
-create function public.recommend_with_penalty(p_vec extensions.vector(5), p_limit int, p_penalty_hours int default 4)
+create function private.rank_plan(p_vec extensions.vector(5), p_window interval, p_limit int)
 returns setof public.songs language sql stable parallel safe security invoker set search_path = '' as $$
   select s.* from public.songs s
   cross join lateral (
     select case when s.embedding_model_id = private.current_model() then s.embedding end as embedding,
-      coalesce(greatest(now() - s.last_played, interval '0')
-        < make_interval(hours => greatest(coalesce(p_penalty_hours, 4), 0)), false) as resting) f
+      coalesce(s.last_played > now() - p_window and p_window > interval '0', false) as resting) f
   where s.status = 'ready'
   order by case when f.resting then 2 when f.embedding is null then 1 else 0 end,
     case when f.resting then s.last_played end,
     coalesce(nullif(f.embedding operator(extensions.<=>)
       (select case when extensions.vector_norm(p_vec) > 1e-6 then p_vec end), 'NaN'), 1.0),
     s.id
-  limit least(greatest(coalesce(p_limit, 1), 0), 100) $$;
+  limit p_limit $$;
+
+-- The older plan's function, by its name and arguments. At most 100 rows; a limit or penalty that is null is 1 or 4.
+create function public.recommend_with_penalty(p_vec extensions.vector(5), p_limit int, p_penalty_hours int default 4)
+returns setof public.songs language sql stable parallel safe security invoker set search_path = '' as $$
+  select * from private.rank_plan(p_vec, make_interval(hours => greatest(coalesce(p_penalty_hours, 4), 0)),
+    least(greatest(coalesce(p_limit, 1), 0), 100)) $$;
 
 -- For how long a song rests in a venue: its penalty, but never more than 60 % of what it has to play.
 create function private.rest_window(p_venue_id uuid, p_penalty_hours int) returns interval
@@ -216,7 +225,8 @@ language sql stable parallel safe security invoker set search_path = '' as $$
   shelf as (
     select s.id, vs.last_played_at,
       case when s.embedding_model_id = private.current_model() then s.embedding end as embedding,
-      greatest(extract(epoch from now() - vs.last_played_at)::float8, 0) as age
+      -- What is yet to come counts as just now. (`greatest` would make 0 of null.)
+      case when vs.last_played_at > now() then 0 else extract(epoch from now() - vs.last_played_at)::float8 end as age
     from public.venue_songs vs join public.songs s on s.id = vs.song_id
     where vs.venue_id = p_venue_id and vs.enabled and vs.removed_at is null and s.status = 'ready'),
   scored as (
@@ -229,13 +239,14 @@ language sql stable parallel safe security invoker set search_path = '' as $$
   from scored
   order by case when resting then 2 when unknown then 1 else 0 end, case when resting then last_played_at end,
     similarity - penalty desc, id
-  limit least(greatest(coalesce(p_limit, 1), 0), 1000) $$;
+  limit p_limit $$;
 
--- What a venue would hear next, best first. A penalty that is null is the venue's own.
+-- What a venue would hear next, best first and at most 1000. A penalty that is null is the venue's own.
 create function public.recommend_for_venue(p_venue_id uuid, p_vec extensions.vector(5), p_limit int default 1, p_penalty_hours int default null)
 returns table (song_id uuid, standing text, similarity float8, penalty float8, score float8, last_played_at timestamptz)
 language sql stable parallel safe security invoker set search_path = '' as $$
-  select * from private.rank(p_venue_id, p_vec, private.rest_window(p_venue_id, p_penalty_hours), p_limit) $$;
+  select * from private.rank(p_venue_id, p_vec, private.rest_window(p_venue_id, p_penalty_hours),
+    least(greatest(coalesce(p_limit, 1), 0), 1000)) $$;
 
 -- Partitions ----------------------------------------------------------------------------------------------------------
 

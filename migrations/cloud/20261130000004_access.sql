@@ -28,8 +28,11 @@ grant execute on function private.grant_admin(text), private.ensure_partitions(t
   private.drop_partitions(text, date, int), private.stray_facts(), private.applied_migrations() to roomtone_cloud;
 grant execute on function public.recommend_with_penalty(extensions.vector, int, int),
   public.recommend_for_venue(uuid, extensions.vector, int, int) to authenticated, roomtone_cloud, service_role;
-grant execute on function private.rest_window(uuid, int), private.rank(uuid, extensions.vector, interval, int)
-  to authenticated, roomtone_cloud;
+grant execute on function private.rank_plan(extensions.vector, interval, int), private.rest_window(uuid, int),
+  private.rank(uuid, extensions.vector, interval, int) to authenticated, roomtone_cloud, service_role;
+-- service_role asks by those functions, and they ask by these.
+grant usage on schema private to service_role;
+grant execute on function private.current_model() to service_role;
 
 -- Supabase's own master key, for its dashboard; our programs refuse to use it.
 grant select, insert, update, delete on all tables in schema public to service_role;

@@ -17,6 +17,9 @@ use sqlx::{Connection as _, PgConnection};
 /// Postgres refuses to run as root; then it runs as nobody.
 const NOBODY: u32 = 65534;
 
+/// A socket's path has room for 107 bytes, and `/.s.PGSQL.5432` comes after the folder's.
+const LONGEST_FOLDER: usize = 107 - 14;
+
 /// How often to ask whether it is up.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -66,17 +69,28 @@ impl Private {
 
     /// The address of a database for somebody.
     pub fn url_as(&self, login: &str, database: &str) -> String {
-        let folder = self.folder.display();
+        Self::address(&self.folder, login, database)
+    }
+
+    /// The address that a cluster in `folder` has while it runs.
+    pub fn address(folder: &Path, login: &str, database: &str) -> String {
+        let folder = folder.canonicalize().unwrap_or_else(|_not_there_yet| folder.to_owned());
+        let folder: String = folder.to_string_lossy().bytes().map(escaped).collect();
         format!("postgres://{login}@localhost/{database}?host={folder}&sslmode=disable")
     }
 
     async fn run(folder: &Path, bin: &Path, settings: &[&str], scratch: bool) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
+        if folder.as_os_str().len() > LONGEST_FOLDER {
+            bail!("the path {} is too long for a socket in it", folder.display());
+        }
         hand_over(&folder)?;
         let data = folder.join("data");
         if !data.join("PG_VERSION").exists() {
             init(bin, &data)?;
+        } else if data.join("postmaster.pid").exists() {
+            end_predecessor(bin, &data);
         }
         let log = fs::File::create(folder.join("postgres.log"))?;
         let mut command = Command::new("/bin/sh");
@@ -87,6 +101,8 @@ impl Private {
             command.args(["-c", setting]);
         }
         let keeper = as_nobody(&mut command)
+            // Ctrl-C at the terminal is for us; the cluster stops when we have done with it.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -121,14 +137,35 @@ impl Drop for Private {
     }
 }
 
+/// Makes a cluster beside its place and moves it there: one that is there is whole.
 fn init(bin: &Path, data: &Path) -> anyhow::Result<()> {
+    let half_made = data.with_extension("new");
+    if half_made.exists() {
+        fs::remove_dir_all(&half_made).with_context(|| format!("cannot remove {}", half_made.display()))?;
+    }
     let mut command = Command::new(bin.join("initdb"));
-    command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]).arg(data);
-    let output = as_nobody(&mut command).output().context("cannot run initdb")?;
+    command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
+    let output = as_nobody(command.arg(&half_made)).output().context("cannot run initdb")?;
     if !output.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(())
+    fs::rename(&half_made, data).with_context(|| format!("cannot make {}", data.display()))
+}
+
+/// Where this program was killed, its server may be about to stop, or may not have noticed: it is waited for. Where there
+/// is none, that is said, and is what we want to hear.
+fn end_predecessor(bin: &Path, data: &Path) {
+    let mut command = Command::new(bin.join("pg_ctl"));
+    command.args(["stop", "-m", "fast", "-w", "-t", "60", "-D"]).arg(data);
+    if let Ok(output) = as_nobody(&mut command).output() {
+        tracing::debug!("the server before this one: {}", String::from_utf8_lossy(&output.stdout).trim());
+    }
+}
+
+/// A byte of a path as it stands in an address.
+fn escaped(byte: u8) -> String {
+    let plain = byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }
 
 /// Gives the folder to whoever Postgres runs as, and to nobody else.

@@ -29,7 +29,7 @@ alter role authenticator set lock_timeout = '8s';
 create schema if not exists extensions;
 create extension if not exists vector with schema extensions;
 grant usage on schema extensions to anon, authenticated, service_role;
-grant all on schema extensions to roomtone_migrator;
+grant all on schema extensions to roomtone_migrator with grant option;
 
 create schema if not exists auth authorization supabase_auth_admin;
 -- The foreign keys that lead to auth.users are checked as its owner, who must therefore be able to find it.
@@ -57,7 +57,7 @@ create or replace function auth.jwt() returns jsonb language sql stable as $$
     nullif(current_setting('request.jwt.claims', true), ''))::jsonb $$;
 
 grant usage on schema public to anon, authenticated, service_role;
-grant all on schema public to roomtone_migrator;
+grant all on schema public to roomtone_migrator with grant option;
 do $$
 begin
   execute format('grant create, connect, temporary on database %I to roomtone_migrator', current_database());

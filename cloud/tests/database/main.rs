@@ -3,4 +3,11 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod advisor;
+mod faults;
+mod hidden;
+mod ingest;
 mod migrating;
+mod ranking;
+mod tenants;
+mod upkeep;

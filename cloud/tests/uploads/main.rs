@@ -3,5 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod analysing;
+mod desk;
+mod hostile;
 mod media;
+mod parts;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod store;
+mod uploading;

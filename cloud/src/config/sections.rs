@@ -1,0 +1,150 @@
+//! What the sections come to: settings of the parts, and what would make no sense.
+
+use std::time::Duration;
+
+use roomtone_server::front::FrontSettings;
+use roomtone_server::serve::ServeSettings;
+
+use super::{AuthSection, Config, ConfigError, DatabaseSection, MediaSection, ServerSection};
+use crate::database::DatabaseSettings;
+
+/// Connections that stay open for whoever shows no token: an admin's page asks to sign in, and needs none.
+const SOCKETS_FOR_GUESTS: usize = 100;
+
+impl Config {
+    /// Refuses what would let the cloud be filled up, or nobody in.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let (server, database) = (&self.server, &self.database);
+        let numbers = [
+            ("server.connections", server.connections, 10, 1_000_000),
+            ("server.sockets", server.sockets, 1, 1_000_000),
+            ("server.sockets_per_user", server.sockets_per_user, 1, 100_000),
+            ("server.check_s", server.check_s, 1, 3_600),
+            ("server.answer_s", server.answer_s, 1, 300),
+            ("database.connections", database.connections, 2, 1_000),
+            ("database.replicas", database.replicas, 1, 10_000),
+            ("database.statement_s", database.statement_s, 1, 300),
+            ("database.wait_s", database.wait_s, 1, 60),
+        ];
+        for (key, value, least, most) in numbers {
+            if !(least..=most).contains(&value) {
+                let allowed = format!("between {least} and {most}");
+                return Err(ConfigError::OutOfRange {
+                    key: key.to_owned(),
+                    value: value.to_string(),
+                    allowed,
+                });
+            }
+        }
+        let addresses = [
+            ("auth.supabase_url", &self.auth.supabase_url),
+            ("auth.issuer", &self.auth.issuer),
+            ("auth.jwks_url", &self.auth.jwks_url),
+            ("media.endpoint", &self.media.endpoint),
+            ("media.public_endpoint", &self.media.public_endpoint),
+        ];
+        let origins = self.server.origins.0.iter().map(|origin| ("server.origins", origin));
+        for (key, value) in addresses.into_iter().chain(origins) {
+            if !value.is_empty() && !value.starts_with("https://") && !value.starts_with("http://") {
+                let allowed = "an address that begins with https:// (or http://)".to_owned();
+                return Err(ConfigError::OutOfRange {
+                    key: key.to_owned(),
+                    value: format!("{value:?}"),
+                    allowed,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to serve without what a cloud cannot be without.
+    ///
+    /// # Errors
+    /// The first setting that is missing, with the variable that sets it.
+    pub fn is_complete(&self) -> Result<(), ConfigError> {
+        let missing = |key| Err(ConfigError::Missing { key });
+        if self.database.url.is_empty() {
+            return missing("database.url (DATABASE_URL)");
+        }
+        if self.auth.issuer().is_empty() {
+            return missing("auth.supabase_url (SUPABASE_URL)");
+        }
+        if self.media.access_key.is_empty() {
+            return missing("media.access_key (S3_ACCESS_KEY)");
+        }
+        if self.media.secret_key.is_empty() {
+            return missing("media.secret_key (S3_SECRET_KEY)");
+        }
+        Ok(())
+    }
+}
+
+impl ServerSection {
+    /// What the GraphQL front allows.
+    pub fn front(&self) -> FrontSettings {
+        FrontSettings {
+            sockets: self.sockets as usize,
+            sockets_per_device: self.sockets_per_user as usize,
+            sockets_for_guests: Some(SOCKETS_FOR_GUESTS),
+            check_every: Duration::from_secs(self.check_s.into()),
+            answer_time: Duration::from_secs(self.answer_s.into()),
+            ..FrontSettings::default()
+        }
+    }
+
+    /// How connections are held.
+    pub fn serving(&self) -> ServeSettings {
+        ServeSettings { connections: self.connections as usize, ..ServeSettings::default() }
+    }
+}
+
+impl DatabaseSection {
+    /// How the database is used.
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            connections: self.connections,
+            acquire_time: Duration::from_secs(self.wait_s.into()),
+            statement_time: Duration::from_secs(self.statement_s.into()),
+        }
+    }
+
+    /// The login for what only the tables' owner may do.
+    pub fn owner(&self) -> &str {
+        if self.owner_url.is_empty() { self.url.reveal() } else { self.owner_url.reveal() }
+    }
+}
+
+impl AuthSection {
+    /// Who signs the tokens; empty where nobody was named.
+    pub fn issuer(&self) -> String {
+        let project = self.supabase_url.trim_end_matches('/');
+        match (self.issuer.is_empty(), project.is_empty()) {
+            (false, _) => self.issuer.clone(),
+            (true, false) => format!("{project}/auth/v1"),
+            (true, true) => String::new(),
+        }
+    }
+
+    /// Where the keys are published.
+    pub fn jwks_url(&self) -> String {
+        if !self.jwks_url.is_empty() {
+            return self.jwks_url.clone();
+        }
+        format!("{}/.well-known/jwks.json", self.issuer().trim_end_matches('/'))
+    }
+}
+
+impl MediaSection {
+    /// As the store wants it.
+    pub fn settings(&self) -> crate::media::MediaSettings {
+        let optional = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        crate::media::MediaSettings {
+            endpoint: optional(&self.endpoint),
+            region: self.region.clone(),
+            bucket: self.bucket.clone(),
+            access_key: self.access_key.reveal().to_owned(),
+            secret_key: self.secret_key.clone(),
+            public_endpoint: optional(&self.public_endpoint),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What happened in a venue, counted: from the facts, or from the sums of whole days that outlive them.
+
+use chrono::{DateTime, Utc};
+use roomtone_schema::{SongId, VenueId};
+use sqlx::PgConnection;
+
+use super::Key;
+use super::songs_playing::Range;
+
+/// What was counted in a stretch of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Counts {
+    /// Songs that began.
+    pub plays: i64,
+    /// Different ones.
+    pub songs: i64,
+    /// People who checked in.
+    pub listeners: i64,
+    /// Likes.
+    pub likes: i64,
+    /// Dislikes.
+    pub dislikes: i64,
+    /// Music from players' plans, in milliseconds.
+    pub plan_ms: i64,
+    /// Music from players' caches, in milliseconds.
+    pub cache_ms: i64,
+}
+
+/// What was counted in one hour, day or week of the venue's own calendar.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Point {
+    /// When it began.
+    pub at: DateTime<Utc>,
+    /// What was counted.
+    #[sqlx(flatten)]
+    pub counts: Counts,
+}
+
+/// The sums of a whole range, from the facts.
+pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> Result<Counts, sqlx::Error> {
+    sqlx::query_as(
+        "select p.*, v.*, s.* from
+           (select count(*) as plays, count(distinct song_id) as songs,
+              coalesce(sum(heard_ms) filter (where tier = 'plan'), 0)::bigint as plan_ms,
+              coalesce(sum(heard_ms) filter (where tier = 'cache'), 0)::bigint as cache_ms
+            from public.songs_playing
+            where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
+           (select count(*) filter (where vote_value > 0) as likes, count(*) filter (where vote_value < 0) as dislikes
+            from public.votes where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) v,
+           (select count(distinct coalesce(user_id, guest_id, id)) as listeners
+            from public.sessions where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) s",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .fetch_one(work)
+    .await
+}
+
+/// The same for each hour, day or week (`every`) in which anything happened.
+pub async fn series_of_facts(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+    every: &str,
+) -> Result<Vec<Point>, sqlx::Error> {
+    sqlx::query_as(
+        "with zone as (select timezone as name from public.venues where id = $1),
+         told as (
+           select private.uuid7_time(p.id) as at, 1 as plays, p.song_id as song, null::uuid as listener, 0 as likes, 0 as dislikes,
+             case when p.tier = 'plan' then p.heard_ms end as plan_ms, case when p.tier = 'cache' then p.heard_ms end as cache_ms
+           from public.songs_playing p
+           where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
+           union all
+           select private.uuid7_time(v.id), 0, null, null, (v.vote_value > 0)::int, (v.vote_value < 0)::int, 0, 0
+           from public.votes v
+           where v.venue_id = $1 and v.id >= private.uuid7_floor($2) and v.id < private.uuid7_floor($3)
+           union all
+           select private.uuid7_time(s.id), 0, null, coalesce(s.user_id, s.guest_id, s.id), 0, 0, 0, 0
+           from public.sessions s
+           where s.venue_id = $1 and s.id >= private.uuid7_floor($2) and s.id < private.uuid7_floor($3))
+         select date_trunc($4, told.at at time zone zone.name) at time zone zone.name as at, sum(plays) as plays,
+           count(distinct song) as songs, count(distinct listener) as listeners, sum(likes) as likes,
+           sum(dislikes) as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
+         from told, zone group by 1 order by 1",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .bind(every)
+    .fetch_all(work)
+    .await
+}
+
+/// The same from the sums of days, for each day or week. People are counted once a day.
+pub async fn series_of_days(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+    every: &str,
+) -> Result<Vec<Point>, sqlx::Error> {
+    sqlx::query_as(
+        "select date_trunc($4, d.day::timestamp) at time zone v.timezone as at, sum(d.plays)::bigint as plays,
+           max(d.songs)::bigint as songs, sum(d.listeners)::bigint as listeners, sum(d.likes)::bigint as likes,
+           sum(d.dislikes)::bigint as dislikes, (sum(d.plan_seconds) * 1000)::bigint as plan_ms,
+           (sum(d.cache_seconds) * 1000)::bigint as cache_ms
+         from public.venue_daily d join public.venues v on v.id = d.venue_id
+         where d.venue_id = $1 and d.day >= ($2 at time zone v.timezone)::date and d.day < ($3 at time zone v.timezone)::date
+         group by 1 order by 1",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .bind(every)
+    .fetch_all(work)
+    .await
+}
+
+/// How many different songs the sums of days know of.
+pub async fn songs_of_days(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select count(distinct d.song_id) from public.venue_song_daily d join public.venues v on v.id = d.venue_id
+         where d.venue_id = $1 and d.plays > 0
+           and d.day >= ($2 at time zone v.timezone)::date and d.day < ($3 at time zone v.timezone)::date",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .fetch_one(work)
+    .await
+}
+
+/// The songs that were played most, from the facts.
+pub async fn top_of_facts(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+    most: i64,
+) -> Result<Vec<(Key<SongId>, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select song_id, count(*) as plays from public.songs_playing
+         where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)
+         group by song_id order by plays desc, song_id limit $4",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .bind(most)
+    .fetch_all(work)
+    .await
+}
+
+/// The songs that were played most, from the sums of days.
+pub async fn top_of_days(
+    work: &mut PgConnection,
+    venue: VenueId,
+    range: Range,
+    most: i64,
+) -> Result<Vec<(Key<SongId>, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select d.song_id, sum(d.plays)::bigint as plays
+         from public.venue_song_daily d join public.venues v on v.id = d.venue_id
+         where d.venue_id = $1 and d.day >= ($2 at time zone v.timezone)::date and d.day < ($3 at time zone v.timezone)::date
+         group by d.song_id order by plays desc, d.song_id limit $4",
+    )
+    .bind(venue.0)
+    .bind(range.from)
+    .bind(range.to)
+    .bind(most)
+    .fetch_all(work)
+    .await
+}
