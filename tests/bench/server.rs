@@ -1,6 +1,7 @@
 //! A Postgres of this run's own, on the disk of the build, that waits for its disk as a real one does.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use roomtone_cloud::dev::postgres::Private;
 use tempfile::TempDir;
@@ -11,13 +12,19 @@ pub(crate) struct Server {
     // In this order: the server ends before its folder does.
     cluster: Private,
     _folder: TempDir,
-    pub(crate) programs: PathBuf,
+    /// Where `pgbench` is, besides.
+    programs: PathBuf,
 }
 
 impl Server {
     /// The address of a database, for its superuser.
     pub(crate) fn url(&self, database: &str) -> String {
         self.cluster.url(database)
+    }
+
+    /// One of the programs that came with it.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
     }
 }
 
@@ -32,8 +39,8 @@ pub(crate) fn start() -> Option<Server> {
     }
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     open_to_all(folder.path());
-    let start = Private::start(&folder.path().join("cluster"), &programs);
-    let cluster = Runtime::new().unwrap().block_on(start).unwrap();
+    let data = folder.path().join("cluster");
+    let cluster = Runtime::new().unwrap().block_on(Private::start(&data, &programs)).unwrap();
     Some(Server { cluster, _folder: folder, programs })
 }
 
@@ -42,3 +49,8 @@ fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+// Each benchmark uses some of it.
+const _: () = {
+    let _ = (Server::url, Server::program);
+};

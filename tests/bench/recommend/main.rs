@@ -28,6 +28,9 @@ fn main() {
     let size = if is_short { 1_000 } else { 100_000 };
     sqlite::measure(size);
     postgres::measure(size);
+    if !is_short {
+        postgres::measure_venue();
+    }
     pick::measure(size);
     evening::measure(if is_short { 100 } else { 5_000 });
     vibe::measure(if is_short { &[1_000] } else { &[1_000, 10_000] });

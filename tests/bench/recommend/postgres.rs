@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
 use crate::library::{Library, NOW, QUERIES, WINDOW};
-use crate::stopwatch::{Time, at_least, median_of, race};
+use crate::stopwatch::{at_least, median_of, race};
 
 const K: usize = 10;
 
@@ -35,6 +35,97 @@ const NEAREST_ASKED: &str = "
 /// How widely the approximate index looks; the least of these that loses nothing is the yardstick.
 const WIDTHS: [u32; 3] = [40, 100, 400];
 
+/// What a venue of a usual size holds.
+const VENUE: usize = 20_000;
+
+/// The rule that plays, in the hub's index and in the cloud's function, over one venue's songs. Reported, without a goal.
+pub(crate) fn measure_venue() {
+    let Some(server) = crate::server::start() else { return };
+    let runtime = Runtime::new().unwrap();
+    let library = Library::new(VENUE);
+    let order = library.order();
+    let mut conn = runtime.block_on(async {
+        let mut conn = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        sqlx::raw_sql(SHIM).execute(&mut conn).await.unwrap();
+        sqlx::raw_sql("create extension if not exists vector with schema extensions")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        roomtone_cloud::migrations::apply(&mut conn).await.unwrap();
+        stock(&mut conn, &library).await;
+        conn
+    });
+    let mut asker =
+        Asker { backend: runtime.block_on(backend(&mut conn)), conn: &mut conn, runtime: &runtime };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..15 {
+        let query = |call: usize| &library.queries[call % QUERIES];
+        let [time] = race(
+            1,
+            4,
+            [&mut |call| {
+                drop(black_box(order.rank(query(round * 4 + call), K, NOW)));
+            }],
+        );
+        ours.push(time.median);
+        theirs.push(asker.cpu_ns(VENUE_ASKED, query(round)));
+    }
+    let [ours, theirs] = [ours, theirs].map(median_of);
+    at_least(
+        "-",
+        &format!("rank, one venue of {VENUE} songs, k = {K}"),
+        ours,
+        ("recommend_for_venue", theirs),
+        None,
+    );
+}
+
+/// What Supabase has before our migrations.
+const SHIM: &str = include_str!("../../../cloud/src/dev/shim.sql");
+
+const VENUE_ASKED: &str = "
+    select song_id from recommend_for_venue((select id from venues limit 1), $1::real[]::extensions.vector, 10, 4)";
+
+/// One venue with the library's songs, played when they were.
+async fn stock(conn: &mut PgConnection, library: &Library) {
+    let venue = "with o as (insert into organisations (name) values ('One') returning id)
+         insert into venues (organisation_id, slug, name) select id, 'one', 'One' from o";
+    sqlx::raw_sql(venue).execute(&mut *conn).await.unwrap();
+    for some in library.candidates.chunks(10_000) {
+        let ids: Vec<uuid::Uuid> = some.iter().map(|one| one.song.uuid()).collect();
+        let vectors: Vec<pgvector::Vector> =
+            some.iter().map(|one| pgvector::Vector::from(one.embedding.unwrap().values().to_vec())).collect();
+        let ago: Vec<Option<f64>> =
+            some.iter().map(|one| Some(NOW.since(one.last_played_at?).as_secs_f64())).collect();
+        sqlx::query(
+            "with given as (select * from unnest($1::uuid[], $2::extensions.vector[], $3::float8[]) as t(id, vector, ago)),
+                  added as (insert into songs (id, organisation_id, title, file_url, object_key, content_sha256, content_bytes,
+                        content_type, duration_ms, embedding, embedding_model_id, status)
+                    select g.id, v.organisation_id, 'A title of usual length', 's3://songs/a/key', 'a/key',
+                        sha256(g.id::text::bytea), 5000000, 'audio/flac', 215000, g.vector, 1, 'ready'
+                    from given g cross join venues v returning id)
+             select count(*) from added",
+        )
+        .bind(&ids)
+        .bind(vectors)
+        .bind(&ago)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into venue_songs (venue_id, song_id, last_played_at)
+             select v.id, g.id, now() - make_interval(secs => g.ago)
+             from unnest($1::uuid[], $2::float8[]) as g(id, ago) cross join venues v",
+        )
+        .bind(ids)
+        .bind(ago)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    }
+    sqlx::raw_sql("analyze").execute(conn).await.unwrap();
+}
+
 /// Asks the index and Postgres the same, taking turns.
 pub(crate) fn measure(songs: usize) {
     let Some(server) = crate::server::start() else { return };
@@ -46,15 +137,20 @@ pub(crate) fn measure(songs: usize) {
         fill(&mut conn, &library).await;
         conn
     });
-    let mut asker = Asker { backend: runtime.block_on(backend(&mut conn)), conn: &mut conn, runtime: &runtime };
+    let mut asker =
+        Asker { backend: runtime.block_on(backend(&mut conn)), conn: &mut conn, runtime: &runtime };
     let width = WIDTHS.into_iter().find(|width| asker.finds_all(*width, &library));
     let rounds = if songs < 100_000 { 7 } else { 15 };
     let (mut ours, mut seed, mut nearest) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let query = |call: usize| &library.queries[call % QUERIES];
-        let [time] = race(1, 4, [&mut |call| {
-            drop(black_box(order.rank_plan(query(round * 4 + call), K, NOW, WINDOW)));
-        }]);
+        let [time] = race(
+            1,
+            4,
+            [&mut |call| {
+                drop(black_box(order.rank_plan(query(round * 4 + call), K, NOW, WINDOW)));
+            }],
+        );
         ours.push(time.median);
         seed.push(asker.cpu_ns(SEED_ASKED, query(round)));
         nearest.push(asker.cpu_ns(NEAREST_ASKED, query(round)));
@@ -67,7 +163,9 @@ pub(crate) fn measure(songs: usize) {
             let name = format!("pgvector HNSW, ef {width}, recall 1");
             at_least("4", &what, ours, (&name, nearest), Some(10.0));
         }
-        None => println!("pgvector's index lost songs at every width tried: goal 4 has no yardstick in this run"),
+        None => {
+            println!("pgvector's index lost songs at every width tried: goal 4 has no yardstick in this run")
+        }
     }
 }
 
@@ -80,7 +178,8 @@ struct Asker<'a> {
 impl Asker<'_> {
     fn ask(&mut self, sql: &'static str, query: &Axes) -> Vec<uuid::Uuid> {
         let query: Vec<f32> = query.iter().map(|term| *term as f32).collect();
-        self.runtime.block_on(async { sqlx::query_scalar(sql).bind(query).fetch_all(&mut *self.conn).await.unwrap() })
+        self.runtime
+            .block_on(async { sqlx::query_scalar(sql).bind(query).fetch_all(&mut *self.conn).await.unwrap() })
     }
 
     fn cpu_ns(&mut self, sql: &'static str, query: &Axes) -> f64 {
@@ -127,10 +226,8 @@ async fn fill(conn: &mut PgConnection, library: &Library) {
     sqlx::raw_sql(AssertSqlSafe(schema)).execute(&mut *conn).await.unwrap();
     for some in library.candidates.chunks(10_000) {
         let ids: Vec<uuid::Uuid> = some.iter().map(|one| one.song.uuid()).collect();
-        let vectors: Vec<pgvector::Vector> = some
-            .iter()
-            .map(|one| pgvector::Vector::from(one.embedding.unwrap().values().to_vec()))
-            .collect();
+        let vectors: Vec<pgvector::Vector> =
+            some.iter().map(|one| pgvector::Vector::from(one.embedding.unwrap().values().to_vec())).collect();
         sqlx::query(
             "insert into songs (id, title, artist, file_url, bpm, duration, key, embedding)
              select id, 'A title of usual length', 'An artist', 's3://songs/a/key/of/usual/length', 118, 215, 'Am', vector
