@@ -30,6 +30,9 @@ const SERVING: &str = "info,hyper=warn,tower=warn,sqlx=warn,sqlx::postgres::noti
 /// What everything else logs: its own words are its output.
 const QUIET: &str = "warn,sqlx=error,aws=error";
 
+/// What Postgres calls what one may not do.
+const FORBIDDEN: &str = "42501";
+
 /// The doctor has found something that keeps this from being a cloud.
 const FINDINGS: u8 = 4;
 
@@ -247,7 +250,13 @@ async fn grant(config: &Config, email: &str) -> Result<ExitCode, Trouble> {
         Trouble::harmless("DATABASE_URL is no address of a Postgres", remedy)
     })?;
     let granted = async {
-        let mut work = database.as_service().await?;
+        // The service's login takes its role; the tables' owner may not, and needs none.
+        let mut work = match database.as_service().await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(FORBIDDEN) => {
+                database.pool().begin().await?
+            }
+            work => work?,
+        };
         let granted = roles::grant_admin(&mut work, email).await?;
         work.commit().await?;
         Ok::<_, sqlx::Error>(granted)

@@ -1,7 +1,8 @@
 //! What is looked at in the database.
 
-use roomtone_schema::Clock;
+use roomtone_schema::{Clock, HubId, UserId, VenueId};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{Finding, pooler};
 use crate::config::Config;
@@ -46,12 +47,21 @@ pub(super) async fn look(config: &Config, database: &Database, clock: &dyn Clock
         Ok(finding) => findings.push(finding),
         Err(error) => findings.push(failed("the server's version", &error)),
     }
+    // A pooler may have few to give.
+    drop(connection);
     let pooled = pooler::look(database, clock.wall()).await;
     let is_pooled = pooled.is_serious();
     findings.push(pooled);
     if is_pooled {
         return findings;
     }
+    let mut connection = match database.pool().acquire().await {
+        Ok(connection) => connection,
+        Err(error) => {
+            findings.push(unreachable(&error));
+            return findings;
+        }
+    };
     findings.push(budget(&mut connection, config).await.unwrap_or_else(|e| failed("the settings", &e)));
     findings.push(skew(&mut connection, clock).await.unwrap_or_else(|e| failed("the time", &e)));
     findings.push(login(&mut connection).await.unwrap_or_else(|e| failed("the login", &e)));
@@ -147,14 +157,12 @@ async fn login(connection: &mut PgConnection) -> sqlx::Result<Finding> {
 
 /// The roles that a transaction takes.
 async fn roles(database: &Database) -> Option<Finding> {
-    let nobody = uuid::Uuid::nil();
+    let (user, hub, venue) = (UserId(Uuid::nil()), HubId(Uuid::nil()), VenueId(Uuid::nil()));
+    // One after the other: the pool may be small.
     let tried = [
-        ("authenticated", database.as_user(roomtone_schema::UserId(nobody)).await),
-        (
-            "roomtone_hub",
-            database.as_hub(roomtone_schema::HubId(nobody), roomtone_schema::VenueId(nobody)).await,
-        ),
-        ("roomtone_cloud", database.as_service().await),
+        ("authenticated", database.as_user(user).await.map(drop)),
+        ("roomtone_hub", database.as_hub(hub, venue).await.map(drop)),
+        ("roomtone_cloud", database.as_service().await.map(drop)),
     ];
     let refused = tried.into_iter().filter_map(|(role, tried)| Some((role, tried.err()?)));
     let refused: Vec<_> = refused.map(|(role, error)| format!("{role}: {error}")).collect();

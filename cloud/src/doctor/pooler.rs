@@ -13,7 +13,7 @@ use crate::database::Database;
 use crate::store::checks;
 
 /// Sessions at once: more than one, so that they get in each other's way.
-const SESSIONS: usize = 4;
+const SESSIONS: usize = 3;
 
 /// How often each looks for its mark.
 const ROUNDS: usize = 5;

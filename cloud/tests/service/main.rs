@@ -2,4 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+#[path = "../support/postgres.rs"]
+mod postgres;
+
 mod help;
+mod issuer;
+mod pooler;
+mod program;
+mod replicas;
+mod skip;
+mod starting;
+mod staying;
+mod tokens;
+mod trial;

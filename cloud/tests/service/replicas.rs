@@ -1,0 +1,154 @@
+//! Several replicas over one database.
+
+use std::process::{Child, Command, Stdio};
+
+use roomtone_cloud::bus::Topic;
+use roomtone_cloud::bus::{Bus, nats, postgres as by_postgres};
+use roomtone_cloud::secret::Secret;
+use roomtone_schema::VenueId;
+use roomtone_sync::supervisor::Supervisor;
+use uuid::Uuid;
+
+use crate::postgres::{Postgres, TestDatabase, Version};
+use crate::program::eventually;
+
+fn venue(number: u128) -> Topic {
+    Topic::Venue(VenueId(Uuid::from_u128(number)))
+}
+
+/// A bus of a replica, and what carries for it.
+struct Replica {
+    bus: Bus,
+    carrier: Supervisor,
+}
+
+impl Replica {
+    async fn by_postgres(database: &TestDatabase) -> Self {
+        let (bus, link) = Bus::linked();
+        let (carrier, open, told) = (Supervisor::new(), database.open(), link.clone());
+        carrier.keep_running("bus", move |stop| by_postgres::work(open.clone(), told.clone(), stop));
+        eventually("the carrier listens", async || link.is_connected()).await;
+        Self { bus, carrier }
+    }
+
+    async fn by_nats(server: &Nats) -> Self {
+        let (bus, link) = Bus::linked();
+        let (carrier, url, told) = (Supervisor::new(), Secret::new(server.url()), link.clone());
+        carrier.keep_running("bus", move |stop| nats::work(url.clone(), told.clone(), stop));
+        eventually("the carrier listens", async || link.is_connected()).await;
+        Self { bus, carrier }
+    }
+
+    /// Waits until it hears of `topic`, which `from` says: as often as it must, while a way is mended.
+    async fn hears_from(&self, from: &Bus, topic: Topic) {
+        let mut changes = self.bus.subscribe([topic]);
+        let woken = async { changes.next().await };
+        tokio::pin!(woken);
+        eventually("a change is heard", async || {
+            from.publish(topic);
+            tokio::time::timeout(std::time::Duration::from_millis(300), &mut woken).await == Ok(true)
+        })
+        .await;
+    }
+}
+
+/// A NATS server; stopped when dropped.
+struct Nats {
+    server: Option<Child>,
+    port: u16,
+}
+
+impl Nats {
+    /// `None`, noted as skipped, where it is not installed.
+    fn start(test: &str) -> Option<Self> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let mut nats = Self { server: None, port };
+        match nats.serve() {
+            Ok(()) => Some(nats),
+            Err(why) => {
+                crate::skip::skip(
+                    test,
+                    &format!("nats-server cannot be started ({why}): apt-get install nats-server"),
+                );
+                None
+            }
+        }
+    }
+
+    fn serve(&mut self) -> std::io::Result<()> {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
+        self.server = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _gone = server.kill();
+            let _ = server.wait();
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[tokio::test]
+async fn postgres_carries_changes_to_the_other_replicas_and_not_back() {
+    let database = Postgres::start(Version::V16).database().await;
+    let (one, two) = (Replica::by_postgres(&database).await, Replica::by_postgres(&database).await);
+    let mut heard = two.bus.subscribe([venue(1)]);
+    one.bus.publish(venue(1));
+    assert!(heard.next().await);
+    // More than one notice holds, told at once.
+    for number in 2..500 {
+        one.bus.publish(venue(number));
+    }
+    two.hears_from(&one.bus, venue(499)).await;
+    one.hears_from(&two.bus, venue(1)).await;
+    one.carrier.stop(crate::program::DEADLINE).await;
+    two.carrier.stop(crate::program::DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_listening_connection_that_breaks_has_everybody_look_again() {
+    let database = Postgres::start(Version::V16).database().await;
+    let (one, two) = (Replica::by_postgres(&database).await, Replica::by_postgres(&database).await);
+    let mut changes = two.bus.subscribe([venue(1)]);
+    let cut: i64 = sqlx::query_scalar(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    .fetch_one(&mut database.superuser().await)
+    .await
+    .unwrap();
+    assert!(cut >= 2, "both were cut");
+    assert!(changes.next().await, "something may have been missed");
+    two.hears_from(&one.bus, venue(2)).await;
+}
+
+#[tokio::test]
+async fn nats_carries_changes_and_the_way_is_mended_when_it_was_gone() {
+    let Some(mut server) = Nats::start("nats_carries_changes_and_the_way_is_mended_when_it_was_gone") else {
+        return;
+    };
+    let (one, two) = (Replica::by_nats(&server).await, Replica::by_nats(&server).await);
+    let mut heard = two.bus.subscribe([venue(1)]);
+    one.bus.publish(venue(1));
+    assert!(heard.next().await);
+    server.stop();
+    // Said while nobody carries: it is here, and waits for the others.
+    one.bus.publish(venue(2));
+    server.serve().unwrap();
+    two.hears_from(&one.bus, venue(3)).await;
+    one.hears_from(&two.bus, venue(3)).await;
+}
