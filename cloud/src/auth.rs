@@ -26,7 +26,7 @@ pub mod token;
 
 use keys::Keys;
 use leases::Leases;
-use token::{Identity, No, Rules};
+use token::{Identity, Key, No, Rules, Shown};
 
 /// For how long an account that was found is not looked for again: one that is deleted is out after it.
 const KNOWN_FOR: Duration = Duration::from_mins(1);
@@ -49,6 +49,17 @@ struct Parts {
     known: Mutex<HashMap<UserId, i64>>,
     admitted: AtomicU64,
     refused: [AtomicU64; No::ALL.len()],
+}
+
+impl Parts {
+    /// The key that a token is to be verified with, where it is here: the published one that it names, else the project's
+    /// shared secret where the token is of its kind, else the only one that is published.
+    fn held(&self, shown: &Shown) -> Option<Key> {
+        let named = shown.key_id().and_then(|id| self.keys.find(Some(id)));
+        let shared = || self.rules.shared_key(shown).cloned();
+        let only = || shown.key_id().is_none().then(|| self.keys.find(None)).flatten();
+        named.or_else(shared).or_else(only)
+    }
 }
 
 impl Gatekeeper {
@@ -112,11 +123,8 @@ impl Gatekeeper {
         let parts = &self.0;
         let shown = token::read(token)?;
         let now = parts.clock.wall();
-        if let Some(key) = parts.keys.find(shown.key_id()) {
+        if let Some(key) = parts.held(&shown) {
             return parts.rules.verify(token, &key, now);
-        }
-        if let Some(key) = parts.rules.shared_key(&shown) {
-            return parts.rules.verify(token, key, now);
         }
         // Nobody is asked for the key of a token that could not be good with any.
         parts.rules.is_worth_asking(token, now)?;
@@ -184,9 +192,7 @@ impl Gate for Gatekeeper {
         let parts = &self.0;
         let identity = token.and_then(|token| {
             let shown = token::read(token).ok()?;
-            let held = parts.keys.find(shown.key_id());
-            let key = held.as_ref().or_else(|| parts.rules.shared_key(&shown))?;
-            parts.rules.verify(token, key, parts.clock.wall()).ok()
+            parts.rules.verify(token, &parts.held(&shown)?, parts.clock.wall()).ok()
         });
         identity.map_or_else(Lease::endless, |identity| parts.leases.of(identity))
     }

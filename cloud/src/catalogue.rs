@@ -15,7 +15,7 @@ use crate::intents::Intent;
 use crate::members::MemberRole;
 use crate::refusal::{Code, Refusal, Unmet, text, within};
 use crate::store::audit_log::{self, Line};
-use crate::store::{access, songs, venue_songs, venues};
+use crate::store::{access, songs, venue_songs};
 use crate::venues::Venue;
 
 pub use crate::store::songs::{Place, Placed, Song};

@@ -381,4 +381,12 @@ mod tests {
     fn a_port_alone_means_this_machine(#[case] text: &str, #[case] expected: SocketAddr) {
         assert_eq!(listen_address(text), Ok(expected));
     }
+
+    #[test]
+    fn the_unit_starts_the_program_in_words_it_knows() {
+        let unit = include_str!("../roomtone-cloud.service");
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let cli = Cli::try_parse_from(start.split_whitespace()).unwrap();
+        assert!(matches!(cli.command, Some(Command::Serve(_))));
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use roomtone_schema::{HubId, UserId, VenueId};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 /// One unit of work; nothing of it is kept unless it is committed.
 pub type Work = Transaction<'static, Postgres>;
@@ -45,13 +45,15 @@ impl Database {
     /// Where `url` is no address of a Postgres.
     pub fn open(url: &str, settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
         let statement_time = settings.statement_time.as_millis().to_string();
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("roomtone-cloud")
-            // `vector` stands in `extensions`; sqlx looks types up by the path.
-            .options([("search_path", "public,extensions"), ("statement_timeout", &statement_time)]);
+        let options = PgConnectOptions::from_str(url)?.application_name("roomtone-cloud");
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections)
             .acquire_timeout(settings.acquire_time)
+            // Said, and not asked for with the connection: poolers in session mode take no settings there.
+            .after_connect(move |connection, _| {
+                let statement_time = statement_time.clone();
+                Box::pin(async move { prepare(connection, &statement_time).await })
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
@@ -103,4 +105,15 @@ impl Database {
         sqlx::query("select set_config('role', 'roomtone_cloud', true)").execute(&mut *work).await?;
         Ok(work)
     }
+}
+
+/// `vector` stands in `extensions`, and sqlx looks types up by the path.
+async fn prepare(connection: &mut PgConnection, statement_time: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select set_config('search_path', 'public,extensions', false), set_config('statement_timeout', $1, false)",
+    )
+    .bind(statement_time)
+    .execute(connection)
+    .await
+    .map(drop)
 }

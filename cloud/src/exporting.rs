@@ -1,1 +1,198 @@
-//! TODO
+//! Writes the reports that managers ask for ([`crate::history`]), page by page, so that a year of plays needs no more
+//! memory than a day.
+//!
+//! Any replica may take a report, and keeps it for as long as it says how far it is; one that dies loses it to another
+//! after a while, which begins anew. The file is stored under a key that holds the run, so two that believe they have
+//! the same report do not write the same file, and only one of them can say that it is done.
+//!
+//! Two kinds. A *report* has a line per song, in the order and by the names of columns that SoundExchange takes (37 CFR
+//! 370.4): the eight that the rule asks for, then how the plays came about and how much was heard. A play in a venue is
+//! one performance; how many people were in the room is not in it. *Plays* have a line for each play, oldest first.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use roomtone_schema::{OrganisationId, VenueId};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::bus::Topic;
+use crate::cloud::Cloud;
+use crate::history::{Export, ExportFormat, ExportKind};
+use crate::store::{history_exports, organisations, songs_playing, venues};
+use crate::venues::later;
+
+mod lines;
+
+/// How often a replica looks for a report to write.
+const LOOK: Duration = Duration::from_secs(2);
+/// Lines that are read at once.
+const PAGE: i64 = 1_000;
+/// A run that has not said anything for so long is taken for dead: a page takes a second or two.
+const CLAIM_SECONDS: f64 = 120.0;
+/// How often a report is begun before it is given up.
+const TRIES: i32 = 3;
+/// For how long a report's file is kept.
+const KEPT: Duration = Duration::from_hours(7 * 24);
+/// Reports that are cleared away at once.
+const CLEARED: i64 = 20;
+/// How often a replica looks for reports whose time has passed.
+const CLEAR_EVERY: u32 = 300;
+
+/// Writes reports until it is stopped.
+///
+/// # Errors
+/// Where the machine has no random bits. What goes wrong later is told, and tried again.
+pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bits: {error}"))?;
+    let run = Uuid::from_bytes(random);
+    let mut rounds = 0_u32;
+    loop {
+        let wrote = match one(&cloud, run).await {
+            Ok(wrote) => wrote,
+            Err(error) => {
+                warn!("a report could not be written, and is tried again: {error:#}");
+                false
+            }
+        };
+        if rounds.is_multiple_of(CLEAR_EVERY)
+            && let Err(error) = clear(&cloud).await
+        {
+            warn!("old reports could not be cleared away; that is tried again: {error:#}");
+        }
+        rounds = rounds.wrapping_add(1);
+        let pause = if wrote { Duration::ZERO } else { LOOK };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Writes the oldest report that waits; `false` where none does. Also for tests, which want to know when it is done.
+///
+/// # Errors
+/// Where the database or the store fails; the report then waits for another try, or is given up after the third.
+pub async fn one(cloud: &Cloud, run: Uuid) -> anyhow::Result<bool> {
+    let mut work = cloud.database.as_service().await?;
+    let export = history_exports::claim(&mut work, run, CLAIM_SECONDS, TRIES).await?;
+    work.commit().await?;
+    let Some(export) = export else { return Ok(false) };
+    cloud.bus.publish(Topic::Export(*export.id));
+    let outcome = write(cloud, run, &export).await;
+    if let Err(error) = &outcome {
+        let given_up = (export.attempts >= TRIES).then_some(
+            "it could not be written three times over; ask for it again, or tell whoever runs this cloud",
+        );
+        let mut work = cloud.database.as_service().await?;
+        history_exports::fail(&mut work, *export.id, run, given_up).await?;
+        work.commit().await?;
+        warn!(export.id = %*export.id, "report {} failed at try {}: {error:#}", *export.id, export.attempts);
+    }
+    cloud.bus.publish(Topic::Export(*export.id));
+    outcome.map(|()| true)
+}
+
+async fn write(cloud: &Cloud, run: Uuid, export: &Export) -> anyhow::Result<()> {
+    let scratch = tempfile::NamedTempFile::new().context("a scratch file for the report")?;
+    let Some(rows) = fill(cloud, run, export, scratch.path()).await? else { return Ok(()) };
+    let (extension, content_type) = match export.format.0 {
+        ExportFormat::Csv => ("csv", "text/csv; charset=utf-8"),
+        ExportFormat::Ndjson => ("ndjson", "application/x-ndjson"),
+    };
+    let key = format!("export/{}/{}-{run}.{extension}", *export.venue_id, *export.id);
+    cloud.media.put_file(&key, scratch.path(), content_type).await?;
+    let mut work = cloud.database.as_service().await?;
+    let is_ours = history_exports::finish(&mut work, *export.id, run, &key, later(cloud, KEPT)).await?;
+    work.commit().await?;
+    if !is_ours {
+        cloud.media.delete(&key).await?;
+    }
+    info!(export.id = %*export.id, export.rows = rows, "report {} is written: {rows} lines", *export.id);
+    Ok(())
+}
+
+/// Writes all lines; none where another run has taken the report.
+async fn fill(cloud: &Cloud, run: Uuid, export: &Export, path: &Path) -> anyhow::Result<Option<i32>> {
+    let mut file = File::create(path).await?;
+    let names = names(cloud, *export.venue_id).await?;
+    if export.format.0 == ExportFormat::Csv {
+        file.write_all(&lines::head(export.kind.0)?).await?;
+    }
+    let (mut rows, mut after) = (0, None);
+    loop {
+        let page = page(cloud, export, &names, after).await?;
+        file.write_all(&page.bytes).await?;
+        rows += i32::try_from(page.lines)?;
+        after = page.last;
+        let mut work = cloud.database.as_service().await?;
+        let is_ours = history_exports::progress(&mut work, *export.id, run, rows, CLAIM_SECONDS).await?;
+        work.commit().await?;
+        if !is_ours {
+            return Ok(None);
+        }
+        cloud.bus.publish(Topic::Export(*export.id));
+        if i64::try_from(page.lines)? < PAGE {
+            file.sync_all().await?;
+            return Ok(Some(rows));
+        }
+    }
+}
+
+/// What a report calls whoever plays the music.
+#[derive(Debug, Clone)]
+struct Names {
+    /// The organisation.
+    service: String,
+    /// The venue.
+    venue: String,
+}
+
+async fn names(cloud: &Cloud, venue: VenueId) -> anyhow::Result<Names> {
+    let mut work = cloud.database.as_service().await?;
+    let (owner, venue): (OrganisationId, String) = venues::owner(&mut work, venue).await?;
+    let service = organisations::find(&mut work, &[owner]).await?.pop();
+    Ok(Names { service: service.map(|found| found.name).unwrap_or_default(), venue })
+}
+
+/// Some lines, as they are written, and where the next ones begin.
+struct Lines {
+    bytes: Vec<u8>,
+    lines: usize,
+    last: Option<Uuid>,
+}
+
+async fn page(cloud: &Cloud, export: &Export, names: &Names, after: Option<Uuid>) -> anyhow::Result<Lines> {
+    let (venue, range) = (*export.venue_id, export.range());
+    let mut work = cloud.database.as_service().await?;
+    if export.kind.0 == ExportKind::Report {
+        let songs = songs_playing::report(&mut work, venue, range, after, PAGE).await?;
+        let last = songs.last().map(|song| song.song_id);
+        let lines: Vec<_> = songs.iter().map(|song| lines::Reported::of(names, song)).collect();
+        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, lines: songs.len(), last })
+    } else {
+        let plays = songs_playing::tell(&mut work, venue, range, after, PAGE).await?;
+        let last = plays.last().map(|play| play.id);
+        let lines: Vec<_> = plays.iter().map(|play| lines::Played::of(names, play)).collect();
+        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, lines: plays.len(), last })
+    }
+}
+
+/// Clears away reports whose time has passed: the file first, so that none is left without its report.
+async fn clear(cloud: &Cloud) -> anyhow::Result<()> {
+    let mut work = cloud.database.as_service().await?;
+    let overdue = history_exports::overdue(&mut work, CLEARED).await?;
+    work.commit().await?;
+    for (export, key) in overdue {
+        cloud.media.delete(&key).await?;
+        let mut work = cloud.database.as_service().await?;
+        history_exports::remove(&mut work, *export).await?;
+        work.commit().await?;
+    }
+    Ok(())
+}

@@ -69,18 +69,22 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why something is not done.
-#[derive(Debug, thiserror::Error)]
+/// Why something is not done. It has no `Display` on purpose: whatever has one turns into an error of GraphQL by itself,
+/// and would tell the world what only the log may know.
+#[derive(Debug)]
 pub enum Unmet {
     /// Refused, and whoever asked learns why.
-    #[error("{0}")]
     Refused(Refusal),
     /// The database failed.
-    #[error("the database: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(sqlx::Error),
     /// Something else of ours failed. Nobody outside learns what.
-    #[error("{0:#}")]
-    Broken(#[from] anyhow::Error),
+    Broken(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Unmet {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
+    }
 }
 
 impl From<Refusal> for Unmet {

@@ -12,9 +12,10 @@ use roomtone_schema::song::Sha256;
 use roomtone_schema::{IdempotencyKey, OrganisationId, SongId, UploadId, UserId, VenueId};
 use serde::{Deserialize, Serialize};
 
+pub use crate::store::Slice;
 pub use crate::store::uploads::{Upload, Wanted};
 pub use own_values::OwnValues;
-pub use target::{Part, Target, parts, target};
+pub use target::{Part, Target, parts, ready, target};
 
 use crate::bus::Topic;
 use crate::cloud::Cloud;
@@ -45,6 +46,9 @@ const OPEN_FOR: Duration = Duration::from_hours(24);
 
 /// The most uploads that one person may have under way.
 const MOST_OPEN: i32 = 200;
+
+/// The most uploads that are watched at once.
+const MOST_WATCHED: i64 = 100;
 
 /// The most venues that a song is assigned to at once.
 const MOST_VENUES: usize = 200;
@@ -174,13 +178,12 @@ pub async fn create(
     }
     let organisation = organisation_of(&mut work, new.whose).await?;
     store::access::require_in(&mut work, organisation, MemberRole::Staff).await?;
-    let begun = match store::uploads::song_of(&mut work, organisation, new.sha256).await? {
-        Some(song) => Begun::Known(song),
-        None => {
-            let id = UploadId::mint(cloud.now(), random());
-            store::uploads::begin(&mut work, id, organisation, &new, OPEN_FOR, MOST_OPEN).await?;
-            Begun::Upload(id)
-        }
+    let begun = if let Some(song) = store::uploads::song_of(&mut work, organisation, new.sha256).await? {
+        Begun::Known(song)
+    } else {
+        let id = UploadId::mint(cloud.now(), random());
+        store::uploads::begin(&mut work, id, organisation, &new, OPEN_FOR, MOST_OPEN).await?;
+        Begun::Upload(id)
     };
     intent.answer(&mut work, &begun).await?;
     work.commit().await?;
@@ -207,6 +210,46 @@ async fn organisation_of(work: &mut Work, whose: Whose) -> Result<OrganisationId
 pub async fn find(cloud: &Cloud, user: UserId, id: UploadId) -> Result<Option<Upload>, Unmet> {
     let mut work = cloud.database.as_user(user).await?;
     Ok(store::uploads::find(&mut work, id).await?)
+}
+
+/// A part of an organisation's uploads, the newest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn list(
+    cloud: &Cloud,
+    user: UserId,
+    wanted: &Wanted,
+    slice: &Slice<uuid::Uuid>,
+) -> Result<Vec<Upload>, Unmet> {
+    Ok(store::uploads::list(&mut *cloud.database.as_user(user).await?, wanted, slice).await?)
+}
+
+/// How many there are.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn count(cloud: &Cloud, user: UserId, wanted: &Wanted) -> Result<i64, Unmet> {
+    Ok(store::uploads::count(&mut *cloud.database.as_user(user).await?, wanted).await?)
+}
+
+/// The uploads of an organisation that are under way, and those that ended last, the newest first; `None` where it is
+/// not this person's to see.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn latest(
+    cloud: &Cloud,
+    user: UserId,
+    organisation: OrganisationId,
+) -> Result<Option<Vec<Upload>>, Unmet> {
+    let mut work = cloud.database.as_user(user).await?;
+    if !store::uploads::may_look(&mut work, organisation).await? {
+        return Ok(None);
+    }
+    let wanted = Wanted { organisation, states: Vec::new() };
+    let slice = Slice { limit: MOST_WATCHED, after: None, before: None, backwards: false };
+    Ok(Some(store::uploads::list(&mut work, &wanted, &slice).await?))
 }
 
 /// What finalising takes besides the bytes.

@@ -36,23 +36,11 @@ pub(super) async fn look(config: &Config, database: &Database, clock: &dyn Clock
         );
         return findings;
     }
-    let mut connection = match database.pool().acquire().await {
-        Ok(connection) => connection,
-        Err(error) => {
-            findings.push(unreachable(&error));
-            return findings;
-        }
-    };
-    match version(&mut connection).await {
+    match pooler::look(database, clock.wall()).await {
         Ok(finding) => findings.push(finding),
-        Err(error) => findings.push(failed("the server's version", &error)),
+        Err(error) => findings.push(unreachable(&error)),
     }
-    // A pooler may have few to give.
-    drop(connection);
-    let pooled = pooler::look(database, clock.wall()).await;
-    let is_pooled = pooled.is_serious();
-    findings.push(pooled);
-    if is_pooled {
+    if findings.iter().any(Finding::is_serious) {
         return findings;
     }
     let mut connection = match database.pool().acquire().await {
@@ -62,6 +50,7 @@ pub(super) async fn look(config: &Config, database: &Database, clock: &dyn Clock
             return findings;
         }
     };
+    findings.push(version(&mut connection).await.unwrap_or_else(|e| failed("its version", &e)));
     findings.push(budget(&mut connection, config).await.unwrap_or_else(|e| failed("the settings", &e)));
     findings.push(skew(&mut connection, clock).await.unwrap_or_else(|e| failed("the time", &e)));
     findings.push(login(&mut connection).await.unwrap_or_else(|e| failed("the login", &e)));
@@ -72,21 +61,12 @@ pub(super) async fn look(config: &Config, database: &Database, clock: &dyn Clock
 }
 
 fn unreachable(error: &sqlx::Error) -> Finding {
-    let said = error.to_string();
-    let finding = if said.contains("startup parameter") {
-        Finding::serious(
-            "transaction_pooler",
-            "DATABASE_URL leads to a pooler that takes no settings from its sessions",
-            "Connect directly or in session mode: in DATABASE_URL use port 5432, not 6543.",
-        )
-    } else {
-        Finding::serious(
-            "database_unreachable",
-            "The database cannot be reached",
-            "Check DATABASE_URL: host, port 5432, login, password, and sslmode=require outside of this machine.",
-        )
-    };
-    finding.seen(said)
+    Finding::serious(
+        "database_unreachable",
+        "The database cannot be reached",
+        "Check DATABASE_URL: host, port 5432, login, password, and sslmode=require outside of this machine.",
+    )
+    .seen(error)
 }
 
 fn failed(what: &str, error: &sqlx::Error) -> Finding {

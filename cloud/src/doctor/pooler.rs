@@ -21,12 +21,17 @@ const ROUNDS: usize = 5;
 const TODO: &str = "Connect directly or in session mode: in DATABASE_URL use port 5432, not 6543.";
 
 /// Looks; `now` tells the marks of this run from those of another.
-pub(super) async fn look(database: &Database, now: UnixMillis) -> Finding {
-    match probe(&database.pool().connect_options(), now).await {
+///
+/// # Errors
+/// Where nothing can be connected to, which is another matter.
+pub(super) async fn look(database: &Database, now: UnixMillis) -> sqlx::Result<Finding> {
+    let options = database.pool().connect_options();
+    let first = options.connect().await?;
+    Ok(match probe(&options, first, now).await {
         Ok(None) => Finding::well("session_connection", "Each session has a connection of its own."),
         Ok(Some(seen)) => serious().seen(seen),
         Err(error) => serious().seen(format!("a session could not be kept up: {error}")),
-    }
+    })
 }
 
 fn serious() -> Finding {
@@ -37,10 +42,17 @@ fn serious() -> Finding {
     )
 }
 
-async fn probe(options: &PgConnectOptions, now: UnixMillis) -> sqlx::Result<Option<String>> {
+async fn probe(
+    options: &PgConnectOptions,
+    first: PgConnection,
+    now: UnixMillis,
+) -> sqlx::Result<Option<String>> {
+    let mut connected = vec![first];
+    for _ in 1..SESSIONS {
+        connected.push(options.connect().await?);
+    }
     let mut sessions = Vec::new();
-    for number in 0..SESSIONS {
-        let mut session = options.connect().await?;
+    for (number, mut session) in connected.into_iter().enumerate() {
         let mark = format!("{}-{number}", now.0);
         let backend = checks::leave_mark(&mut session, &mark).await?;
         sessions.push((session, mark, backend));

@@ -186,6 +186,14 @@ pub async fn may_send(work: &mut PgConnection, organisation: OrganisationId) -> 
         .await
 }
 
+/// Whether the caller may see an organisation's catalogue.
+pub async fn may_look(work: &mut PgConnection, organisation: OrganisationId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select $1 = any (array(select private.my_organisations('viewer')))")
+        .bind(organisation.0)
+        .fetch_one(work)
+        .await
+}
+
 /// Announces a file.
 pub async fn begin(
     work: &mut PgConnection,

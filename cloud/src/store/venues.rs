@@ -34,10 +34,12 @@ pub struct Venue {
     pub created_at: DateTime<Utc>,
     /// What the caller may do there.
     pub my_role: Option<Word<MemberRole>>,
+    /// What lists of venues are ordered by: the name as the database makes it small.
+    pub place: String,
 }
 
 const COLUMNS: &str = "select v.id, v.organisation_id, v.slug, v.name, v.kind, v.timezone, v.penalty_hours, \
-    v.crossfade_ms, v.archived_at, v.created_at, private.my_role(v.id) as my_role from public.venues v where ";
+    v.crossfade_ms, v.archived_at, v.created_at, private.my_role(v.id) as my_role, lower(v.name) as place from public.venues v where ";
 
 /// Which venues are meant.
 #[derive(Debug, Clone, Default)]
@@ -149,4 +151,14 @@ pub async fn archive(work: &mut PgConnection, id: VenueId, away: bool) -> Result
     .execute(work)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Whose a venue is, and its name.
+pub async fn owner(work: &mut PgConnection, venue: VenueId) -> Result<(OrganisationId, String), sqlx::Error> {
+    let (owner, name): (Key<OrganisationId>, String) =
+        sqlx::query_as("select organisation_id, name from public.venues where id = $1")
+            .bind(venue.0)
+            .fetch_one(work)
+            .await?;
+    Ok((owner.0, name))
 }

@@ -70,20 +70,31 @@ pub async fn target(cloud: &Cloud, user: UserId, upload: &Upload) -> Result<Opti
     }
     let until = until(cloud, left);
     if upload.bytes() > WHOLE_UP_TO {
-        divide(cloud, user, upload).await?;
-        let parts = count(upload.bytes(), PART_BYTES);
-        return Ok(Some(Target { whole: None, part_bytes: Some(PART_BYTES), parts, until }));
+        let in_parts =
+            |size| Target { whole: None, part_bytes: Some(size), parts: count(upload.bytes(), size), until };
+        return Ok(upload.part_bytes().map(in_parts));
     }
     let signed = cloud.media.upload_to(&upload.object_key, upload.bytes(), &upload.content_type, left).await;
     let whole = Some(signed.map_err(store_failed)?);
     Ok(Some(Target { whole, part_bytes: None, parts: 0, until }))
 }
 
-/// Has the store expect parts, where it does not yet. Of two who do this at once, one is too late and clears up.
-async fn divide(cloud: &Cloud, user: UserId, upload: &Upload) -> Result<(), Unmet> {
-    if upload.multipart_id.is_some() {
-        return Ok(());
+/// The upload, ready for its bytes: where it goes in parts, the store expects them.
+///
+/// # Errors
+/// Refused where there is no such upload; where the database or the store fails. It can be asked for again.
+pub async fn ready(cloud: &Cloud, user: UserId, id: UploadId) -> Result<Upload, Unmet> {
+    let missing = || Refusal::not_found("upload");
+    let upload = find(cloud, user, id).await?.ok_or_else(missing)?;
+    if upload.bytes() <= WHOLE_UP_TO || upload.multipart_id.is_some() || remaining(cloud, &upload).is_none() {
+        return Ok(upload);
     }
+    divide(cloud, user, &upload).await?;
+    Ok(find(cloud, user, id).await?.ok_or_else(missing)?)
+}
+
+/// Has the store expect parts. Of two who do this at once, one is too late and clears up.
+async fn divide(cloud: &Cloud, user: UserId, upload: &Upload) -> Result<(), Unmet> {
     let key = &upload.object_key;
     let multipart = cloud.media.begin_parts(key, &upload.content_type).await.map_err(store_failed)?;
     let noted = note(cloud, user, *upload.id, &multipart).await;

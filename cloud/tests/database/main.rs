@@ -4,10 +4,12 @@
 mod postgres;
 
 mod advisor;
+mod definers;
 mod faults;
 mod hidden;
 mod ingest;
 mod migrating;
 mod ranking;
+mod statements;
 mod tenants;
 mod upkeep;

@@ -5,6 +5,7 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod doors;
 mod help;
 mod issuer;
 mod pooler;

@@ -9,8 +9,10 @@ use roomtone_schema::VenueId;
 use roomtone_sync::supervisor::Supervisor;
 use uuid::Uuid;
 
+use crate::issuer::{Issuer, Keys};
 use crate::postgres::{Postgres, TestDatabase, Version};
-use crate::program::eventually;
+use crate::program::{Program, eventually};
+use crate::starting::variables;
 
 fn venue(number: u128) -> Topic {
     Topic::Venue(VenueId(Uuid::from_u128(number)))
@@ -151,4 +153,31 @@ async fn nats_carries_changes_and_the_way_is_mended_when_it_was_gone() {
     server.serve().unwrap();
     two.hears_from(&one.bus, venue(3)).await;
     one.hears_from(&two.bus, venue(3)).await;
+}
+
+/// What is done at one replica is known at another; what happens to one is no business of the other.
+#[tokio::test]
+async fn by_nats_too_whoever_loses_something_is_let_go_and_a_killed_replica_takes_nobody_along() {
+    let test = "by_nats_too_whoever_loses_something_is_let_go_and_a_killed_replica_takes_nobody_along";
+    let Some(server) = Nats::start(test) else { return };
+    let database = Postgres::start(Version::V16).database().await;
+    let keys = Keys::new("a");
+    let issuer = Issuer::publishing(&[&keys]).await;
+    let url = server.url();
+    let mut variables = variables(&database.url, &issuer.project);
+    variables.push(("NATS_URL", &url));
+    let mut one = Program::up(&["serve"], &variables).await;
+    let two = Program::up(&["serve"], &variables).await;
+    let user = database.user("a@b.c", None).await;
+    let token = keys.sign(&issuer.claims(user));
+    assert!(two.knows(&token).await);
+    eventually("the bus is there", async || two.metric("bus_connected").await > 0.0).await;
+    let mut socket = two.socket(&token).await;
+    assert_eq!(socket.hears().await["type"], "connection_ack");
+    one.kill().await;
+    socket.say(serde_json::json!({ "type": "ping" })).await;
+    assert_eq!(socket.hears().await["type"], "pong");
+    let third = Replica::by_nats(&server).await;
+    third.bus.publish(Topic::User(user));
+    assert_eq!(socket.closed().await, 4403);
 }

@@ -126,7 +126,9 @@ async fn while_the_issuer_is_out_of_order_a_replica_starts_and_says_so() {
 #[tokio::test]
 async fn a_shared_secret_works_where_it_is_set_and_is_warned_about() {
     let database = Postgres::start(Version::V16).database().await;
-    let issuer = Issuer::publishing(&[]).await;
+    // As where the project is about to move on: its new key is published, and does not sign yet.
+    let coming = Keys::new("coming");
+    let issuer = Issuer::publishing(&[&coming]).await;
     let claims = issuer.claims(database.user("a@b.c", None).await);
     let token = with_secret(b"the project's secret", &json!({ "alg": "HS256", "typ": "JWT" }), &claims);
     let without = replica(&database, &issuer).await;
@@ -135,5 +137,10 @@ async fn a_shared_secret_works_where_it_is_set_and_is_warned_about() {
     variables.push(("JWT_SECRET", "the project's secret"));
     let with = Program::up(&["serve"], &variables).await;
     assert!(with.knows(&token).await);
+    assert!(with.knows(&coming.sign(&claims)).await);
+    let forged = with_secret(coming.point(), &json!({ "alg": "HS256", "kid": "coming" }), &claims);
+    assert!(!with.knows(&forged).await);
+    let forged = with_secret(b"another secret", &json!({ "alg": "HS256" }), &claims);
+    assert!(!with.knows(&forged).await);
     assert!(with.said().contains("whoever has it can be anybody here"), "{}", with.said());
 }

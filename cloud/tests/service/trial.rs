@@ -1,5 +1,6 @@
 //! `roomtone-cloud dev`: everything from one command, and from an empty folder.
 
+use crate::postgres::{Postgres, Version};
 use crate::program::{Program, client, eventually, postgres_bin};
 
 fn trial_folder() -> tempfile::TempDir {
@@ -97,4 +98,16 @@ async fn a_token_needs_a_trial_that_runs() {
     let mut made = Program::start(&["dev-token", "--data", data], &[]);
     assert_eq!(made.ends().await.code(), Some(1));
     assert!(made.said().contains("Start the trial first"), "{}", made.said());
+}
+
+#[tokio::test]
+async fn a_database_that_is_named_is_used_and_gets_all_that_it_lacks() {
+    let database = Postgres::start(Version::V18).empty().await;
+    let folder = trial_folder();
+    let data = folder.path().join("trial");
+    let variables = [("DATABASE_URL", database.superuser_url.as_str())];
+    let words = ["dev", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let trial = Program::up(&words, &variables).await;
+    assert!(trial.knows(&token(&trial).await).await);
+    assert!(!data.join("cluster").exists(), "no other is started");
 }

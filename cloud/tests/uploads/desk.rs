@@ -92,7 +92,7 @@ impl Desk {
     /// Announces a file that is to come.
     pub(crate) async fn begin(&self, new: NewUpload) -> (UploadId, Target) {
         let Begun::Upload(id) = self.create(new).await.unwrap() else { panic!("it is not known yet") };
-        let upload = self.upload(id).await;
+        let upload = uploads::ready(&self.cloud, self.owner, id).await.unwrap();
         let target = uploads::target(&self.cloud, self.owner, &upload).await.unwrap();
         (id, target.expect("it waits for bytes"))
     }
@@ -271,6 +271,6 @@ pub(crate) fn sum(bytes: &[u8]) -> Sha256 {
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Unmet>) -> Refusal {
     match result.unwrap_err() {
         Unmet::Refused(refusal) => refusal,
-        other => panic!("{other}"),
+        other => panic!("{other:?}"),
     }
 }

@@ -92,19 +92,15 @@ async fn hours_of_silence_in_a_small_file_are_no_bomb(#[case] seconds: &str, #[c
     let bytes = desk.ffmpeg(&["-f", "lavfi", "-i", &silence], "flac");
     assert!(bytes.len() < 8 << 20);
     let id = desk.send("silence.flac", "audio/flac", bytes).await;
-    match refused {
-        Some(code) => {
-            assert_eq!(desk.until_refused(id).await.0, code);
-            desk.until_stored(&[]).await;
-        }
-        // Playable, and of no direction: nothing is like it.
-        None => {
-            let song = desk.until_done(id).await;
-            let row =
-                format!("select status || (embedding is null)::text from public.songs where id = '{song}'");
-            assert_eq!(desk.value(&row).await, "readytrue");
-        }
+    if let Some(code) = refused {
+        assert_eq!(desk.until_refused(id).await.0, code);
+        desk.until_stored(&[]).await;
+        return;
     }
+    // Playable, and of no direction: nothing is like it.
+    let song = desk.until_done(id).await;
+    let row = format!("select status || (embedding is null)::text from public.songs where id = '{song}'");
+    assert_eq!(desk.value(&row).await, "readytrue");
 }
 
 #[tokio::test]

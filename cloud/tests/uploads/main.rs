@@ -5,6 +5,7 @@
 
 mod analysing;
 mod desk;
+mod graph;
 mod hostile;
 mod media;
 mod parts;

@@ -36,7 +36,7 @@ async fn a_file_that_is_sent_becomes_a_song() {
     assert_eq!(desk.value(&plays).await, desk.venue.to_string());
     let logged = format!("select actor_id from public.audit_log where target = 'Song:{song}'");
     assert_eq!(desk.value(&logged).await, desk.owner.to_string());
-    desk.until_stored(&[key.clone()]).await;
+    desk.until_stored(std::slice::from_ref(&key)).await;
     let url = desk
         .cloud
         .media

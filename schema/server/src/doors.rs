@@ -30,10 +30,10 @@ pub struct Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Shut {
     /// Host is missing, or a name that is not ours.
-    #[error("this hub does not answer to that name; use its address or a name it was configured with")]
+    #[error("this server does not answer to that name; use its address or a name it was configured with")]
     Host,
     /// A page that is not ours sent this.
-    #[error("this page may not talk to the hub")]
+    #[error("this page may not talk to this server")]
     Origin,
 }
 
