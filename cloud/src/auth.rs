@@ -6,15 +6,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use roomtone_schema::{Clock, UserId};
 use roomtone_server::caller::{Caller, Gate};
 use roomtone_server::lease::Lease;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Topic};
 use crate::config::AuthSection;
 use crate::database::Database;
 use crate::store::profiles;
@@ -34,6 +35,9 @@ const KNOWN_FOR: Duration = Duration::from_mins(1);
 /// Accounts that are remembered so; more than that are forgotten together.
 const REMEMBERED: usize = 100_000;
 
+/// How often it is looked which leases have ended.
+const SWEEP: Duration = Duration::from_millis(500);
+
 /// Lets people in. Clones are the same gate.
 #[derive(Debug, Clone)]
 pub struct Gatekeeper(Arc<Parts>);
@@ -52,6 +56,10 @@ struct Parts {
 }
 
 impl Parts {
+    fn known(&self) -> MutexGuard<'_, HashMap<UserId, i64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The key that a token is to be verified with, where it is here: the published one that it names, else the project's
     /// shared secret where the token is of its kind, else the only one that is published.
     fn held(&self, shown: &Shown) -> Option<Key> {
@@ -102,21 +110,37 @@ impl Gatekeeper {
         Ok(())
     }
 
-    /// Ends leases in time, and those of whom something was taken, until `stop`.
+    /// Ends leases with their tokens and accounts, until `stop`.
     ///
     /// # Errors
     /// Where there is no bus any more.
     pub async fn keep_leases(self, bus: Bus, stop: CancellationToken) -> anyhow::Result<()> {
-        let parts = &self.0;
-        let forget = |user: Option<UserId>| {
-            let mut known = parts.known.lock().unwrap_or_else(PoisonError::into_inner);
-            match user {
-                Some(user) => drop(known.remove(&user)),
-                None => known.clear(),
+        stop.run_until_cancelled(self.watch(&bus)).await.unwrap_or(Ok(()))
+    }
+
+    async fn watch(&self, bus: &Bus) -> anyhow::Result<()> {
+        let (mut told, mut every) = (bus.everything(), tokio::time::interval(SWEEP));
+        loop {
+            tokio::select! {
+                _ = every.tick() => self.0.leases.end_due(self.0.clock.wall()),
+                news = told.recv() => match news {
+                    Ok(Some(Topic::User(user))) => self.look_again(user).await,
+                    Ok(Some(_)) => {}
+                    // Something may have been missed: each account is looked for again when it is next seen.
+                    Ok(None) | Err(RecvError::Lagged(_)) => self.0.known().clear(),
+                    Err(RecvError::Closed) => anyhow::bail!("the bus is gone"),
+                }
             }
-        };
-        let sweeping = parts.leases.sweep(&*parts.clock, bus.everything(), forget);
-        stop.run_until_cancelled(sweeping).await.unwrap_or(Ok(()))
+        }
+    }
+
+    /// Something has changed about somebody. What they may do is read for each answer anyhow, and what they watch is read
+    /// again; where the account itself is gone, they go.
+    async fn look_again(&self, user: UserId) {
+        self.0.known().remove(&user);
+        if self.0.leases.has(user) && !self.knows(user).await {
+            self.0.leases.end_of(user);
+        }
     }
 
     async fn verify(&self, token: &str) -> Result<Identity, No> {
@@ -137,12 +161,12 @@ impl Gatekeeper {
         let parts = &self.0;
         let now = parts.clock.monotonic_ms();
         let fresh = |at: &i64| now.saturating_sub(*at) < KNOWN_FOR.as_millis() as i64;
-        if parts.known.lock().unwrap_or_else(PoisonError::into_inner).get(&user).is_some_and(fresh) {
+        if parts.known().get(&user).is_some_and(fresh) {
             return true;
         }
         match self.look_up(user).await {
             Ok(true) => {
-                let mut known = parts.known.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut known = parts.known();
                 if known.len() >= REMEMBERED {
                     known.clear();
                 }

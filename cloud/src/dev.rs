@@ -64,6 +64,7 @@ struct Trial {
 /// [`Trouble`], where something that it needs cannot be had.
 pub async fn run(config: Config, folder: &Folder, stop: CancellationToken) -> Result<(), Trouble> {
     refuse_strangers(&config.server.listen.0)?;
+    refuse_projects(&config)?;
     folder.make()?;
     let _lock = folder.lock()?;
     let Some(trial) = stop.run_until_cancelled(start(config, folder)).await else { return Ok(()) };
@@ -198,6 +199,19 @@ fn refuse_strangers(listen: &[SocketAddr]) -> Result<(), Trouble> {
     }
 }
 
+/// A trial makes accounts and gives them rights: never in somebody's project, whose settings may stand in the same shell.
+fn refuse_projects(config: &Config) -> Result<(), Trouble> {
+    if config.auth.supabase_url.is_empty() && config.database.owner_url.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        "SUPABASE_URL or DATABASE_OWNER_URL is set, so these are the settings of a real project; a trial would make accounts \
+         in it.",
+        NOT_STARTED,
+        "Unset them for a trial: `env -u SUPABASE_URL -u DATABASE_OWNER_URL -u DATABASE_URL roomtone-cloud dev`.",
+    ))
+}
+
 /// A token for somebody in a trial: `roomtone-cloud dev-token`.
 ///
 /// # Errors
@@ -209,6 +223,7 @@ pub async fn token(
     role: GlobalRole,
     ttl: Duration,
 ) -> Result<String, Trouble> {
+    refuse_projects(config)?;
     let issuer = Issuer::open(&folder.0)?;
     let user =
         database::person(&database::owner_of(config, folder), email, &[role]).await.map_err(|error| {

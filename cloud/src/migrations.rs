@@ -1,6 +1,6 @@
 //! The migrations, and who applies them.
 //!
-//! They are compiled in. One migrator per database: where the Supabase CLI keeps the list, ours compares and leaves
+//! They are compiled in. One migrator per database: where the Supabase CLI began the list, ours compares and leaves
 //! applying to it.
 
 use std::collections::BTreeSet;
@@ -72,7 +72,11 @@ pub async fn run(url: &str) -> Result<Applied, MigrationError> {
 /// # Errors
 /// As [`run`].
 pub async fn apply(conn: &mut PgConnection) -> Result<Applied, MigrationError> {
-    if let Some(listed) = store::migrations::listed_by_cli(conn).await? {
+    let before = store::migrations::listed_here(conn).await?.len();
+    // Who began with ours stays with it, whatever else the CLI is used for later.
+    if before == 0
+        && let Some(listed) = store::migrations::listed_by_cli(conn).await?
+    {
         let missing = difference(&known(), &listed);
         return if missing.is_empty() {
             Ok(Applied::ByTheCli)
@@ -80,7 +84,6 @@ pub async fn apply(conn: &mut PgConnection) -> Result<Applied, MigrationError> {
             Err(MigrationError::LeftToTheCli(missing))
         };
     }
-    let before = store::migrations::listed_here(conn).await?.len();
     migrator().run_direct(None, conn, false).await?;
     Ok(Applied::Here(store::migrations::listed_here(conn).await?.len() - before))
 }
@@ -90,8 +93,11 @@ pub async fn apply(conn: &mut PgConnection) -> Result<Applied, MigrationError> {
 /// # Errors
 /// Where the database fails: also where none of the migrations was ever applied.
 pub async fn drift(conn: &mut PgConnection) -> Result<Drift, sqlx::Error> {
-    let applied = store::migrations::applied(conn).await?;
-    Ok(Drift { missing: difference(&known(), &applied), unknown: difference(&applied, &known()) })
+    let listed = store::migrations::applied(conn).await?;
+    let applied = listed.iter().map(|(version, _)| *version).collect();
+    // The CLI's list may hold the project's own: what we do not know there says nothing about ours.
+    let ours = listed.iter().filter(|(_, by_cli)| !by_cli).map(|(version, _)| *version).collect();
+    Ok(Drift { missing: difference(&known(), &applied), unknown: difference(&ours, &known()) })
 }
 
 fn migrator() -> Migrator {

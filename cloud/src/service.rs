@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::media::Media;
 use crate::trouble::{self, NOT_STARTED, Trouble, sentence};
-use crate::{analysing, doctor, http, upkeep};
+use crate::{analysing, doctor, exporting, http, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off.
 const GRACE: Duration = Duration::from_secs(10);
@@ -118,6 +118,8 @@ impl Service {
         self.supervisor.keep_running("upkeep", move |stop| upkeep::work(cloud.clone(), stop));
         let cloud = self.cloud.clone();
         self.supervisor.keep_running("analysis", move |stop| analysing::work(cloud.clone(), stop));
+        let cloud = self.cloud.clone();
+        self.supervisor.keep_running("reports", move |stop| exporting::work(cloud.clone(), stop));
     }
 
     fn open(&self, listeners: Vec<TcpListener>, gate: Gatekeeper, setup: Setup) {

@@ -73,7 +73,9 @@ pub struct Kept {
 /// Where the database fails; the supervisor tries again.
 pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
     loop {
-        if let Some(kept) = tend(&cloud.database, cloud.now(), Retention::default()).await? {
+        // By the database's time: a replica whose own clock is years ahead would drop every week there is.
+        let now = database_time(&cloud.database).await?;
+        if let Some(kept) = tend(&cloud.database, now, Retention::default()).await? {
             info!(made = kept.made, counted = kept.counted, dropped = kept.dropped, "upkeep is done");
             for strays in &kept.strays {
                 warn!(
@@ -110,11 +112,30 @@ pub async fn tend(
     kept
 }
 
+/// How many facts lie outside every week that there is.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn stray_facts(database: &Database) -> Result<i64, sqlx::Error> {
+    let mut work = database.as_service().await?;
+    let strays = upkeep::strays(&mut work).await?;
+    work.commit().await?;
+    Ok(strays.iter().map(|of| of.rows).sum())
+}
+
+async fn database_time(database: &Database) -> Result<UnixMillis, sqlx::Error> {
+    let mut work = database.as_service().await?;
+    let now = upkeep::time(&mut work).await?;
+    work.commit().await?;
+    Ok(now)
+}
+
 async fn round(database: &Database, now: UnixMillis, retention: Retention) -> anyhow::Result<Option<Kept>> {
     let now = DateTime::<Utc>::from_timestamp_millis(now.0).context("the time is beyond reason")?;
     let today = now.date_naive();
+    // First what waits for nobody. Weeks that cannot be made or dropped now, behind a long report, are done next time.
+    let Some(counted) = count_days(database).await? else { return Ok(None) };
     let made = make_weeks(database, today).await?;
-    let Some(counted) = count_days(database, today, retention).await? else { return Ok(None) };
     let dropped = drop_weeks(database, today, retention).await?;
     let mut work = database.as_service().await?;
     upkeep::sweep(&mut work, now).await?;
@@ -135,11 +156,7 @@ async fn make_weeks(database: &Database, today: NaiveDate) -> anyhow::Result<i32
 }
 
 /// Counts what was received since the last time; `None` where that was just now.
-async fn count_days(
-    database: &Database,
-    today: NaiveDate,
-    retention: Retention,
-) -> anyhow::Result<Option<usize>> {
+async fn count_days(database: &Database) -> anyhow::Result<Option<usize>> {
     let mut work = database.as_service().await?;
     upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
     let (since, now) = upkeep::rolled_up_to(&mut work).await?;
@@ -148,13 +165,10 @@ async fn count_days(
     }
     let days = upkeep::touched_days(&mut work, since.map(|since| since - OVERLAP)).await?;
     work.commit().await?;
-    // A week stays until its last day is over, so one more day than that is surely whole.
-    let whole_from = |kept: u64| today - Days::new(kept.saturating_sub(1));
     for some in days.chunks(AT_ONCE) {
         let mut work = database.as_service().await?;
         upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
-        let [sessions, votes, plays] = [retention.sessions, retention.votes, retention.plays].map(whole_from);
-        upkeep::roll_up(&mut work, some, sessions, votes, plays).await?;
+        upkeep::roll_up(&mut work, some).await?;
         work.commit().await?;
     }
     let mut work = database.as_service().await?;
@@ -170,7 +184,12 @@ async fn drop_weeks(database: &Database, today: NaiveDate, retention: Retention)
     {
         let mut work = database.as_service().await?;
         upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
-        dropped += upkeep::drop_partitions(&mut work, table, today - Days::new(days)).await?;
+        let before = today - Days::new(days);
+        let weeks = upkeep::drop_partitions(&mut work, table, before).await?;
+        if weeks > 0 {
+            upkeep::note_dropped(&mut work, table, before).await?;
+        }
+        dropped += weeks;
         work.commit().await?;
     }
     Ok(dropped)

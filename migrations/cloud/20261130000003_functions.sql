@@ -258,7 +258,7 @@ create table partitions.songs_playing_default partition of public.songs_playing 
 -- Weeks of a fact's table that begin in [p_from, p_to), counted from a Monday. Rows of theirs that had to go to the
 -- default partition move over. Two callers at once: the second waits and finds them made.
 create function private.ensure_partitions(p_table text, p_from date, p_to date, p_days int default 7) returns int
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '3s' as $$
 declare
   v_week date := date '2024-01-01' + ((p_from - date '2024-01-01') / p_days) * p_days;
   v_leaf text; v_from uuid; v_to uuid; v_made int := 0;
@@ -270,7 +270,7 @@ begin
     if to_regclass(format('partitions.%I', v_leaf)) is null then
       v_from := private.uuid7_floor(v_week::timestamp at time zone 'UTC');
       v_to := private.uuid7_floor((v_week + p_days)::timestamp at time zone 'UTC');
-      -- Made apart and attached: that locks out neither readers nor writers of the other weeks.
+      -- Made apart and attached: that keeps nobody from the other weeks but for a look into the default partition.
       execute format('create table partitions.%I (like public.%I including defaults including constraints)', v_leaf, p_table);
       execute format('with moved as (delete from partitions.%I where id >= %L and id < %L returning *) insert into partitions.%I select * from moved',
         p_table || '_default', v_from, v_to, v_leaf);
@@ -282,9 +282,10 @@ begin
   return v_made;
 end $$;
 
--- Drops the weeks that lie wholly before a day. What they said is in the daily rows by then: see upkeep.
+-- Drops the weeks that lie wholly before a day. What they said is in the daily rows by then: see upkeep. Whoever waits for
+-- the table's lock holds up all who write behind them, so behind a long report this gives up, and is tried again later.
 create function private.drop_partitions(p_table text, p_before date, p_days int default 7) returns int
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '3s' as $$
 declare v_leaf text; v_dropped int := 0;
 begin
   if p_table not in ('sessions', 'votes', 'songs_playing') then raise exception 'there are no partitions of %', p_table; end if;
@@ -308,13 +309,15 @@ language sql stable security definer set search_path = '' as $$
   union all select 'votes', count(*) from partitions.votes_default
   union all select 'songs_playing', count(*) from partitions.songs_playing_default $$;
 
--- Which migrations are applied, by whichever migrator keeps the list: the programs compare it with what they know.
-create function private.applied_migrations() returns setof bigint
+-- Which migrations are applied, by whichever migrator began the list: the programs compare it with what they know. The
+-- CLI's list may hold the project's own besides ours.
+create function private.applied_migrations() returns table (version bigint, by_cli boolean)
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  if to_regclass('supabase_migrations.schema_migrations') is not null then
-    return query execute 'select version::bigint from supabase_migrations.schema_migrations where version ~ ''^[0-9]+$''';
-  elsif to_regclass('private._sqlx_migrations') is not null then
-    return query execute 'select version from private._sqlx_migrations where success';
+  if to_regclass('private._sqlx_migrations') is not null then
+    return query execute 'select version, false from private._sqlx_migrations where success';
+  end if;
+  if not found and to_regclass('supabase_migrations.schema_migrations') is not null then
+    return query execute 'select version::bigint, true from supabase_migrations.schema_migrations where version ~ ''^[0-9]+$''';
   end if;
 end $$;

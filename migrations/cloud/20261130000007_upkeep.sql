@@ -7,7 +7,7 @@ create index sessions_received_idx on public.sessions using brin (received_at);
 create index votes_received_idx on public.votes using brin (received_at);
 create index songs_playing_received_idx on public.songs_playing using brin (received_at);
 
--- Up to when everything that was received is rolled up.
+-- Up to when everything that was received is rolled up, and before which days weeks of each kind are dropped.
 create table private.upkeep (
   task text primary key,
   done_to timestamptz not null);
@@ -28,7 +28,7 @@ language sql stable security definer set search_path = '' as $$
   join public.venues v on v.id = f.venue_id
   order by 2, 1 $$;
 
--- Counts those days anew. A day before p_*_from stays as it is: its facts of that kind may be gone already.
+-- Counts those days anew. A day before p_*_from stays as it is: its facts of that kind are gone. Null: none ever went.
 --
 -- Day by day in a loop: so each statement has plain bounds, and Postgres reads one venue in one or two weeks instead of
 -- thinking of something cleverer. Ids say when by themselves, within a day of what the fact says.
@@ -42,7 +42,7 @@ begin
       private.uuid7_floor((t.day + 1)::timestamp at time zone v.timezone + interval '1 day') as last_id
     from unnest(p_venues, p_days) t (venue, day) join public.venues v on v.id = t.venue
   loop
-    if d.day >= p_votes_from then
+    if p_votes_from is null or d.day >= p_votes_from then
       -- Of several votes of one person for one song the last one counts.
       with counted as (
         select song_id, count(*) filter (where vote_value = 1) as likes, count(*) filter (where vote_value = -1) as dislikes
@@ -59,7 +59,7 @@ begin
       select d.venue, d.day, sum(likes), sum(dislikes) from counted having count(*) > 0
       on conflict (venue_id, day) do update set likes = excluded.likes, dislikes = excluded.dislikes;
     end if;
-    if d.day >= p_plays_from then
+    if p_plays_from is null or d.day >= p_plays_from then
       with counted as (
         select song_id, count(*) as plays, coalesce(sum(heard_ms), 0) as heard_ms,
           coalesce(sum(heard_ms) filter (where tier = 'plan'), 0) / 1000 as plan, coalesce(sum(heard_ms) filter (where tier = 'cache'), 0) / 1000 as cache
@@ -75,7 +75,7 @@ begin
       on conflict (venue_id, day) do update set plays = excluded.plays, songs = excluded.songs,
         plan_seconds = excluded.plan_seconds, cache_seconds = excluded.cache_seconds;
     end if;
-    if d.day >= p_sessions_from then
+    if p_sessions_from is null or d.day >= p_sessions_from then
       insert into public.venue_daily as v (venue_id, day, listeners)
       select d.venue, d.day, count(distinct coalesce(user_id, guest_id, id)) from public.sessions
       where venue_id = d.venue and id >= d.first_id and id < d.last_id and checked_in_at >= d.since and checked_in_at < d.before

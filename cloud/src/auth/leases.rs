@@ -1,20 +1,13 @@
-//! For how long somebody may stay on a connection that stays open: until the token ends, or something is taken from them.
+//! For how long somebody may stay on a connection that stays open: until the token ends, or the account.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use roomtone_schema::{Clock, UnixMillis, UserId};
+use roomtone_schema::{UnixMillis, UserId};
 use roomtone_server::lease::Lease;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::token::Identity;
-use crate::bus::Topic;
-
-/// How often it is looked which have ended.
-const SWEEP: Duration = Duration::from_millis(500);
 
 /// The leases of everybody who is connected, one for each account and end. Only good tokens get one, so they are few.
 #[derive(Debug, Default)]
@@ -29,30 +22,20 @@ impl Leases {
         Lease::until(running.entry((identity.user, identity.expires)).or_default().clone())
     }
 
-    /// Ends leases in time, and those of whom something may have been taken; `forget` is told of whom, or of everybody
-    /// where some news may have been missed.
-    pub(super) async fn sweep(
-        &self,
-        clock: &dyn Clock,
-        mut told: broadcast::Receiver<Option<Topic>>,
-        forget: impl Fn(Option<UserId>),
-    ) -> anyhow::Result<()> {
-        let mut every = tokio::time::interval(SWEEP);
-        loop {
-            tokio::select! {
-                _ = every.tick() => self.end_where(|_, expires| expires <= clock.wall()),
-                news = told.recv() => match news {
-                    Ok(Some(Topic::User(user))) => {
-                        forget(Some(user));
-                        self.end_where(|whose, _| whose == user);
-                    }
-                    Ok(Some(_)) => {}
-                    // Who may what is asked for each answer; and each token again within a minute.
-                    Ok(None) | Err(RecvError::Lagged(_)) => forget(None),
-                    Err(RecvError::Closed) => anyhow::bail!("the bus is gone"),
-                }
-            }
-        }
+    /// Whether somebody has one.
+    pub fn has(&self, user: UserId) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.keys().any(|(whose, _)| *whose == user)
+    }
+
+    /// Ends those whose time has come.
+    pub fn end_due(&self, now: UnixMillis) {
+        self.end_where(|_, expires| expires <= now);
+    }
+
+    /// Ends those of somebody.
+    pub fn end_of(&self, user: UserId) {
+        self.end_where(|whose, _| whose == user);
     }
 
     fn end_where(&self, ends: impl Fn(UserId, UnixMillis) -> bool) {
@@ -69,33 +52,29 @@ impl Leases {
 
 #[cfg(test)]
 mod tests {
-    use roomtone_schema::ManualClock;
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
     use uuid::Uuid;
 
     use super::*;
 
     const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lease_ends_with_its_token_or_when_something_is_taken() {
-        let (leases, clock) = (Leases::default(), ManualClock::at(NOON));
+    #[test]
+    fn a_lease_ends_with_its_token_or_with_its_account_and_no_other_does() {
+        let leases = Leases::default();
         let (one, two) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
         let later = NOON + Duration::from_hours(1);
-        let short = leases.of(Identity { user: one, expires: NOON + Duration::from_secs(5) });
+        let short = leases.of(Identity { user: one, expires: NOON });
         let long = leases.of(Identity { user: one, expires: later });
+        let same = leases.of(Identity { user: one, expires: later });
         let others = leases.of(Identity { user: two, expires: later });
-        let (tell, told) = broadcast::channel(8);
-        let story = async {
-            clock.advance(Duration::from_secs(5));
-            short.ended().await;
-            tell.send(Some(Topic::User(one))).unwrap();
-            long.ended().await;
-            assert!(tokio::time::timeout(SWEEP * 4, others.ended()).await.is_err());
-        };
-        tokio::select! {
-            ended = leases.sweep(&clock, told, |_| {}) => ended.unwrap(),
-            () = story => {}
-        }
-        assert_eq!(leases.running.lock().unwrap().len(), 1);
+        let is_over = |lease: &Lease| lease.ended().now_or_never().is_some();
+        leases.end_due(NOON);
+        assert_eq!([&short, &long, &others].map(is_over), [true, false, false]);
+        leases.end_of(one);
+        assert_eq!([&long, &same, &others].map(is_over), [true, true, false]);
+        assert!(!leases.has(one) && leases.has(two));
     }
 }

@@ -74,7 +74,7 @@ pub fn owner_of(config: &Config, folder: &Folder) -> Secret {
     if config.database.url.is_empty() {
         return Secret::new(Private::address(&folder.0.join(CLUSTER), "postgres", NAME));
     }
-    Secret::new(config.database.owner())
+    config.database.url.clone()
 }
 
 /// Somebody with an account and these roles.

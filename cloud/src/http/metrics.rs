@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::health::Watched;
+use crate::upkeep;
 
 /// The route.
 pub(super) fn router(watched: Watched) -> Router {
@@ -29,6 +30,13 @@ async fn text(watched: &Watched) -> String {
     let pool = watched.cloud.database.pool();
     page.gauge("database_connections", "Connections to the database.", pool.size());
     page.gauge("database_connections_idle", "Of these, without work.", pool.num_idle());
+    if let Ok(strays) = upkeep::stray_facts(&watched.cloud.database).await {
+        page.gauge(
+            "stray_facts",
+            "Facts outside every week that there is: an alarm where it is not 0.",
+            strays,
+        );
+    }
     people(&mut page, watched);
     if let Some(link) = watched.cloud.bus.link() {
         let (sent, heard) = link.counts();

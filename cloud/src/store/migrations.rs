@@ -14,7 +14,6 @@ pub async fn listed_by_cli(conn: &mut PgConnection) -> Result<Option<BTreeSet<i6
     )
     .fetch_all(conn)
     .await?;
-    // A project may keep its list by the CLI for other things, and ours beside it.
     Ok(Some(versions.into_iter().collect()))
 }
 
@@ -29,12 +28,9 @@ pub async fn listed_here(conn: &mut PgConnection) -> Result<BTreeSet<i64>, sqlx:
     Ok(versions.into_iter().collect())
 }
 
-/// What is applied, for those who may read neither list.
-pub async fn applied(conn: &mut PgConnection) -> Result<BTreeSet<i64>, sqlx::Error> {
-    let versions: Vec<i64> = sqlx::query_scalar("select version from private.applied_migrations() version")
-        .fetch_all(conn)
-        .await?;
-    Ok(versions.into_iter().collect())
+/// What is applied, for those who may read neither list, and whether the CLI says so.
+pub async fn applied(conn: &mut PgConnection) -> Result<Vec<(i64, bool)>, sqlx::Error> {
+    sqlx::query_as("select version, by_cli from private.applied_migrations()").fetch_all(conn).await
 }
 
 async fn exists(conn: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error> {

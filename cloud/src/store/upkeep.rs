@@ -1,7 +1,7 @@
 //! Partitions, roll-ups and retention: what the functions of the migrations do, one call each.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use roomtone_schema::VenueId;
+use roomtone_schema::{UnixMillis, VenueId};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -46,6 +46,12 @@ pub async fn try_lock(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
 /// Gives it back.
 pub async fn unlock(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("select pg_advisory_unlock(hashtext('roomtone.upkeep'))").execute(conn).await.map(drop)
+}
+
+/// The database's own time.
+pub async fn time(conn: &mut PgConnection) -> Result<UnixMillis, sqlx::Error> {
+    let now: DateTime<Utc> = sqlx::query_scalar("select now()").fetch_one(conn).await?;
+    Ok(UnixMillis(now.timestamp_millis()))
 }
 
 /// For how long statements of this transaction may run: longer than a request's.
@@ -115,6 +121,34 @@ pub async fn note_rolled_up(conn: &mut PgConnection, done_to: DateTime<Utc>) -> 
     Ok(())
 }
 
+/// Notes that weeks of a kind are dropped that lie before `before`.
+pub async fn note_dropped(
+    conn: &mut PgConnection,
+    table: FactTable,
+    before: NaiveDate,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into private.upkeep as u (task, done_to) values ('drop_' || $1, $2::date::timestamp at time zone 'UTC')
+         on conflict (task) do update set done_to = greatest(u.done_to, excluded.done_to)",
+    )
+    .bind(table.name())
+    .bind(before)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// From which day on all facts of a kind are still there; `None` where none were ever dropped.
+async fn whole_from(conn: &mut PgConnection, table: FactTable) -> Result<Option<NaiveDate>, sqlx::Error> {
+    // A day more, for the venues' own days begin before or after that of UTC.
+    sqlx::query_scalar(
+        "select max((done_to at time zone 'UTC')::date + 1) from private.upkeep where task = 'drop_' || $1",
+    )
+    .bind(table.name())
+    .fetch_one(conn)
+    .await
+}
+
 /// The venues' days of which something was received since then; of all that is there, where `since` is `None`.
 pub async fn touched_days(
     conn: &mut PgConnection,
@@ -129,16 +163,13 @@ pub async fn touched_days(
     Ok(rows.into_iter().map(|(venue, day)| (VenueId(venue), day)).collect())
 }
 
-/// Counts those days anew, as far as their facts are still there: from these days on.
-pub async fn roll_up(
-    conn: &mut PgConnection,
-    days: &[(VenueId, NaiveDate)],
-    sessions_from: NaiveDate,
-    votes_from: NaiveDate,
-    plays_from: NaiveDate,
-) -> Result<(), sqlx::Error> {
+/// Counts those days anew, as far as their facts are still there.
+pub async fn roll_up(conn: &mut PgConnection, days: &[(VenueId, NaiveDate)]) -> Result<(), sqlx::Error> {
     let venues: Vec<Uuid> = days.iter().map(|(venue, _)| venue.0).collect();
     let dates: Vec<NaiveDate> = days.iter().map(|(_, day)| *day).collect();
+    let sessions_from = whole_from(conn, FactTable::Sessions).await?;
+    let votes_from = whole_from(conn, FactTable::Votes).await?;
+    let plays_from = whole_from(conn, FactTable::Plays).await?;
     sqlx::query("select private.roll_up($1, $2, $3, $4, $5)")
         .bind(venues)
         .bind(dates)

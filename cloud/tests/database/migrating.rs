@@ -112,7 +112,25 @@ async fn where_the_cli_keeps_the_list_ours_only_compares() {
             .await
             .unwrap();
     }
+    run(&mut conn, "insert into supabase_migrations.schema_migrations (version) values ('20990101000000')")
+        .await;
     assert_eq!(migrations::run(&database.migrator_url).await.unwrap(), Applied::ByTheCli);
+    let mut work = database.open().as_service().await.unwrap();
+    assert_eq!(migrations::drift(&mut work).await.unwrap(), Drift::default());
+}
+
+/// And where ours was first, it goes on.
+#[tokio::test]
+async fn who_began_with_ours_stays_with_it() {
+    let database = Postgres::start(Version::V18).database().await;
+    run(
+        &mut connect(&database.migrator_url).await,
+        "create schema supabase_migrations;
+        create table supabase_migrations.schema_migrations (version text primary key);
+        insert into supabase_migrations.schema_migrations (version) values ('20200101000000')",
+    )
+    .await;
+    assert_eq!(migrations::run(&database.migrator_url).await.unwrap(), Applied::Here(0));
     let mut work = database.open().as_service().await.unwrap();
     assert_eq!(migrations::drift(&mut work).await.unwrap(), Drift::default());
 }

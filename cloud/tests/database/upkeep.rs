@@ -144,6 +144,7 @@ async fn facts_without_a_week_are_an_alarm_and_move_when_there_is_one() {
     stage.facts_at(&next_month).await;
     let strays =
         |kept: Option<Kept>| kept.map(|kept| kept.strays.iter().map(|stray| stray.rows).collect::<Vec<_>>());
+    assert_eq!(upkeep::stray_facts(&stage.database).await.unwrap(), 3 + 9 + 9);
     // In alphabetical order: sessions, songs_playing, votes.
     assert_eq!(strays(stage.tend(0).await), Some(vec![3, 9, 9]));
     stage.hours_pass().await;
@@ -228,4 +229,25 @@ async fn other_weeks_are_not_read(#[values(Version::V16, Version::V18)] version:
     let week = "and id >= private.uuid7_floor(current_date::timestamptz) and id < private.uuid7_floor(current_date + interval '1 day')";
     let some = scans(&mut stage.eyes, week).await;
     assert!((1..=2).contains(&some), "{some} of {every}");
+}
+
+/// Behind somebody's long report: nothing is dropped, nobody is kept waiting, and it is done when they are gone.
+#[tokio::test]
+async fn a_long_report_puts_dropping_off() {
+    let mut stage = Stage::set(Version::V18).await;
+    let today: String = stage.lines("select current_date::text").await.remove(0);
+    stage.facts_at(&format!("{today} 12:00+00")).await;
+    let mut reader = stage.test.superuser().await;
+    run(&mut reader, "begin; select count(*) from public.votes").await;
+    let later = UnixMillis(stage.now.0 + 800 * DAY);
+    let error = upkeep::tend(&stage.database, later, Retention::default()).await.unwrap_err();
+    assert!(format!("{error:#}").contains("lock timeout"), "{error:#}");
+    assert_eq!(
+        stage.lines("select plays::text from public.venue_daily").await,
+        ["3"],
+        "the days are counted all the same"
+    );
+    run(&mut reader, "commit").await;
+    stage.hours_pass().await;
+    assert!(stage.tend(800).await.expect("nobody else is at it").dropped > 0);
 }

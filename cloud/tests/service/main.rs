@@ -6,6 +6,7 @@
 mod postgres;
 
 mod doors;
+mod fleet;
 mod help;
 mod issuer;
 mod pooler;

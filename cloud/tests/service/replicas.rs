@@ -157,8 +157,8 @@ async fn nats_carries_changes_and_the_way_is_mended_when_it_was_gone() {
 
 /// What is done at one replica is known at another; what happens to one is no business of the other.
 #[tokio::test]
-async fn by_nats_too_whoever_loses_something_is_let_go_and_a_killed_replica_takes_nobody_along() {
-    let test = "by_nats_too_whoever_loses_something_is_let_go_and_a_killed_replica_takes_nobody_along";
+async fn by_nats_too_a_deleted_account_is_let_go_and_a_killed_replica_takes_nobody_along() {
+    let test = "by_nats_too_a_deleted_account_is_let_go_and_a_killed_replica_takes_nobody_along";
     let Some(server) = Nats::start(test) else { return };
     let database = Postgres::start(Version::V16).database().await;
     let keys = Keys::new("a");
@@ -178,6 +178,8 @@ async fn by_nats_too_whoever_loses_something_is_let_go_and_a_killed_replica_take
     socket.say(serde_json::json!({ "type": "ping" })).await;
     assert_eq!(socket.hears().await["type"], "pong");
     let third = Replica::by_nats(&server).await;
+    let mut conn = database.superuser().await;
+    sqlx::query("delete from auth.users where id = $1").bind(user.0).execute(&mut conn).await.unwrap();
     third.bus.publish(Topic::User(user));
     assert_eq!(socket.closed().await, 4403);
 }

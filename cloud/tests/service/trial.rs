@@ -111,3 +111,16 @@ async fn a_database_that_is_named_is_used_and_gets_all_that_it_lacks() {
     assert!(trial.knows(&token(&trial).await).await);
     assert!(!data.join("cluster").exists(), "no other is started");
 }
+
+#[tokio::test]
+async fn it_makes_no_accounts_in_somebodys_project() {
+    let folder = trial_folder();
+    let data = folder.path().to_str().unwrap();
+    for words in [["dev", "--data", data], ["dev-token", "--data", data]] {
+        let project =
+            [("SUPABASE_URL", "https://abc.supabase.co"), ("DATABASE_URL", "postgres://x@127.0.0.1:9/x")];
+        let mut program = Program::start(&words, &project);
+        assert_eq!(program.ends().await.code(), Some(1));
+        assert!(program.said().contains("DATABASE_OWNER_URL is set"), "{}", program.said());
+    }
+}
