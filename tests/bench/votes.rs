@@ -20,6 +20,15 @@ use tokio::task::JoinSet;
 
 #[path = "../durability/sample.rs"]
 mod sample;
+#[path = "server.rs"]
+mod server;
+
+/// A vote as a database server would take it: the log, the vote that counts, the taste, the outbox, the answer kept.
+const PGBENCH_TABLES: &str = include_str!("votes.tables.sql");
+const PGBENCH_VOTE: &str = include_str!("votes.pgbench.sql");
+
+/// Clients of goal 8.
+const FEW_CLIENTS: usize = 64;
 
 /// How often the sides take turns; figures are the medians of the turns.
 const TURNS: usize = 3;
@@ -43,6 +52,8 @@ struct Turns {
     flush_rate: Vec<f64>,
     grouped: Vec<f64>,
     ungrouped: Vec<f64>,
+    few: Vec<f64>,
+    postgres: Vec<f64>,
     /// Seconds that the writer's thread computed for a vote of the many clients.
     effort: Vec<f64>,
 }
@@ -59,9 +70,17 @@ fn main() {
         store
     };
     let (grouped, ungrouped) = (open("grouped", 1024), open("ungrouped", 1));
+    let server = server::start();
+    if let Some(server) = &server {
+        prepare(server, dir.path());
+    }
     let mut turns = Turns::default();
     for _ in 0..TURNS {
         take_a_turn(&mut turns, &dir.path().join("appended"), &runtime, &grouped, &ungrouped);
+        if let Some(server) = &server {
+            turns.few.push(runtime.block_on(many_clients(&grouped, FEW_CLIENTS)));
+            turns.postgres.push(pgbench(server, dir.path()));
+        }
     }
     report(turns);
 }
@@ -72,10 +91,10 @@ fn take_a_turn(turns: &mut Turns, file: &Path, runtime: &Runtime, grouped: &Stor
     turns.vote.push(median(runtime.block_on(one_client(grouped))));
     turns.flush_rate.push(1.0 / flush);
     let (busy, votes) = (writers_seconds(), grouped.stats().writes);
-    turns.grouped.push(runtime.block_on(many_clients(grouped)));
+    turns.grouped.push(runtime.block_on(many_clients(grouped, CLIENTS)));
     let votes = (grouped.stats().writes - votes) as f64;
     turns.effort.push((writers_seconds() - busy) / votes);
-    turns.ungrouped.push(runtime.block_on(many_clients(ungrouped)));
+    turns.ungrouped.push(runtime.block_on(many_clients(ungrouped, CLIENTS)));
 }
 
 /// Seconds of each append with its `fdatasync`.
@@ -103,10 +122,10 @@ async fn one_client(store: &Store) -> Vec<f64> {
 }
 
 /// Acknowledged votes per second of many clients, each of whom votes again when answered.
-async fn many_clients(store: &Store) -> f64 {
+async fn many_clients(store: &Store, count: usize) -> f64 {
     let began = Instant::now();
     let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
+    for _ in 0..count {
         let store = store.clone();
         clients.spawn(async move {
             let mut votes = 0_u64;
@@ -122,6 +141,28 @@ async fn many_clients(store: &Store) -> f64 {
     }
     let votes: u64 = clients.join_all().await.into_iter().sum();
     votes as f64 / began.elapsed().as_secs_f64()
+}
+
+fn prepare(server: &server::Server, folder: &Path) {
+    std::fs::write(folder.join("vote.sql"), PGBENCH_VOTE).unwrap();
+    let mut psql = server.program("psql");
+    psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-c", PGBENCH_TABLES]).arg(server.url("postgres"));
+    assert!(psql.status().unwrap().success());
+}
+
+/// Transactions per second of as many clients, as Postgres' own benchmark counts them.
+fn pgbench(server: &server::Server, folder: &Path) -> f64 {
+    let (clients, seconds) = (FEW_CLIENTS.to_string(), (2 * RUSH.as_secs()).to_string());
+    let out = server
+        .program("pgbench")
+        .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"])
+        .arg(folder.join("vote.sql"))
+        .arg(server.url("postgres"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    rate.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&out.stderr)))
 }
 
 /// Seconds that the stores' writers have computed so far: user and system time, without waiting for the disk.
@@ -153,6 +194,11 @@ fn report(turns: Turns) {
     );
     let many = "1000 clients: votes acked / appends+fdatasync";
     line("7", many, grouped, flush_rate, "/s", grouped / flush_rate, ">= 10", |ratio| ratio >= 10.0);
+    if !turns.postgres.is_empty() {
+        let [few, postgres] = [turns.few, turns.postgres].map(median);
+        let what = "64 clients: votes acked / Postgres, the same transaction by pgbench";
+        line("8", what, few, postgres, "/s", few / postgres, ">= 3", |ratio| ratio >= 3.0);
+    }
     let commits = "1000 clients: votes acked / without group commit";
     line("7", commits, grouped, ungrouped, "/s", grouped / ungrouped, ">= 15", |ratio| ratio >= 15.0);
 }

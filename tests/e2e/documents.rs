@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use roomtone_tests::{Finished, hub, player, workspace};
+use roomtone_tests::{Finished, cloud, hub, player, workspace};
 
 const DOCUMENTS: &[&str] = &["README.md", "CONTRIBUTING.md", "SECURITY.md"];
 
@@ -29,7 +29,7 @@ fn every_command_in_the_documents_exists_with_its_options() {
 #[test]
 fn every_command_of_the_programs_is_in_the_readme() {
     let readme = read("README.md");
-    for program in [hub as Program, player] {
+    for program in [hub as Program, player, cloud] {
         every_command_is_in(&readme, &program(vec!["--help".to_owned()]).succeeded().stdout);
     }
 }
@@ -61,7 +61,9 @@ type Program = fn(Vec<String>) -> Finished;
 fn commands(text: &str) -> Vec<(Program, String)> {
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim());
-    let calls: [(Program, &str); 4] = [
+    let calls: [(Program, &str); 6] = [
+        (cloud, "cargo run --release --package roomtone-cloud -- "),
+        (cloud, "roomtone-cloud "),
         (hub, "sudo roomtone-hub "),
         (hub, "roomtone-hub "),
         (player, "roomtone-player "),

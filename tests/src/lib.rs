@@ -22,7 +22,9 @@ pub use eventually::{SOON, eventually, eventually_within};
 pub use guest::{Answer, Guest, new_key};
 pub use hearing::{Recording, Stretch};
 pub use loudspeaker::Loudspeaker;
-pub use program::{Finished, Program, RunningHub, hub, hub_binary, player, player_binary};
+pub use program::{
+    Finished, Program, RunningHub, cloud, cloud_binary, hub, hub_binary, player, player_binary,
+};
 pub use skip::skip;
 pub use sounds::{write_tone, write_tones};
 pub use subscription::Subscription;

@@ -115,6 +115,20 @@ pub fn player<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
     finished(clean(player_binary()).args(args))
 }
 
+/// Where the built `roomtone-cloud` is: `CLOUD_UNDER_TEST`, or what `cargo build` makes of this source.
+pub fn cloud_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("CLOUD_UNDER_TEST") {
+        Some(path) => PathBuf::from(path),
+        None => build("roomtone-cloud", &[]).expect("roomtone-cloud builds"),
+    })
+}
+
+/// Runs `roomtone-cloud` with `args` to its end.
+pub fn cloud<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Finished {
+    finished(clean(cloud_binary()).args(args))
+}
+
 /// A hub that serves.
 pub type RunningHub = Program;
 

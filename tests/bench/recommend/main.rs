@@ -9,6 +9,9 @@ mod evening;
 mod exact;
 mod library;
 mod pick;
+mod postgres;
+#[path = "../server.rs"]
+mod server;
 mod speed;
 mod sqlite;
 mod stopwatch;
@@ -24,6 +27,10 @@ fn main() {
     }
     let size = if is_short { 1_000 } else { 100_000 };
     sqlite::measure(size);
+    postgres::measure(size);
+    if !is_short {
+        postgres::measure_venue();
+    }
     pick::measure(size);
     evening::measure(if is_short { 100 } else { 5_000 });
     vibe::measure(if is_short { &[1_000] } else { &[1_000, 10_000] });
