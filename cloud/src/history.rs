@@ -5,7 +5,6 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use roomtone_schema::{ExportId, IdempotencyKey, PlayId, UserId, VenueId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -13,11 +12,9 @@ use crate::analytics::check;
 use crate::bus::Topic;
 use crate::cloud::Cloud;
 use crate::intents::Intent;
-use crate::members::MemberRole;
-use crate::refusal::{Code, Refusal, Unmet};
-use crate::store::audit_log::{self, Line};
+use crate::refusal::{Refusal, Unmet};
 use crate::store::history_exports::{self, NewExport};
-use crate::store::{access, songs_playing};
+use crate::store::songs_playing;
 use crate::venues::{Slice, mint};
 
 pub use crate::store::history_exports::Export;
@@ -25,8 +22,6 @@ pub use crate::store::songs_playing::{Play, Range};
 
 /// The longest range of one report: a year and a day, as a leap year has.
 const LONGEST_REPORT: TimeDelta = TimeDelta::days(367);
-/// Reports of one venue that may wait at once.
-const MOST_OPEN: i64 = 5;
 /// Reports of one venue that are listed at most.
 pub const MOST_EXPORTS: i64 = 50;
 /// For how long an address of a report's file is good.
@@ -143,23 +138,8 @@ pub async fn create_export(
     let id = if let Some(before) = intent.answered(&mut work).await? {
         before
     } else {
-        access::require(&mut work, venue, MemberRole::Manager).await?;
-        if history_exports::count_open(&mut work, venue).await? >= MOST_OPEN {
-            let why = format!("{MOST_OPEN} reports of this venue are waiting; ask again when one is ready");
-            return Err(Refusal::new(Code::TooMany, why).into());
-        }
         let id: ExportId = mint(cloud)?;
-        history_exports::create(&mut work, NewExport { id, venue, user, range, kind, format }).await?;
-        let target = format!("HistoryExport:{id}");
-        let detail = json!({ "from": range.from, "to": range.to, "kind": kind, "format": format });
-        let line = Line {
-            organisation: None,
-            venue: Some(venue),
-            action: "export.created",
-            target: &target,
-            detail,
-        };
-        audit_log::write(&mut work, line).await?;
+        history_exports::create(&mut work, NewExport { id, venue, range, kind, format }).await?;
         intent.answer(&mut work, &id).await?;
         id
     };

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use roomtone_schema::id::Id;
 use roomtone_schema::{IdempotencyKey, OrganisationId, UserId, VenueId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::bus::Topic;
 use crate::cloud::Cloud;
@@ -219,14 +218,7 @@ pub async fn archive(
     let intent = Intent::new(user, key, operation, &id);
     let mut work = cloud.database.as_user(user).await?;
     if intent.answered::<VenueId>(&mut work).await?.is_none() {
-        access::require(&mut work, id, MemberRole::Owner).await?;
-        if venues::archive(&mut work, id, away).await? {
-            let action = if away { "venue.archived" } else { "venue.restored" };
-            let target = format!("Venue:{id}");
-            let line =
-                Line { organisation: None, venue: Some(id), action, target: &target, detail: json!({}) };
-            audit_log::write(&mut work, line).await?;
-        }
+        venues::archive(&mut work, id, away).await?;
         intent.answer(&mut work, &id).await?;
     }
     let venue = one(&mut work, id).await?;

@@ -49,9 +49,10 @@ create table public.zones (
   settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object' and pg_column_size(settings) < 16384),
   archived_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now());
+  updated_at timestamptz not null default now(),
+  -- The venue first: what belongs to a zone says whose it is, and both are looked up by it.
+  unique (venue_id, id));
 create unique index zones_name_key on public.zones (venue_id, name) where archived_at is null;
-create index zones_venue_idx on public.zones (venue_id);
 
 create table public.venue_members (
   venue_id uuid not null references public.venues (id) on delete cascade,
@@ -215,7 +216,7 @@ create index song_uploads_open_idx on public.song_uploads (state, expires_at) wh
 create table public.players (
   id uuid primary key default private.uuid7(),
   venue_id uuid not null references public.venues (id) on delete cascade,
-  zone_id uuid references public.zones (id) on delete set null,
+  zone_id uuid,
   hub_id uuid references public.hubs (id) on delete set null,
   name text not null check (length(name) between 1 and 80),
   -- The older plan's column; holds the sha256, in hexadecimal, of what the player shows. Never read by anybody.
@@ -228,9 +229,10 @@ create table public.players (
   last_poll_at timestamptz,
   revoked_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()) with (fillfactor = 70);
-create index players_venue_idx on public.players (venue_id);
-create index players_zone_idx on public.players (zone_id);
+  updated_at timestamptz not null default now(),
+  -- A zone of its own venue, and of no other.
+  foreign key (venue_id, zone_id) references public.zones (venue_id, id) on delete set null (zone_id)) with (fillfactor = 70);
+create index players_zone_idx on public.players (venue_id, zone_id);
 create index players_hub_idx on public.players (hub_id);
 create index players_manager_idx on public.players (manager_id);
 create index players_song_idx on public.players (current_song_id);
@@ -353,6 +355,6 @@ create table public.idempotency (
   key uuid not null,
   operation text not null,
   input_hash bytea not null check (octet_length(input_hash) = 32),
-  result jsonb not null,
+  result jsonb not null check (pg_column_size(result) < 8192),
   created_at timestamptz not null default now(),
   primary key (user_id, key));

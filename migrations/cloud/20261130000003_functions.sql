@@ -84,13 +84,18 @@ language sql volatile security definer set search_path = '' as $$
   on conflict (id) do nothing $$;
 
 -- The first administrator is made by whoever has the database's address: `roomtone-cloud admin grant EMAIL`. Null where
--- nobody has signed up with that address.
+-- nobody has signed up with that address and shown that it is theirs: anybody can sign up with somebody else's.
 create function private.grant_admin(p_email text) returns uuid
 language plpgsql volatile security definer set search_path = '' as $$
 declare v_user uuid;
 begin
+  if (select count(*) from auth.users
+      where lower(email) = lower(p_email) and not is_anonymous and email_confirmed_at is not null) > 1 then
+    raise exception using errcode = 'RT409', message = 'more than one account has this address; nothing was granted';
+  end if;
   insert into public.profiles (id, email)
-  select id, email from auth.users where lower(email) = lower(p_email) and not is_anonymous
+  select id, email from auth.users
+  where lower(email) = lower(p_email) and not is_anonymous and email_confirmed_at is not null
   on conflict (id) do update set email = excluded.email returning id into v_user;
   if v_user is not null then
     insert into public.roles (user_id, role) values (v_user, 'admin') on conflict do nothing;
@@ -147,7 +152,8 @@ end $$;
 create trigger venue_songs_catalogue before insert or update of venue_id, song_id on public.venue_songs
   for each row execute function private.check_catalogue();
 
--- When a venue last played a song, and when anybody did. Once per statement; plays that come late or twice change
+-- When a venue last played a song, and when anybody did. A hub speaks for its own catalogue only, and not of what is yet
+-- to come: a clock that runs ahead would have a song rest for years. Once per statement; plays that come late or twice change
 -- nothing, because the later one counts. Rows are locked in the order of their keys, so that two hubs that push at the
 -- same time wait for each other instead of for ever.
 create function private.after_play() returns trigger
@@ -156,7 +162,7 @@ begin
   with played as materialized (
     select v.venue_id, v.song_id, n.at
     from public.venue_songs v
-    join (select venue_id, song_id, max(played_at) as at from new_rows group by 1, 2) n using (venue_id, song_id)
+    join (select venue_id, song_id, least(max(played_at), now()) as at from new_rows group by 1, 2) n using (venue_id, song_id)
     where v.last_played_at is null or v.last_played_at < n.at
     order by v.venue_id, v.song_id for no key update of v)
   update public.venue_songs v set last_played_at = p.at from played p
@@ -165,7 +171,9 @@ begin
   -- five minutes behind.
   with played as materialized (
     select s.id, n.at from public.songs s
-    join (select song_id, max(played_at) as at from new_rows group by 1) n on n.song_id = s.id
+    join (select r.song_id, w.organisation_id, least(max(r.played_at), now()) as at
+          from new_rows r join public.venues w on w.id = r.venue_id group by 1, 2) n
+      on n.song_id = s.id and n.organisation_id = s.organisation_id
     where s.last_played is null or s.last_played < n.at - interval '5 minutes'
     order by s.id for no key update of s)
   update public.songs s set last_played = p.at from played p

@@ -1,19 +1,34 @@
 -- Who may do what. Supabase gives new tables to everybody in older projects and to nobody in newer ones: everything is
--- taken away first, and then given by name.
+-- taken away first, and then given by name. In `public` only from what is ours: a project may have tables and functions
+-- of its own there, and how those are kept is its own affair.
 --
 -- Policies: one per table, role and action, always in the form `= any (array(select ..))`, which Postgres computes once
 -- per statement and then looks up by index. With `in (select ..)` it would read the whole table.
 
 set lock_timeout = '5s';
 
-revoke all on all tables in schema public, private, partitions from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud;
-revoke all on all functions in schema public, private from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud;
+revoke all on all tables in schema private, partitions from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud;
+revoke all on all functions in schema private from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud;
+revoke all on function public.recommend_with_penalty(extensions.vector, int, int),
+  public.recommend_for_venue(uuid, extensions.vector, int, int)
+  from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud;
 do $$
 declare t regclass;
 begin
   for t in select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-           where n.nspname in ('public', 'private') and c.relkind in ('r', 'p') and c.relname <> '_sqlx_migrations' loop
+           where n.nspname = 'private' and c.relkind in ('r', 'p') and c.relname <> '_sqlx_migrations' loop
     execute format('alter table %s enable row level security', t);
+  end loop;
+  foreach t in array (select array_agg(format('public.%I', name)::regclass) from unnest(array[
+    'profiles', 'roles', 'organisations', 'venues', 'zones', 'venue_members', 'hubs', 'sync_state',
+    'sync_quarantine', 'embedding_models', 'songs', 'venue_songs', 'song_uploads', 'players', 'guests',
+    'preferences', 'sessions', 'votes', 'songs_playing', 'venue_song_daily', 'venue_daily', 'history_exports',
+    'audit_log', 'idempotency']) name)
+  loop
+    execute format('revoke all on table %s from public, anon, authenticated, service_role, roomtone_hub, roomtone_cloud', t);
+    execute format('alter table %s enable row level security', t);
+    -- Supabase's own master key, for its dashboard; our programs refuse to use it.
+    execute format('grant select, insert, update, delete on table %s to service_role', t);
   end loop;
 end $$;
 
@@ -34,9 +49,6 @@ grant execute on function private.rank_plan(extensions.vector, interval, int), p
 grant usage on schema private to service_role;
 grant execute on function private.current_model() to service_role;
 
--- Supabase's own master key, for its dashboard; our programs refuse to use it.
-grant select, insert, update, delete on all tables in schema public to service_role;
-
 -- People --------------------------------------------------------------------------------------------------------------
 
 grant select on public.profiles, public.roles to authenticated, roomtone_cloud;
@@ -54,13 +66,9 @@ create policy roles_service on public.roles for select to roomtone_cloud using (
 
 grant select on public.organisations, public.venues, public.zones, public.venue_members to authenticated, roomtone_cloud;
 grant select on public.venues, public.zones to roomtone_hub;
-grant update (name) on public.organisations to authenticated;
-grant update (slug, name, kind, timezone, penalty_hours, crossfade_ms, settings, archived_at) on public.venues to authenticated;
-grant insert (id, venue_id, name, settings), update (name, settings, archived_at) on public.zones to authenticated;
+grant update (slug, name, kind, timezone, penalty_hours, crossfade_ms, settings) on public.venues to authenticated;
 create policy organisations_read on public.organisations for select to authenticated
   using (id = any (array(select private.my_organisations())));
-create policy organisations_edit on public.organisations for update to authenticated
-  using (id = any (array(select private.my_organisations('owner')))) with check (id = any (array(select private.my_organisations('owner'))));
 create policy organisations_service on public.organisations for select to roomtone_cloud using (true);
 create policy venues_read on public.venues for select to authenticated using (id = any (array(select private.my_venues())));
 create policy venues_edit on public.venues for update to authenticated
@@ -68,12 +76,9 @@ create policy venues_edit on public.venues for update to authenticated
 create policy venues_hub on public.venues for select to roomtone_hub using (id = (select private.hub_venue()));
 create policy venues_service on public.venues for select to roomtone_cloud using (true);
 create policy zones_read on public.zones for select to authenticated using (venue_id = any (array(select private.my_venues())));
-create policy zones_add on public.zones for insert to authenticated with check (venue_id = any (array(select private.my_venues('manager'))));
-create policy zones_edit on public.zones for update to authenticated
-  using (venue_id = any (array(select private.my_venues('manager')))) with check (venue_id = any (array(select private.my_venues('manager'))));
 create policy zones_hub on public.zones for select to roomtone_hub using (venue_id = (select private.hub_venue()));
 create policy zones_service on public.zones for select to roomtone_cloud using (true);
--- Members come and go by functions that know the rule of the last owner.
+-- Zones are written, and members come and go, by functions that know the rule of the last owner.
 create policy venue_members_read on public.venue_members for select to authenticated
   using (venue_id = any (array(select private.my_venues())));
 create policy venue_members_service on public.venue_members for select to roomtone_cloud using (true);
@@ -82,13 +87,11 @@ create policy venue_members_service on public.venue_members for select to roomto
 
 -- Neither keys nor the hash of an enrolment code are for people.
 grant select (id, venue_id, name, enrolment_expires_at, enrolled_at, software, schema_version, clock_skew_ms,
-  pending_operations, last_seen_at, revoked_at, created_at, updated_at), update (name) on public.hubs to authenticated;
+  pending_operations, last_seen_at, revoked_at, created_at, updated_at) on public.hubs to authenticated;
 grant select (id, venue_id, name, enrolled_at, revoked_at),
   update (software, schema_version, clock_skew_ms, pending_operations, last_seen_at) on public.hubs to roomtone_hub;
 grant select, update on public.hubs to roomtone_cloud;
 create policy hubs_read on public.hubs for select to authenticated using (venue_id = any (array(select private.my_venues())));
-create policy hubs_edit on public.hubs for update to authenticated
-  using (venue_id = any (array(select private.my_venues('manager')))) with check (venue_id = any (array(select private.my_venues('manager'))));
 create policy hubs_hub_read on public.hubs for select to roomtone_hub using (id = (select private.hub_id()));
 create policy hubs_hub_edit on public.hubs for update to roomtone_hub
   using (id = (select private.hub_id())) with check (id = (select private.hub_id()) and venue_id = (select private.hub_venue()));
@@ -126,9 +129,10 @@ create policy sync_received_add on private.sync_received for insert to roomtone_
 grant select on public.embedding_models to authenticated, roomtone_hub, roomtone_cloud;
 create policy embedding_models_read on public.embedding_models for select to authenticated, roomtone_hub, roomtone_cloud using (true);
 
--- What the bytes are, and what they were measured to be, is for the analysis to write; the rest is the manager's.
+-- What the bytes are, and what they were measured to be, is for the analysis to write; the rest is the manager's, but
+-- for whether it is withdrawn, which a function says.
 grant select on public.songs to authenticated, roomtone_hub, roomtone_cloud;
-grant update (title, artist, album, isrc, label, explicit, bpm, key, type, embedding, embedding_model_id, own_values, status)
+grant update (title, artist, album, isrc, label, explicit, bpm, key, type, embedding, embedding_model_id, own_values)
   on public.songs to authenticated;
 grant insert, update on public.songs to roomtone_cloud;
 create policy songs_read on public.songs for select to authenticated
@@ -160,12 +164,9 @@ create policy venue_songs_service_edit on public.venue_songs for update to roomt
 -- Not the token: nobody reads it, whatever it is a hash of.
 grant select (id, venue_id, zone_id, hub_id, name, manager_id, current_song_id, status, tier, silence_seconds, last_poll_at,
   revoked_at, created_at, updated_at) on public.players to authenticated, roomtone_hub, roomtone_cloud;
-grant update (name, zone_id) on public.players to authenticated;
 grant insert (id, venue_id, zone_id, hub_id, name, created_at),
   update (zone_id, hub_id, name, current_song_id, status, tier, silence_seconds, last_poll_at, revoked_at) on public.players to roomtone_hub;
 create policy players_read on public.players for select to authenticated using (venue_id = any (array(select private.my_venues())));
-create policy players_edit on public.players for update to authenticated
-  using (venue_id = any (array(select private.my_venues('manager')))) with check (venue_id = any (array(select private.my_venues('manager'))));
 create policy players_hub_read on public.players for select to roomtone_hub using (venue_id = (select private.hub_venue()));
 create policy players_hub_add on public.players for insert to roomtone_hub
   with check (venue_id = (select private.hub_venue()) and hub_id = (select private.hub_id()));
@@ -195,9 +196,12 @@ create policy preferences_service on public.preferences for select to roomtone_c
 
 -- Facts ---------------------------------------------------------------------------------------------------------------
 
--- Who cast a vote is between them and the hub: people of the venue see what was voted, not by whom.
+-- Who was there and who cast a vote is between them and the hub: people of the venue see that somebody was, and what
+-- was voted, not by whom.
 grant select (id, venue_id, zone_id, song_id, vote_value, vote_time, received_at) on public.votes to authenticated;
-grant select on public.sessions, public.songs_playing to authenticated;
+grant select (id, venue_id, zone_id, hub_id, status, checked_in_at, expires_at, ended_at, received_at) on public.sessions
+  to authenticated;
+grant select on public.songs_playing to authenticated;
 grant select on public.sessions, public.votes, public.songs_playing to roomtone_cloud;
 grant select, insert on public.votes to roomtone_hub;
 grant select, insert on public.sessions, public.songs_playing to roomtone_hub;
@@ -228,12 +232,9 @@ end $$;
 -- song_uploads: in the migration of the uploads.
 
 grant select on public.history_exports to authenticated, roomtone_cloud;
-grant insert (id, venue_id, user_id, range_from, range_to, format) on public.history_exports to authenticated;
 grant update, delete on public.history_exports to roomtone_cloud;
 create policy history_exports_read on public.history_exports for select to authenticated
   using (venue_id = any (array(select private.my_venues('manager'))));
-create policy history_exports_add on public.history_exports for insert to authenticated
-  with check (venue_id = any (array(select private.my_venues('manager'))) and user_id = (select auth.uid()));
 create policy history_exports_service on public.history_exports for select to roomtone_cloud using (true);
 create policy history_exports_service_edit on public.history_exports for update to roomtone_cloud
   using (true) with check (venue_id is not null);
@@ -249,12 +250,10 @@ create policy audit_log_read on public.audit_log for select to authenticated
 create policy audit_log_service on public.audit_log for select to roomtone_cloud using (true);
 create policy audit_log_service_add on public.audit_log for insert to roomtone_cloud with check (action is not null);
 
-grant select, insert, update (result) on public.idempotency to authenticated;
+grant select, insert (user_id, key, operation, input_hash, result) on public.idempotency to authenticated;
 grant select (created_at, user_id, key), delete on public.idempotency to roomtone_cloud;
 create policy idempotency_read on public.idempotency for select to authenticated using (user_id = (select auth.uid()));
 create policy idempotency_add on public.idempotency for insert to authenticated with check (user_id = (select auth.uid()));
-create policy idempotency_edit on public.idempotency for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy idempotency_service on public.idempotency for select to roomtone_cloud using (true);
 create policy idempotency_service_remove on public.idempotency for delete to roomtone_cloud using (user_id is not null);
 

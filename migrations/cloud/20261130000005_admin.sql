@@ -11,7 +11,6 @@ set lock_timeout = '5s';
 -- A report may be made for the rights societies (a line per song) or for oneself (a line per play).
 alter table public.history_exports
   add column kind text not null default 'report' check (kind in ('report', 'plays'));
-grant insert (kind) on public.history_exports to authenticated;
 
 create function private.role_rank(p_role text) returns int language sql immutable set search_path = '' as $$
   select case p_role when 'owner' then 4 when 'manager' then 3 when 'staff' then 2 when 'viewer' then 1 else 0 end $$;
@@ -96,6 +95,118 @@ begin
   perform private.audit(owning, p_id, 'venue.created', 'Venue:' || p_id, jsonb_build_object('name', p_name));
 end $$;
 
+-- Puts a venue away or brings it back; says whether that changed anything.
+create function private.archive_venue(p_venue uuid, p_away boolean) returns boolean
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.require_role(p_venue, 'owner');
+  update public.venues set archived_at = case when p_away then now() end
+  where id = p_venue and (archived_at is null) = p_away;
+  if not found then
+    return false;
+  end if;
+  perform private.audit(null, p_venue, case when p_away then 'venue.archived' else 'venue.restored' end, 'Venue:' || p_venue);
+  return true;
+end $$;
+
+-- Zones ---------------------------------------------------------------------------------------------------------------
+
+-- Settings come from the service alone, which knows what they may be: a row that nobody can read would be in the way of
+-- every list that it is in.
+create function private.create_zone(p_id uuid, p_venue uuid, p_name text, p_settings jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.require_role(p_venue, 'manager');
+  perform from public.venues v where v.id = p_venue for update;
+  if (select count(*) from public.zones z where z.venue_id = p_venue and z.archived_at is null) >= 50 then
+    raise exception using errcode = 'RT429', message = 'a venue has at most 50 zones';
+  end if;
+  insert into public.zones (id, venue_id, name, settings) values (p_id, p_venue, p_name, p_settings);
+  perform private.audit(null, p_venue, 'zone.created', 'Zone:' || p_id, jsonb_build_object('name', p_name));
+end $$;
+
+create function private.require_zone(p_zone uuid) returns public.zones
+language plpgsql security definer set search_path = '' as $$
+declare it public.zones;
+begin
+  select z.* into it from public.zones z where z.id = p_zone for update;
+  if it.id is null or private.my_role(it.venue_id) is null then
+    raise exception using errcode = 'RT404', message = 'there is no such zone, or it is not yours';
+  end if;
+  perform private.require_role(it.venue_id, 'manager');
+  return it;
+end $$;
+
+-- `p_changes` is what the line of the log tells.
+create function private.change_zone(p_zone uuid, p_name text, p_settings jsonb, p_changes jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+declare it public.zones := private.require_zone(p_zone);
+begin
+  update public.zones set name = p_name, settings = p_settings where id = p_zone;
+  perform private.audit(null, it.venue_id, 'zone.updated', 'Zone:' || p_zone, p_changes);
+end $$;
+
+create function private.archive_zone(p_zone uuid) returns void
+language plpgsql security definer set search_path = '' as $$
+declare it public.zones := private.require_zone(p_zone);
+begin
+  if it.name = 'main' then
+    raise exception using errcode = 'RT409', message = 'every venue has its main zone';
+  end if;
+  if it.archived_at is null then
+    update public.zones set archived_at = now() where id = p_zone;
+    perform private.audit(null, it.venue_id, 'zone.archived', 'Zone:' || p_zone, jsonb_build_object('name', it.name));
+  end if;
+end $$;
+
+-- Songs and reports ---------------------------------------------------------------------------------------------------
+
+-- Takes a song out of the catalogue or brings it back; says whether that changed anything.
+create function private.withdraw_song(p_song uuid, p_out boolean) returns boolean
+language plpgsql security definer set search_path = '' as $$
+declare it public.songs;
+begin
+  select s.* into it from public.songs s where s.id = p_song for update;
+  if it.id is null or private.my_role_in(it.organisation_id) is null then
+    raise exception using errcode = 'RT404', message = 'there is no such song, or it is not yours';
+  end if;
+  perform private.require_role_in(it.organisation_id, 'staff');
+  if (it.status <> 'withdrawn') is distinct from p_out then
+    return false;
+  end if;
+  update public.songs
+  set status = case when p_out then 'withdrawn' when duration_ms is null then 'failed' else 'ready' end where id = p_song;
+  perform private.audit(it.organisation_id, null, case when p_out then 'song.withdrawn' else 'song.restored' end,
+    'Song:' || p_song, jsonb_build_object('title', it.title));
+  return true;
+end $$;
+
+-- Asks for a report. One at a time per venue, so that no more of them wait than may.
+create function private.create_export(p_id uuid, p_venue uuid, p_from timestamptz, p_to timestamptz, p_kind text, p_format text)
+returns void language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.require_role(p_venue, 'manager');
+  if p_from is null or p_to is null or p_from >= p_to or p_to - p_from > interval '367 days' then
+    raise exception using errcode = 'RT422', message = 'a report is about at most 367 days, and ends after it begins';
+  end if;
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('roomtone.exports.' || p_venue, 0));
+  if (select count(*) from public.history_exports e where e.venue_id = p_venue and e.status in ('queued', 'running')) >= 5 then
+    raise exception using errcode = 'RT429', message = '5 reports of this venue are waiting; ask again when one is ready';
+  end if;
+  insert into public.history_exports (id, venue_id, user_id, range_from, range_to, kind, format)
+  values (p_id, p_venue, (select auth.uid()), p_from, p_to, p_kind, p_format);
+  perform private.audit(null, p_venue, 'export.created', 'HistoryExport:' || p_id,
+    jsonb_build_object('from', p_from, 'to', p_to, 'kind', p_kind, 'format', p_format));
+end $$;
+
+-- Who was there, for counting them: the same person is the same within one question, and nobody in particular.
+create function private.visits(p_venue uuid, p_from timestamptz, p_to timestamptz) returns table (id uuid, listener uuid)
+language sql stable security definer set search_path = '' as $$
+  select s.id, md5(concat(p_venue, p_from, p_to, coalesce(s.user_id, s.guest_id, s.id)))::uuid
+  from public.sessions s
+  where s.venue_id = p_venue and s.venue_id = any (array(select private.my_venues()))
+    and s.id >= private.uuid7_floor(p_from) and s.id < private.uuid7_floor(p_to) $$;
+
 -- Members -------------------------------------------------------------------------------------------------------------
 
 -- Who changes who is in: a manager below owner, an owner everybody. One at a time per venue, so that two owners who
@@ -122,13 +233,19 @@ create function private.add_member(p_venue uuid, p_email text, p_role text) retu
 language plpgsql security definer set search_path = '' as $$
 declare
   who uuid;
+  found_people uuid[];
   old text;
 begin
   perform private.guard_members(p_venue, null, p_role);
-  select p.id into who from public.profiles p where lower(p.email) = lower(p_email) order by p.created_at limit 1;
+  -- Anybody can sign up with somebody else's address: it is theirs once they have shown that its post reaches them.
+  select array_agg(p.id) into found_people from public.profiles p join auth.users u on u.id = p.id
+  where lower(u.email) = lower(p_email) and u.email_confirmed_at is not null and not u.is_anonymous;
+  who := found_people[1];
   if who is null then
     raise exception using errcode = 'RT404',
-      message = 'nobody with this address has an account yet; ask them to sign in once, then add them again';
+      message = 'nobody with this address has an account yet, or they have not confirmed the address; ask them to sign in once, then add them again';
+  elsif cardinality(found_people) > 1 then
+    raise exception using errcode = 'RT409', message = 'more than one account has this address; nobody was added';
   end if;
   select m.role into old from public.venue_members m where m.venue_id = p_venue and m.user_id = who;
   if old is not null and old <> p_role then
@@ -291,6 +408,9 @@ begin
     'private.role_rank(text)', 'private.my_role(uuid)', 'private.my_role_in(uuid)', 'private.require_role(uuid, text)',
     'private.require_role_in(uuid, text)', 'private.audit(uuid, uuid, text, text, jsonb)',
     'private.create_venue(uuid, uuid, text, text, text, text, text, int, int)', 'private.add_member(uuid, text, text)',
+    'private.archive_venue(uuid, boolean)', 'private.create_zone(uuid, uuid, text, jsonb)',
+    'private.change_zone(uuid, text, jsonb, jsonb)', 'private.archive_zone(uuid)', 'private.withdraw_song(uuid, boolean)', 'private.visits(uuid, timestamptz, timestamptz)',
+    'private.create_export(uuid, uuid, timestamptz, timestamptz, text, text)',
     'private.change_member_role(uuid, uuid, text)', 'private.remove_member(uuid, uuid)',
     'private.enrol_hub(uuid, uuid, text, bytea, timestamptz)', 'private.renew_enrolment(uuid, bytea, timestamptz)',
     'private.rename_hub(uuid, text)', 'private.revoke_hub(uuid)', 'private.edit_player(uuid, text, uuid)',
@@ -301,7 +421,7 @@ begin
   end loop;
   foreach f in array array[
     'private.guard_members(uuid, text, text)', 'private.keep_an_owner(uuid, uuid)', 'private.member_role(uuid, uuid)',
-    'private.require_hub(uuid)', 'private.require_player(uuid)']::regprocedure[]
+    'private.require_hub(uuid)', 'private.require_player(uuid)', 'private.require_zone(uuid)']::regprocedure[]
   loop
     execute format('revoke execute on function %s from public, anon, authenticated', f);
   end loop;

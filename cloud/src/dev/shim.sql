@@ -38,7 +38,8 @@ grant usage on schema auth to anon, authenticated, service_role, roomtone_migrat
 create table if not exists auth.users (
   instance_id uuid, id uuid primary key, aud varchar(255), role varchar(255), email varchar(255) unique,
   raw_app_meta_data jsonb, raw_user_meta_data jsonb, is_anonymous boolean not null default false,
-  last_sign_in_at timestamptz, created_at timestamptz, updated_at timestamptz);
+  email_confirmed_at timestamptz, last_sign_in_at timestamptz, created_at timestamptz, updated_at timestamptz);
+alter table auth.users add column if not exists email_confirmed_at timestamptz;
 alter table auth.users owner to supabase_auth_admin;
 grant select, references, trigger on auth.users to roomtone_migrator;
 

@@ -70,16 +70,6 @@ pub async fn of_venue(
     query.build_query_as().fetch_all(work).await
 }
 
-/// How many of a venue's reports are not written yet.
-pub async fn count_open(work: &mut PgConnection, venue: VenueId) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "select count(*) from public.history_exports where venue_id = $1 and status in ('queued', 'running')",
-    )
-    .bind(venue.0)
-    .fetch_one(work)
-    .await
-}
-
 /// A report that is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct NewExport {
@@ -87,8 +77,6 @@ pub struct NewExport {
     pub id: ExportId,
     /// About which venue.
     pub venue: VenueId,
-    /// Who asks.
-    pub user: UserId,
     /// What of time.
     pub range: Range,
     /// A line per song, or a line per play.
@@ -97,22 +85,18 @@ pub struct NewExport {
     pub format: ExportFormat,
 }
 
-/// Asks for one.
+/// Asks for one, in the caller's name.
 pub async fn create(work: &mut PgConnection, new: NewExport) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into public.history_exports (id, venue_id, user_id, range_from, range_to, kind, format)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(new.id.0)
-    .bind(new.venue.0)
-    .bind(new.user.0)
-    .bind(new.range.from)
-    .bind(new.range.to)
-    .bind(Word(new.kind))
-    .bind(Word(new.format))
-    .execute(work)
-    .await
-    .map(drop)
+    sqlx::query("select private.create_export($1, $2, $3, $4, $5, $6)")
+        .bind(new.id.0)
+        .bind(new.venue.0)
+        .bind(new.range.from)
+        .bind(new.range.to)
+        .bind(Word(new.kind))
+        .bind(Word(new.format))
+        .execute(work)
+        .await
+        .map(drop)
 }
 
 /// Takes the oldest that nobody works on, for a while; the cloud's own work. `run` is whoever takes it.

@@ -215,13 +215,5 @@ const EMBEDDED_BY: i16 = 1;
 
 /// Takes a song out of the catalogue or brings it back; says whether that changed anything.
 pub async fn withdraw(work: &mut PgConnection, id: SongId, out: bool) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "update public.songs set status = case when $2 then 'withdrawn' when duration_ms is null then 'failed' else 'ready' end
-         where id = $1 and (status <> 'withdrawn') = $2",
-    )
-    .bind(id.0)
-    .bind(out)
-    .execute(work)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    sqlx::query_scalar("select private.withdraw_song($1, $2)").bind(id.0).bind(out).fetch_one(work).await
 }

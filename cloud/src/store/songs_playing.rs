@@ -121,7 +121,8 @@ pub struct Reported {
     pub heard_ms: i64,
 }
 
-/// The next songs of a report, by id.
+/// The next songs of a report, by id. Whoever writes it sees every tenant's songs, and a hub may tell of any id: names
+/// come from the venue's own catalogue only.
 pub async fn report(
     work: &mut PgConnection,
     venue: VenueId,
@@ -138,7 +139,9 @@ pub async fn report(
            where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)
              and ($4::uuid is null or song_id > $4)
            group by song_id order by song_id limit $5) p
-         left join public.songs s on s.id = p.song_id order by p.song_id",
+         left join public.songs s on s.id = p.song_id
+           and s.organisation_id = (select v.organisation_id from public.venues v where v.id = $1)
+         order by p.song_id",
     )
     .bind(venue.0)
     .bind(range.from)
@@ -190,7 +193,9 @@ pub async fn tell(
         "select p.id, p.played_at, z.name as zone, b.name as player, s.artist, s.title, s.isrc, s.album, s.label, p.tier,
            p.ended, coalesce(p.heard_ms, 0)::bigint as heard_ms
          from public.songs_playing p left join public.songs s on s.id = p.song_id
-         left join public.zones z on z.id = p.zone_id left join public.players b on b.id = p.player_id
+           and s.organisation_id = (select v.organisation_id from public.venues v where v.id = $1)
+         left join public.zones z on z.id = p.zone_id and z.venue_id = p.venue_id
+         left join public.players b on b.id = p.player_id and b.venue_id = p.venue_id
          where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
            and ($4::uuid is null or p.id > $4)
          order by p.id limit $5",

@@ -84,9 +84,10 @@ pub async fn person(
     roles: &[GlobalRole],
 ) -> sqlx::Result<UserId> {
     let id: Uuid = sqlx::query_scalar(
-        "insert into auth.users (id, email, aud, role, created_at, updated_at)
-         values (gen_random_uuid(), lower($1), 'authenticated', 'authenticated', now(), now())
-         on conflict (email) do update set updated_at = excluded.updated_at returning id",
+        "insert into auth.users (id, email, aud, role, email_confirmed_at, created_at, updated_at)
+         values (gen_random_uuid(), lower($1), 'authenticated', 'authenticated', now(), now(), now())
+         on conflict (email) do update set updated_at = excluded.updated_at,
+           email_confirmed_at = excluded.email_confirmed_at returning id",
     )
     .bind(email)
     .fetch_one(&mut *connection)

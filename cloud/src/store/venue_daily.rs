@@ -47,8 +47,7 @@ pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> 
             where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
            (select count(*) filter (where vote_value > 0) as likes, count(*) filter (where vote_value < 0) as dislikes
             from public.votes where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) v,
-           (select count(distinct coalesce(user_id, guest_id, id)) as listeners
-            from public.sessions where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) s",
+           (select count(distinct listener) as listeners from private.visits($1, $2, $3)) s",
     )
     .bind(venue.0)
     .bind(range.from)
@@ -76,9 +75,7 @@ pub async fn series_of_facts(
            from public.votes v
            where v.venue_id = $1 and v.id >= private.uuid7_floor($2) and v.id < private.uuid7_floor($3)
            union all
-           select private.uuid7_time(s.id), 0, null, coalesce(s.user_id, s.guest_id, s.id), 0, 0, 0, 0
-           from public.sessions s
-           where s.venue_id = $1 and s.id >= private.uuid7_floor($2) and s.id < private.uuid7_floor($3))
+           select private.uuid7_time(s.id), 0, null, s.listener, 0, 0, 0, 0 from private.visits($1, $2, $3) s)
          select date_trunc($4, told.at at time zone zone.name) at time zone zone.name as at, sum(plays) as plays,
            count(distinct song) as songs, count(distinct listener) as listeners, sum(likes) as likes,
            sum(dislikes) as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms

@@ -142,15 +142,7 @@ pub async fn change(work: &mut PgConnection, to: &VenueChanges) -> Result<bool, 
 
 /// Puts a venue away or brings it back; says whether that changed anything.
 pub async fn archive(work: &mut PgConnection, id: VenueId, away: bool) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "update public.venues set archived_at = case when $2 then now() end
-         where id = $1 and (archived_at is null) = $2",
-    )
-    .bind(id.0)
-    .bind(away)
-    .execute(work)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    sqlx::query_scalar("select private.archive_venue($1, $2)").bind(id.0).bind(away).fetch_one(work).await
 }
 
 /// Whose a venue is, and its name.

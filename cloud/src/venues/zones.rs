@@ -1,12 +1,9 @@
 //! Zones: the parts of a venue, and how they behave.
 
-use chrono::DateTime;
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{Embedding, IdempotencyKey, UserId, VenueId, ZoneId};
 use serde::Serialize;
-use serde_json::{Value, json};
 use sqlx::PgConnection;
-use sqlx::types::Json;
 
 use super::mint;
 use crate::bus::Topic;
@@ -14,10 +11,9 @@ use crate::cloud::Cloud;
 use crate::intents::Intent;
 use crate::members::MemberRole;
 use crate::refusal::{Code, Refusal, Unmet, text, within};
-use crate::store::audit_log::{self, Line};
 use crate::store::{Key, access, zones};
 
-pub use crate::store::zones::Zone;
+pub use crate::store::zones::{Settings, Zone};
 
 /// The longest name of a zone.
 const LONGEST_NAME: usize = 80;
@@ -139,11 +135,15 @@ pub async fn create(
             );
         }
         let id: ZoneId = mint(cloud)?;
-        let mut zone =
-            Zone { id: Key(id), venue_id: Key(venue), name, settings: Json::default(), archived_at: None };
-        settings.apply(&mut zone.settings)?;
+        let mut zone = Zone {
+            id: Key(id),
+            venue_id: Key(venue),
+            name,
+            settings: Settings::default(),
+            archived_at: None,
+        };
+        settings.apply(&mut zone.settings.0)?;
         zones::create(&mut work, &zone).await.map_err(name_taken)?;
-        log(&mut work, &zone, "zone.created", json!({ "name": zone.name })).await?;
         intent.answer(&mut work, &id).await?;
         id
     };
@@ -178,10 +178,9 @@ pub async fn update(
             }
             zone.name = name;
         }
-        settings.apply(&mut zone.settings)?;
-        zones::change(&mut work, &zone).await.map_err(name_taken)?;
-        let detail = serde_json::to_value(settings).map_err(anyhow::Error::from)?;
-        log(&mut work, &zone, "zone.updated", detail).await?;
+        settings.apply(&mut zone.settings.0)?;
+        let changes = serde_json::to_value(settings).map_err(anyhow::Error::from)?;
+        zones::change(&mut work, &zone, &changes).await.map_err(name_taken)?;
         intent.answer(&mut work, &id).await?;
     }
     work.commit().await?;
@@ -196,19 +195,11 @@ pub async fn update(
 pub async fn archive(cloud: &Cloud, user: UserId, key: IdempotencyKey, id: ZoneId) -> Result<Zone, Unmet> {
     let intent = Intent::new(user, key, "archiveZone", &id);
     let mut work = cloud.database.as_user(user).await?;
-    let mut zone = one(&mut work, id).await?;
     if intent.answered::<ZoneId>(&mut work).await?.is_none() {
-        access::require(&mut work, *zone.venue_id, MemberRole::Manager).await?;
-        if zone.name == MAIN {
-            return Err(Refusal::new(Code::Conflict, "every venue has its main zone").into());
-        }
-        if zone.archived_at.is_none() {
-            zone.archived_at = DateTime::from_timestamp_millis(cloud.now().0);
-            zones::change(&mut work, &zone).await?;
-            log(&mut work, &zone, "zone.archived", json!({ "name": zone.name })).await?;
-        }
+        zones::archive(&mut work, id).await?;
         intent.answer(&mut work, &id).await?;
     }
+    let zone = one(&mut work, id).await?;
     work.commit().await?;
     cloud.bus.publish(Topic::Venue(*zone.venue_id));
     Ok(zone)
@@ -216,17 +207,6 @@ pub async fn archive(cloud: &Cloud, user: UserId, key: IdempotencyKey, id: ZoneI
 
 async fn one(work: &mut PgConnection, id: ZoneId) -> Result<Zone, Unmet> {
     Ok(zones::find(work, &[id]).await?.pop().ok_or_else(|| Refusal::not_found("zone"))?)
-}
-
-async fn log(
-    work: &mut PgConnection,
-    zone: &Zone,
-    action: &'static str,
-    detail: Value,
-) -> Result<(), sqlx::Error> {
-    let target = format!("Zone:{}", *zone.id);
-    let line = Line { organisation: None, venue: Some(*zone.venue_id), action, target: &target, detail };
-    audit_log::write(work, line).await
 }
 
 fn name_taken(error: sqlx::Error) -> Unmet {

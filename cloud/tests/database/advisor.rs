@@ -69,7 +69,7 @@ const LINTS: &[Lint] = &[
          group by indrelid, indkey::text, coalesce(pg_get_expr(indpred, indrelid), ''), coalesce(pg_get_expr(indexprs, indrelid), ''),
            (select relam from pg_class where oid = indexrelid), indoption::text
          having count(*) > 1",
-        "create index hole on public.zones (venue_id)",
+        "create index hole on public.venue_songs (song_id)",
     ),
     Lint(
         "0010 views that see what their owner sees",

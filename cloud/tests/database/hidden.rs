@@ -27,6 +27,8 @@ async fn refused(conn: &mut PgConnection, asker: Asker, sql: &str) -> Option<Str
 #[case("public.votes", "guest_id", &[Owner])]
 #[case("public.votes", "user_id", &[Owner])]
 #[case("public.votes", "session_id", &[Owner])]
+#[case("public.sessions", "guest_id", &[Owner])]
+#[case("public.sessions", "user_id", &[Owner])]
 #[case("public.sync_state", "instance_nonce", &[Owner])]
 #[tokio::test]
 async fn no_column_gives_a_secret_away(#[case] table: &str, #[case] column: &str, #[case] askers: &[Asker]) {

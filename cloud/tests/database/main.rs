@@ -5,6 +5,7 @@ mod postgres;
 
 mod advisor;
 mod definers;
+mod doors;
 mod faults;
 mod hidden;
 mod ingest;

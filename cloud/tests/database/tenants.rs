@@ -67,11 +67,11 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("private.sync_received",    ["",     "",     "",     "",     "si",   ""]),
     ("public.audit_log",         ["s",    "s",    "",     "",     "",     "si"]),
     ("public.guests",            ["",     "",     "",     "",     "si",   "s"]),
-    ("public.history_exports",   ["si",   "s",    "",     "",     "",     "sud"]),
-    ("public.hubs",              ["su",   "su",   "s",    "s",    "s",    "su"]),
-    ("public.idempotency",       ["siu",  "",     "",     "",     "",     "sd"]),
-    ("public.organisations",     ["su",   "s",    "s",    "s",    "",     "s"]),
-    ("public.players",           ["su",   "su",   "s",    "s",    "siu",  "s"]),
+    ("public.history_exports",   ["s",    "s",    "",     "",     "",     "sud"]),
+    ("public.hubs",              ["s",    "s",    "s",    "s",    "s",    "su"]),
+    ("public.idempotency",       ["si",   "",     "",     "",     "",     "sd"]),
+    ("public.organisations",     ["s",    "s",    "s",    "s",    "",     "s"]),
+    ("public.players",           ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.preferences",       ["s",    "",     "",     "",     "su",   "s"]),
     ("public.profiles",          ["su",   "s",    "s",    "s",    "",     "s"]),
     ("public.roles",             ["s",    "",     "",     "",     "",     "s"]),
@@ -87,7 +87,7 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("public.venue_songs",       ["siu",  "siu",  "siu",  "s",    "s",    "siu"]),
     ("public.venues",            ["su",   "su",   "s",    "s",    "s",    "s"]),
     ("public.votes",             ["s",    "s",    "s",    "s",    "si",   "s"]),
-    ("public.zones",             ["siu",  "siu",  "s",    "s",    "s",    "s"]),
+    ("public.zones",             ["s",    "s",    "s",    "s",    "s",    "s"]),
 ];
 
 /// Tables that belong to no tenant: who may read them, and nobody may write.

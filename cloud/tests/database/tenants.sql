@@ -1,6 +1,6 @@
 -- A tenant: a row of each table that belongs to somebody. {n} is one digit that tells tenants apart.
-insert into auth.users (id, email)
-select ('00000000-0000-7000-8000-0000000{n}000' || i)::uuid, 'person' || i || '@tenant{n}.example'
+insert into auth.users (id, email, email_confirmed_at)
+select ('00000000-0000-7000-8000-0000000{n}000' || i)::uuid, 'person' || i || '@tenant{n}.example', now()
 from generate_series(1, 4) i;
 insert into public.roles (user_id, role) values ('00000000-0000-7000-8000-0000000{n}0001', 'manager');
 insert into public.organisations (id, name) values ('00000000-0000-7000-8000-0000000{n}0010', 'Organisation {n}');

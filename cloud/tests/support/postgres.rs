@@ -153,8 +153,8 @@ impl TestDatabase {
     pub(crate) async fn user(&self, email: &str, role: Option<&str>) -> UserId {
         let mut conn = self.superuser().await;
         let user: Uuid = sqlx::query_scalar(
-            "insert into auth.users (id, email, aud, role)
-             values (gen_random_uuid(), $1, 'authenticated', 'authenticated') returning id",
+            "insert into auth.users (id, email, aud, role, email_confirmed_at)
+             values (gen_random_uuid(), $1, 'authenticated', 'authenticated', now()) returning id",
         )
         .bind(email)
         .fetch_one(&mut conn)
