@@ -91,8 +91,7 @@ where
         loop {
             match look(cloud.clone()).await {
                 Ok(Some(state)) => return Some((state, (cloud, changes, look, false))),
-                Ok(None) => return None,
-                Err(Unmet::Refused(_)) => return None,
+                Ok(None) | Err(Unmet::Refused(_)) => return None,
                 Err(ours) => {
                     tracing::warn!(error = ?ours, "a subscription could not look again; it looks at the next change");
                     if !changes.next().await {

@@ -5,5 +5,11 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod catalogue;
+mod exporting;
+mod fleet;
+mod matrix;
 mod people;
 mod place;
+mod reading;
+mod watching;
