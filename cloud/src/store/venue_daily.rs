@@ -36,7 +36,8 @@ pub struct Point {
     pub counts: Counts,
 }
 
-/// The sums of a whole range, from the facts.
+/// The sums of a whole range, from the facts. Of several votes of one person for one song on one day the last one
+/// counts, as in the sums of days.
 pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> Result<Counts, sqlx::Error> {
     sqlx::query_as(
         "select p.*, v.*, s.* from
@@ -46,7 +47,12 @@ pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> 
             from public.songs_playing
             where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
            (select count(*) filter (where vote_value > 0) as likes, count(*) filter (where vote_value < 0) as dislikes
-            from public.votes where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) v,
+            from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone z.timezone)::date)
+                    b.vote_value
+                  from public.votes b join public.venues z on z.id = b.venue_id
+                  where b.venue_id = $1 and b.id >= private.uuid7_floor($2) and b.id < private.uuid7_floor($3)
+                  order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone z.timezone)::date,
+                    b.vote_time desc, b.id desc) last) v,
            (select count(distinct coalesce(user_id, guest_id, id)) as listeners
             from public.sessions where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) s",
     )
@@ -73,8 +79,12 @@ pub async fn series_of_facts(
            where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
            union all
            select private.uuid7_time(v.id), 0, null, null, (v.vote_value > 0)::int, (v.vote_value < 0)::int, 0, 0
-           from public.votes v
-           where v.venue_id = $1 and v.id >= private.uuid7_floor($2) and v.id < private.uuid7_floor($3)
+           from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone zone.name)::date)
+                   b.id, b.vote_value
+                 from public.votes b, zone
+                 where b.venue_id = $1 and b.id >= private.uuid7_floor($2) and b.id < private.uuid7_floor($3)
+                 order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone zone.name)::date,
+                   b.vote_time desc, b.id desc) v
            union all
            select private.uuid7_time(s.id), 0, null, coalesce(s.user_id, s.guest_id, s.id), 0, 0, 0, 0
            from public.sessions s

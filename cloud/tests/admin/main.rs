@@ -5,5 +5,6 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod counting;
 mod people;
 mod place;
