@@ -38,7 +38,7 @@ pub(crate) async fn fleet(place: &Place, venue: VenueId) -> (HubId, PlayerId) {
 async fn kept(place: &Place, hub: &str) -> (Option<Vec<u8>>, bool) {
     use roomtone_schema::id::Id as _;
     let id = HubId::from_global(hub).unwrap();
-    sqlx::query_as("select enrolment_hash, enrolment_expires_at > now() + interval '29 minutes' from public.hubs where id = $1")
+    sqlx::query_as("select enrolment_hash, coalesce(enrolment_expires_at > now() + interval '29 minutes', false) from public.hubs where id = $1")
         .bind(id.0)
         .fetch_one(&mut place.arrange().await)
         .await

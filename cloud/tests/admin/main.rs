@@ -5,6 +5,12 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod catalogue;
 mod counting;
+mod exporting;
+mod fleet;
+mod matrix;
 mod people;
 mod place;
+mod reading;
+mod watching;

@@ -93,8 +93,9 @@ impl Scene {
             [("$SongUpload", "waiting", None), ("$RefusedUpload", "refused", Some("UNSUPPORTED"))]
         {
             let id: Uuid = sqlx::query_scalar(
-                "insert into public.song_uploads (organisation_id, filename, object_key, content_sha256, content_bytes, content_type, state, refusal_code, refusal, expires_at)
-                 values ($1, 'sesame.flac', 'sesame', sha256('sesame'), 9, 'audio/flac', $2, $3, $3, now() + interval '1 hour') returning id",
+                "insert into public.song_uploads (id, organisation_id, filename, object_key, content_sha256, content_bytes, content_type, state, refusal_code, refusal, expires_at)
+                 select id, $1, 'sesame.flac', 'staging/' || id, sha256('sesame'), 9, 'audio/flac', $2, $3, $3, now() + interval '1 hour'
+                 from (select private.uuid7() as id) made returning id",
             )
             .bind(row.0)
             .bind(state)
