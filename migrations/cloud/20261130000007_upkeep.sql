@@ -85,6 +85,25 @@ begin
   end loop;
 end $$;
 
+-- Likes and dislikes of a venue in each hour, day or week of its own calendar, counted as roll_up does: of several votes
+-- of one person for one song on one day the last one counts. Who voted is for nobody to see, so the caller cannot count.
+create function private.count_votes(p_venue uuid, p_from timestamptz, p_to timestamptz, p_every text)
+returns table (at timestamptz, likes bigint, dislikes bigint)
+language sql stable security definer set search_path = '' as $$
+  select date_trunc(case when p_every in ('hour', 'day', 'week') then p_every end, private.uuid7_time(l.id) at time zone l.timezone)
+      at time zone l.timezone,
+    count(*) filter (where l.vote_value = 1), count(*) filter (where l.vote_value = -1)
+  from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone v.timezone)::date)
+          b.id, b.vote_value, v.timezone
+        from public.votes b join public.venues v on v.id = b.venue_id
+        where b.venue_id = p_venue and p_venue = any (array(select private.my_venues()))
+          and b.id >= private.uuid7_floor(p_from) and b.id < private.uuid7_floor(p_to)
+        order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone v.timezone)::date,
+          b.vote_time desc, b.id desc) l
+  group by 1 $$;
+revoke all on function private.count_votes(uuid, timestamptz, timestamptz, text) from public, anon, authenticated, service_role;
+grant execute on function private.count_votes(uuid, timestamptz, timestamptz, text) to authenticated;
+
 -- What nobody asks for any more: answers to requests that are not repeated after a week, and hashes of facts that hubs
 -- themselves have forgotten (they keep what was acknowledged for 35 days).
 create function private.sweep(p_now timestamptz) returns bigint

@@ -158,7 +158,7 @@ macro_rules! connection {
             }
 
             /// Entries of the whole list.
-            #[graphql(complexity = 10)]
+            #[graphql(complexity = 5)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<i64> {
                 self.counting.count(ctx).await
             }

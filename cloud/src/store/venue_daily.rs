@@ -46,13 +46,8 @@ pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> 
               coalesce(sum(heard_ms) filter (where tier = 'cache'), 0)::bigint as cache_ms
             from public.songs_playing
             where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
-           (select count(*) filter (where vote_value > 0) as likes, count(*) filter (where vote_value < 0) as dislikes
-            from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone z.timezone)::date)
-                    b.vote_value
-                  from public.votes b join public.venues z on z.id = b.venue_id
-                  where b.venue_id = $1 and b.id >= private.uuid7_floor($2) and b.id < private.uuid7_floor($3)
-                  order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone z.timezone)::date,
-                    b.vote_time desc, b.id desc) last) v,
+           (select coalesce(sum(likes), 0)::bigint as likes, coalesce(sum(dislikes), 0)::bigint as dislikes
+            from private.count_votes($1, $2, $3, 'day')) v,
            (select count(distinct coalesce(user_id, guest_id, id)) as listeners
             from public.sessions where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) s",
     )
@@ -78,20 +73,14 @@ pub async fn series_of_facts(
            from public.songs_playing p
            where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
            union all
-           select private.uuid7_time(v.id), 0, null, null, (v.vote_value > 0)::int, (v.vote_value < 0)::int, 0, 0
-           from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone zone.name)::date)
-                   b.id, b.vote_value
-                 from public.votes b, zone
-                 where b.venue_id = $1 and b.id >= private.uuid7_floor($2) and b.id < private.uuid7_floor($3)
-                 order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone zone.name)::date,
-                   b.vote_time desc, b.id desc) v
+           select v.at, 0, null, null, v.likes, v.dislikes, 0, 0 from private.count_votes($1, $2, $3, $4) v
            union all
            select private.uuid7_time(s.id), 0, null, coalesce(s.user_id, s.guest_id, s.id), 0, 0, 0, 0
            from public.sessions s
            where s.venue_id = $1 and s.id >= private.uuid7_floor($2) and s.id < private.uuid7_floor($3))
          select date_trunc($4, told.at at time zone zone.name) at time zone zone.name as at, sum(plays) as plays,
-           count(distinct song) as songs, count(distinct listener) as listeners, sum(likes) as likes,
-           sum(dislikes) as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
+           count(distinct song) as songs, count(distinct listener) as listeners, sum(likes)::bigint as likes,
+           sum(dislikes)::bigint as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
          from told, zone group by 1 order by 1",
     )
     .bind(venue.0)
