@@ -201,14 +201,22 @@ fn refuse_strangers(listen: &[SocketAddr]) -> Result<(), Trouble> {
 
 /// A trial makes accounts and gives them rights: never in somebody's project, whose settings may stand in the same shell.
 fn refuse_projects(config: &Config) -> Result<(), Trouble> {
-    if config.auth.supabase_url.is_empty() && config.database.owner_url.is_empty() {
-        return Ok(());
-    }
+    let (auth, media) = (&config.auth, &config.media);
+    let of_projects = [
+        ("SUPABASE_URL", auth.supabase_url.is_empty()),
+        ("JWT_ISSUER", auth.issuer.is_empty()),
+        ("auth.jwks_url", auth.jwks_url.is_empty()),
+        ("JWT_SECRET", auth.jwt_secret.is_empty()),
+        ("S3_ACCESS_KEY", media.access_key.is_empty()),
+        ("DATABASE_OWNER_URL", config.database.owner_url.is_empty()),
+    ];
+    let Some((named, _)) = of_projects.into_iter().find(|(_, is_empty)| !is_empty) else { return Ok(()) };
     Err(Trouble::new(
-        "SUPABASE_URL or DATABASE_OWNER_URL is set, so these are the settings of a real project; a trial would make accounts \
-         in it.",
+        format!(
+            "{named} is set, so these are the settings of a real cloud; a trial would make accounts in it."
+        ),
         NOT_STARTED,
-        "Unset them for a trial: `env -u SUPABASE_URL -u DATABASE_OWNER_URL -u DATABASE_URL roomtone-cloud dev`.",
+        "Run the trial in a shell, and a folder, without them: `env -i HOME=\"$HOME\" PATH=\"$PATH\" roomtone-cloud dev`.",
     ))
 }
 
@@ -235,14 +243,15 @@ pub async fn token(
     issuer.token(user, email, SystemClock::new().wall(), ttl)
 }
 
-/// The trial's folder where nobody named one: the user's, else the machine's.
+/// The trial's folder where nobody named one: the machine's for root, else the user's, else one where we stand.
 pub fn default_folder(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> PathBuf {
     if rustix::process::geteuid().is_root() {
         return Path::new("/var/lib/roomtone-dev").to_owned();
     }
     let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let user = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    user.map_or_else(|| std::env::temp_dir().join("roomtone-dev"), |folder| folder.join("roomtone-dev"))
+    // Never below a folder that everybody writes to: what lies there is believed.
+    user.map_or_else(|| PathBuf::from("roomtone-dev"), |folder| folder.join("roomtone-dev"))
 }
 
 fn own_address(listeners: &[TcpListener]) -> SocketAddr {

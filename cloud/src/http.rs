@@ -72,6 +72,7 @@ pub fn router(front: Front) -> Router {
         gate: front.gate,
         sockets: front.graphql.open_sockets(),
         since_ms: front.since_ms,
+        strays: Arc::default(),
     };
     Router::new()
         .merge(front.graphql.router("/graphql"))

@@ -11,6 +11,9 @@ use crate::database::DatabaseSettings;
 /// Connections that stay open for whoever shows no token: an admin's page asks to sign in, and needs none.
 const SOCKETS_FOR_GUESTS: usize = 100;
 
+/// Characters of a shared secret for tokens.
+const LEAST_SECRET: usize = 32;
+
 impl Config {
     /// Refuses what would let the cloud be filled up, or nobody in.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -68,6 +71,15 @@ impl Config {
         }
         if self.auth.issuer().is_empty() {
             return missing("auth.supabase_url (SUPABASE_URL)");
+        }
+        // Whoever guesses it can be anybody; HS256 wants a secret as long as its hash (RFC 7518, 3.2).
+        let secret = self.auth.jwt_secret.reveal().len();
+        if (1..LEAST_SECRET).contains(&secret) {
+            return Err(ConfigError::OutOfRange {
+                key: "auth.jwt_secret (JWT_SECRET)".to_owned(),
+                value: format!("{secret} characters long"),
+                allowed: format!("at least {LEAST_SECRET} characters"),
+            });
         }
         if self.media.access_key.is_empty() {
             return missing("media.access_key (S3_ACCESS_KEY)");

@@ -11,11 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use crate::auth::Gatekeeper;
 use crate::auth::keys::FRESH;
 use crate::cloud::Cloud;
 use crate::store::checks;
+use crate::upkeep;
 
 /// For how long the database may take to say that it is there.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
@@ -27,7 +29,12 @@ pub(super) struct Watched {
     pub(super) gate: Gatekeeper,
     pub(super) sockets: Arc<AtomicUsize>,
     pub(super) since_ms: i64,
+    /// How many facts lie outside every week, and when that was counted.
+    pub(super) strays: Arc<Mutex<Option<(i64, i64)>>>,
 }
+
+/// For how long a count that costs the database something is told again.
+const COUNT_HOLDS_MS: i64 = 30_000;
 
 /// The route.
 pub(super) fn router(watched: Watched) -> Router {
@@ -53,6 +60,20 @@ async fn answer(State(watched): State<Watched>) -> Response {
 }
 
 impl Watched {
+    /// Facts outside every week, counted now and then however often it is asked; `None` where that failed.
+    pub(super) async fn stray_facts(&self) -> Option<i64> {
+        let mut last = self.strays.lock().await;
+        let now = self.cloud.clock.monotonic_ms();
+        if let Some((count, at)) = *last
+            && now - at < COUNT_HOLDS_MS
+        {
+            return Some(count);
+        }
+        let count = upkeep::stray_facts(&self.cloud.database).await.ok()?;
+        *last = Some((count, now));
+        Some(count)
+    }
+
     /// For how long this replica has been up.
     pub(super) fn uptime(&self) -> Duration {
         let ms = self.cloud.clock.monotonic_ms().saturating_sub(self.since_ms).max(0);

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::health::Watched;
-use crate::upkeep;
 
 /// The route.
 pub(super) fn router(watched: Watched) -> Router {
@@ -30,7 +29,7 @@ async fn text(watched: &Watched) -> String {
     let pool = watched.cloud.database.pool();
     page.gauge("database_connections", "Connections to the database.", pool.size());
     page.gauge("database_connections_idle", "Of these, without work.", pool.num_idle());
-    if let Ok(strays) = upkeep::stray_facts(&watched.cloud.database).await {
+    if let Some(strays) = watched.stray_facts().await {
         page.gauge(
             "stray_facts",
             "Facts outside every week that there is: an alarm where it is not 0.",

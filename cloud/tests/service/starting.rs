@@ -182,7 +182,7 @@ async fn no_secret_reaches_the_log() {
     let url = database.url.replace("roomtone_app@", "roomtone_app:canary-password@");
     let mut variables = variables(&url, &issuer.project);
     variables.extend([
-        ("JWT_SECRET", "canary-jwt-secret"),
+        ("JWT_SECRET", "canary-jwt-secret-that-is-long-enough"),
         ("DATABASE_OWNER_URL", "postgres://x:canary-owner@127.0.0.1:9/x"),
         ("ROOMTONE_LOG", "trace"),
     ]);

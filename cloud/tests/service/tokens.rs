@@ -130,11 +130,15 @@ async fn a_shared_secret_works_where_it_is_set_and_is_warned_about() {
     let coming = Keys::new("coming");
     let issuer = Issuer::publishing(&[&coming]).await;
     let claims = issuer.claims(database.user("a@b.c", None).await);
-    let token = with_secret(b"the project's secret", &json!({ "alg": "HS256", "typ": "JWT" }), &claims);
+    let token = with_secret(
+        b"the project's secret, which is long enough",
+        &json!({ "alg": "HS256", "typ": "JWT" }),
+        &claims,
+    );
     let without = replica(&database, &issuer).await;
     assert!(!without.knows(&token).await);
     let mut variables = variables(&database.url, &issuer.project);
-    variables.push(("JWT_SECRET", "the project's secret"));
+    variables.push(("JWT_SECRET", "the project's secret, which is long enough"));
     let with = Program::up(&["serve"], &variables).await;
     assert!(with.knows(&token).await);
     assert!(with.knows(&coming.sign(&claims)).await);

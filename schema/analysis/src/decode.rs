@@ -150,7 +150,7 @@ impl Decoding {
                     self.ended_early = true;
                     return Ok(());
                 }
-                Err(Error::IoError(error)) => return Err(Reason::Unreadable(error.to_string())),
+                Err(Error::IoError(error)) => return Err(whose_fault(&error)),
                 Err(Error::DecodeError(_)) => {
                     failures += 1;
                     self.lost += 1;
@@ -290,10 +290,19 @@ fn damaged_or_empty(error: Error) -> Reason {
         Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Reason::Damaged("it ends before any sound begins".into())
         }
-        Error::IoError(error) => Reason::Unreadable(error.to_string()),
+        Error::IoError(error) => whose_fault(&error),
         Error::Unsupported(what) => Reason::Damaged(format!("its beginning makes no sense ({what})")),
         error => Reason::Damaged(error.to_string()),
     }
+}
+
+/// Whether the disk failed, or the file asks for what no disk has: an address beyond its end, or beyond any end. What is
+/// unreadable is tried again, so a file that says nonsense must not count as that.
+fn whose_fault(error: &std::io::Error) -> Reason {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    let of_the_file = matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+        && error.raw_os_error().is_none_or(|code| code == rustix::io::Errno::INVAL.raw_os_error());
+    if of_the_file { Reason::Damaged(error.to_string()) } else { Reason::Unreadable(error.to_string()) }
 }
 
 fn advisory(format: &mut dyn FormatReader) -> Option<String> {
