@@ -14,6 +14,7 @@ use roomtone_schema::id::Id as _;
 use roomtone_schema::song::SongFacts;
 use roomtone_schema::{SongId, UploadId, VenueId};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,6 +36,9 @@ const TRIES: i32 = 3;
 
 /// For how long a file is put back when the fault is the store's or ours.
 const PAUSE: Duration = Duration::from_secs(20);
+
+/// After a fault of the database it is looked for work after so many times the usual.
+const LATER: u32 = 5;
 
 /// How this replica works.
 #[derive(Debug, Clone)]
@@ -69,7 +73,7 @@ impl Bench {
 /// Looks at whatever has been sent, until `stop`.
 ///
 /// # Errors
-/// Where the database cannot be reached.
+/// Where the database cannot be reached at the end. Before that it is told, and tried again.
 pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
     let bench = Bench::of_this_program()?;
     work_at(cloud, bench, stop).await
@@ -78,35 +82,12 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
 /// [`work`] with a bench of one's own.
 ///
 /// # Errors
-/// Where the database cannot be reached.
+/// Where the database cannot be reached at the end. Before that it is told, and tried again.
 pub async fn work_at(cloud: Cloud, bench: Bench, stop: CancellationToken) -> anyhow::Result<()> {
     let desk = Desk { cloud, bench, replica: Uuid::from_bytes(crate::uploads::random()) };
-    let mut jobs = JoinSet::new();
-    let mut tick = tokio::time::interval(desk.bench.look);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            Some(ended) = jobs.join_next() => {
-                if let Err(broken) = ended {
-                    tracing::error!(%broken, "looking at an upload broke off; somebody takes it up again");
-                }
-            }
-            _ = tick.tick() => sweeping::sweep(&desk.cloud).await?,
-        }
-        let free = desk.bench.at_once.saturating_sub(jobs.len());
-        for claimed in desk.claim(free).await? {
-            let (desk, id) = (desk.clone(), *claimed.upload.id);
-            jobs.spawn(async move {
-                if let Err(error) = desk.take(claimed).await {
-                    tracing::warn!(%error, upload = %id, "an upload is put back and tried again");
-                }
-            });
-        }
-    }
-    // What is cut off here goes to the next who looks, without waiting for the claim to run out.
-    jobs.shutdown().await;
-    Ok(desk.put_all_back().await?)
+    // Removing waits for the store, and looking does not wait for that.
+    let (worked, ()) = tokio::join!(desk.work(&stop), sweeping::work(&desk.cloud, desk.bench.look, &stop));
+    worked
 }
 
 /// One replica at work.
@@ -118,6 +99,46 @@ struct Desk {
 }
 
 impl Desk {
+    async fn work(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut jobs = JoinSet::new();
+        let mut tick = tokio::time::interval(self.bench.look);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(ended) = jobs.join_next() => {
+                    if let Err(broken) = ended {
+                        tracing::error!(%broken, "looking at an upload broke off; somebody takes it up again");
+                    }
+                }
+                _ = tick.tick() => {}
+            }
+            let free = self.bench.at_once.saturating_sub(jobs.len());
+            match stop.run_until_cancelled(self.claim(free)).await {
+                None => break,
+                Some(Ok(claimed)) => claimed.into_iter().for_each(|claimed| self.begin(&mut jobs, claimed)),
+                // What is being looked at goes on: the database may be back before it is needed.
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "no upload can be taken; that is tried again");
+                    tick.reset_after(self.bench.look * LATER);
+                }
+            }
+        }
+        // What is cut off here goes to the next who looks, without waiting for the claim to run out.
+        jobs.shutdown().await;
+        Ok(self.put_all_back().await?)
+    }
+
+    fn begin(&self, jobs: &mut JoinSet<()>, claimed: Claimed) {
+        let (desk, id) = (self.clone(), *claimed.upload.id);
+        jobs.spawn(async move {
+            if let Err(error) = desk.take(claimed).await {
+                tracing::warn!(%error, upload = %id, "an upload is put back and tried again");
+            }
+        });
+    }
+
     async fn claim(&self, most: usize) -> Result<Vec<Claimed>, sqlx::Error> {
         if most == 0 {
             return Ok(Vec::new());
@@ -139,8 +160,8 @@ impl Desk {
             lost = self.keep(id) => lost,
         };
         if ended.is_err() {
-            // Should this fail as well, the claim runs out.
-            self.put_back(id).await?;
+            // Should this fail until the claim runs out, the try counts though it was not the file's fault.
+            tokio::time::timeout(self.bench.lease, self.put_back_at_last(id)).await?;
             tell(&self.cloud, id, *claimed.upload.organisation_id);
         }
         ended
@@ -171,7 +192,9 @@ impl Desk {
                     Err(error) if is_unfit(&error) => {
                         let why =
                             "the catalogue cannot hold what its tags say; clean them, and send it again";
-                        self.refuse(claimed, &Refusal::new(Code::Unsupported, why)).await
+                        self.refuse(claimed, &Refusal::new(Code::Unsupported, why)).await?;
+                        self.unstore(claimed, &facts, &place).await;
+                        Ok(())
                     }
                     ended => Ok(ended?),
                 }
@@ -191,6 +214,21 @@ impl Desk {
             self.cloud.media.put_file(&place.key, file, &facts.content_type).await?;
         }
         Ok(())
+    }
+
+    /// Removes what was stored for nothing.
+    async fn unstore(&self, claimed: &Claimed, facts: &SongFacts, place: &Place) {
+        let removed = async {
+            let mut work = self.cloud.database.as_service().await?;
+            let organisation = *claimed.upload.organisation_id;
+            if !store::uploads::is_kept(&mut work, organisation, facts.sha256, &place.key).await? {
+                self.cloud.media.delete(&place.key).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = removed.await {
+            tracing::warn!(%error, key = place.key, "a file that no song has stays in the store");
+        }
     }
 
     async fn enter(&self, claimed: &Claimed, facts: &SongFacts, place: &Place) -> Result<(), sqlx::Error> {
@@ -224,6 +262,14 @@ impl Desk {
         Ok(())
     }
 
+    /// [`Self::put_back`], as often as it takes.
+    async fn put_back_at_last(&self, id: UploadId) {
+        while let Err(error) = self.put_back(id).await {
+            tracing::warn!(%error, upload = %id, "an upload cannot be put back; that is tried again");
+            tokio::time::sleep(self.bench.look * LATER).await;
+        }
+    }
+
     async fn put_back(&self, id: UploadId) -> Result<(), sqlx::Error> {
         let mut work = self.cloud.database.as_service().await?;
         store::uploads::put_back(&mut work, id, self.replica, PAUSE).await?;
@@ -232,8 +278,12 @@ impl Desk {
 
     async fn put_all_back(&self) -> Result<(), sqlx::Error> {
         let mut work = self.cloud.database.as_service().await?;
-        store::uploads::put_all_back(&mut work, self.replica).await?;
-        work.commit().await
+        let cut_off = store::uploads::put_all_back(&mut work, self.replica).await?;
+        work.commit().await?;
+        for (id, organisation) in cut_off {
+            tell(&self.cloud, *id, *organisation);
+        }
+        Ok(())
     }
 }
 

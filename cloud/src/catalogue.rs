@@ -305,7 +305,9 @@ pub async fn assign(
     }
     intent.answer(&mut work, &changed).await?;
     work.commit().await?;
-    venues.iter().for_each(|venue| cloud.bus.publish(Topic::Venue(*venue)));
+    for venue in &venues {
+        cloud.bus.publish(Topic::Venue(*venue));
+    }
     Ok(changed)
 }
 

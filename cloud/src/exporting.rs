@@ -36,6 +36,12 @@ const PAGE: i64 = 1_000;
 const CLAIM_SECONDS: f64 = 120.0;
 /// How often a report is begun before it is given up.
 const TRIES: i32 = 3;
+/// Why a report was given up that went wrong each time.
+const GIVEN_UP: &str =
+    "it could not be written three times over; ask for it again, or tell whoever runs this cloud";
+/// Why a report was given up that brought us down each time.
+const BROKE_OFF: &str =
+    "writing it broke off three times; ask for a shorter time, or tell whoever runs this cloud";
 /// For how long a report's file is kept.
 const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Reports that are cleared away at once.
@@ -53,9 +59,10 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
     let run = Uuid::from_bytes(random);
     let mut rounds = 0_u32;
     loop {
-        let wrote = match one(&cloud, run).await {
-            Ok(wrote) => wrote,
-            Err(error) => {
+        let wrote = match stop.run_until_cancelled(one(&cloud, run)).await {
+            None => return put_back(&cloud, run).await,
+            Some(Ok(wrote)) => wrote,
+            Some(Err(error)) => {
                 warn!("a report could not be written, and is tried again: {error:#}");
                 false
             }
@@ -68,6 +75,8 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
         rounds = rounds.wrapping_add(1);
         let pause = if wrote { Duration::ZERO } else { LOOK };
         tokio::select! {
+            // Once it is over, no report is begun.
+            biased;
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
         }
@@ -80,32 +89,72 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
 /// Where the database or the store fails; the report then waits for another try, or is given up after the third.
 pub async fn one(cloud: &Cloud, run: Uuid) -> anyhow::Result<bool> {
     let mut work = cloud.database.as_service().await?;
-    let export = history_exports::claim(&mut work, run, CLAIM_SECONDS, TRIES).await?;
+    let export = history_exports::claim(&mut work, run, CLAIM_SECONDS).await?;
     work.commit().await?;
     let Some(export) = export else { return Ok(false) };
     cloud.bus.publish(Topic::Export(*export.id));
+    if export.attempts > TRIES {
+        // Whoever was at it died each time and could not say so.
+        fail(cloud, run, &export, Some(BROKE_OFF)).await?;
+        cloud.bus.publish(Topic::Export(*export.id));
+        return Ok(true);
+    }
     let outcome = write(cloud, run, &export).await;
     if let Err(error) = &outcome {
-        let given_up = (export.attempts >= TRIES).then_some(
-            "it could not be written three times over; ask for it again, or tell whoever runs this cloud",
-        );
-        let mut work = cloud.database.as_service().await?;
-        history_exports::fail(&mut work, *export.id, run, given_up).await?;
-        work.commit().await?;
         warn!(export.id = %*export.id, "report {} failed at try {}: {error:#}", *export.id, export.attempts);
+        fail(cloud, run, &export, (export.attempts >= TRIES).then_some(GIVEN_UP)).await?;
     }
     cloud.bus.publish(Topic::Export(*export.id));
     outcome.map(|()| true)
 }
 
+/// A run went wrong; no file of it is kept. Not where it is somebody else's by now, or is ready after all: the answer to
+/// [`history_exports::finish`] can be lost.
+async fn fail(cloud: &Cloud, run: Uuid, export: &Export, why: Option<&str>) -> anyhow::Result<()> {
+    let mut work = cloud.database.as_service().await?;
+    let was_ours = history_exports::fail(&mut work, *export.id, run, why).await?;
+    work.commit().await?;
+    if was_ours {
+        remove_file(cloud, run, export).await;
+    }
+    Ok(())
+}
+
+/// What is cut off by the end of this replica goes to the next, without waiting for the claim to run out.
+async fn put_back(cloud: &Cloud, run: Uuid) -> anyhow::Result<()> {
+    let mut work = cloud.database.as_service().await?;
+    let cut_off = history_exports::put_back(&mut work, run).await?;
+    work.commit().await?;
+    for export in &cut_off {
+        cloud.bus.publish(Topic::Export(*export.id));
+        remove_file(cloud, run, export).await;
+    }
+    Ok(())
+}
+
+async fn remove_file(cloud: &Cloud, run: Uuid, export: &Export) {
+    if let Err(error) = cloud.media.delete(&key(run, export)).await {
+        warn!(export.id = %*export.id, "what was written of report {} stays in the store: {error:#}", *export.id);
+    }
+}
+
+/// Where a run stores a report.
+fn key(run: Uuid, export: &Export) -> String {
+    let extension = match export.format.0 {
+        ExportFormat::Csv => "csv",
+        ExportFormat::Ndjson => "ndjson",
+    };
+    format!("export/{}/{}-{run}.{extension}", *export.venue_id, *export.id)
+}
+
 async fn write(cloud: &Cloud, run: Uuid, export: &Export) -> anyhow::Result<()> {
     let scratch = tempfile::NamedTempFile::new().context("a scratch file for the report")?;
     let Some(rows) = fill(cloud, run, export, scratch.path()).await? else { return Ok(()) };
-    let (extension, content_type) = match export.format.0 {
-        ExportFormat::Csv => ("csv", "text/csv; charset=utf-8"),
-        ExportFormat::Ndjson => ("ndjson", "application/x-ndjson"),
+    let content_type = match export.format.0 {
+        ExportFormat::Csv => "text/csv; charset=utf-8",
+        ExportFormat::Ndjson => "application/x-ndjson",
     };
-    let key = format!("export/{}/{}-{run}.{extension}", *export.venue_id, *export.id);
+    let key = key(run, export);
     cloud.media.put_file(&key, scratch.path(), content_type).await?;
     let mut work = cloud.database.as_service().await?;
     let is_ours = history_exports::finish(&mut work, *export.id, run, &key, later(cloud, KEPT)).await?;

@@ -1,7 +1,7 @@
 //! The managers' API: who asks, what of it, which use case, and how its answer is shown. Rules stand in the use cases
 //! and in the database.
 //!
-//! What somebody may not see is not there: `null`, an empty list, or NOT_FOUND, as if it did not exist. Where a list
+//! What somebody may not see is not there: `null`, an empty list, or `NOT_FOUND`, as if it did not exist. Where a list
 //! would ask the database once per row, a loader asks once for all rows ([`loaders`]).
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};

@@ -25,6 +25,9 @@ pub struct Intent {
 
 impl Intent {
     /// The wish of `user` to have `operation` done with `input`.
+    ///
+    /// # Panics
+    /// Where `input` is no plain data: all of ours are.
     pub fn new(user: UserId, key: IdempotencyKey, operation: &'static str, input: &impl Serialize) -> Self {
         let text = serde_json::to_vec(input).expect("an input is plain data");
         Self { user, key, operation, input_hash: Sha256::digest(text).to_vec() }

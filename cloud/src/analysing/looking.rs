@@ -1,6 +1,7 @@
 //! One file, from the store to its facts or to what is wrong with it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -35,7 +36,9 @@ impl Local {
     }
 
     fn new(name: &str) -> std::io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("roomtone-upload-").tempdir()?;
+        // Others on this machine have no business with somebody's unreleased song.
+        let ours = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("roomtone-upload-").permissions(ours).tempdir()?;
         // By its own name: a file without tags is called by that.
         Ok(Self { path: folder.path().join(safe_file_name(name)), _folder: folder })
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::cloud::Cloud;
 use crate::media::MediaError;
 use crate::store;
@@ -17,8 +19,28 @@ const AGAIN: Duration = Duration::from_mins(5);
 /// An address that was used in its last moment may still be sending; after this nothing is.
 const LATE: Duration = Duration::from_hours(1);
 
+/// After a fault of the database it is looked again after so many times the usual.
+const LATER: u32 = 5;
+
+/// Sweeps until `stop`; what is broken off comes again by itself.
+pub(super) async fn work(cloud: &Cloud, look: Duration, stop: &CancellationToken) {
+    let sweeping = async {
+        loop {
+            let pause = match sweep(cloud).await {
+                Ok(()) => look,
+                Err(error) => {
+                    tracing::warn!(%error, "what is left of uploads cannot be removed; that is tried again");
+                    look * LATER
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    };
+    stop.run_until_cancelled(sweeping).await;
+}
+
 /// Removes what is due.
-pub(super) async fn sweep(cloud: &Cloud) -> Result<(), sqlx::Error> {
+async fn sweep(cloud: &Cloud) -> Result<(), sqlx::Error> {
     let mut work = cloud.database.as_service().await?;
     let due = store::uploads::to_sweep(&mut work, AGAIN, MOST).await?;
     work.commit().await?;

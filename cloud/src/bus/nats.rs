@@ -27,6 +27,9 @@ const PACE: Duration = Duration::from_millis(50);
 /// For how long a turn may take before the connection counts as gone.
 const SEND_TIME: Duration = Duration::from_secs(10);
 
+/// For how long the last one may take, when all is over.
+const LAST_TIME: Duration = Duration::from_secs(2);
+
 /// Carries until `stop`.
 ///
 /// # Errors
@@ -54,6 +57,10 @@ pub async fn work(url: Secret, link: Arc<Link>, stop: CancellationToken) -> anyh
         lost = watch(&mut events) => lost,
     };
     link.set_connected(false);
+    if stop.is_cancelled() {
+        // Others would hear of it half a minute later.
+        tell_once(&client, &link, LAST_TIME).await?;
+    }
     carried
 }
 
@@ -78,14 +85,18 @@ async fn hear(said: &mut Subscriber, link: &Link) -> anyhow::Result<()> {
 async fn tell_all(client: &Client, link: &Link) -> anyhow::Result<()> {
     loop {
         link.wait().await;
-        let mut taken = link.take();
-        let sent = tokio::time::timeout(SEND_TIME, send(client, link, &mut taken)).await;
-        if let Err(error) = sent.map_err(anyhow::Error::from).and_then(|sent| sent) {
-            link.put_back(taken);
-            return Err(error.context("a change could not be told to the other replicas"));
-        }
+        tell_once(client, link, SEND_TIME).await?;
         tokio::time::sleep(PACE).await;
     }
+}
+
+async fn tell_once(client: &Client, link: &Link, within: Duration) -> anyhow::Result<()> {
+    let mut held = link.hold();
+    let sent = tokio::time::timeout(within, send(client, link, held.taken())).await;
+    let sent = sent.map_err(anyhow::Error::from).and_then(|sent| sent);
+    sent.context("a change could not be told to the other replicas")?;
+    held.told();
+    Ok(())
 }
 
 async fn send(client: &Client, link: &Link, taken: &mut Taken) -> anyhow::Result<()> {

@@ -29,6 +29,31 @@ pub struct Link {
     heard: AtomicU64,
 }
 
+/// What is being told. Where that is broken off, it waits again.
+#[derive(Debug)]
+pub struct Held<'link> {
+    link: &'link Link,
+    taken: Taken,
+}
+
+impl Held<'_> {
+    /// What it is.
+    pub fn taken(&mut self) -> &mut Taken {
+        &mut self.taken
+    }
+
+    /// All of it has been told.
+    pub fn told(mut self) {
+        self.taken = Taken::default();
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.link.put_back(std::mem::take(&mut self.taken));
+    }
+}
+
 /// What is to be told.
 #[derive(Debug, Default)]
 pub struct Taken {
@@ -73,6 +98,11 @@ impl Link {
     /// Takes what waits.
     pub fn take(&self) -> Taken {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes what waits, until it has been told.
+    pub fn hold(&self) -> Held<'_> {
+        Held { link: self, taken: self.take() }
     }
 
     /// Gives back what could not be told.

@@ -27,6 +27,9 @@ const PACE: Duration = Duration::from_millis(150);
 /// For how long one notice may take before the connection counts as gone.
 const SEND_TIME: Duration = Duration::from_secs(10);
 
+/// For how long the last one may take, when all is over.
+const LAST_TIME: Duration = Duration::from_secs(2);
+
 /// Carries until `stop`.
 ///
 /// # Errors
@@ -44,6 +47,10 @@ pub async fn work(database: Database, link: Arc<Link>, stop: CancellationToken) 
         told = tell(&database, &link) => told,
     };
     link.set_connected(false);
+    if stop.is_cancelled() {
+        // Others would hear of it half a minute later.
+        tell_once(&database, &link, LAST_TIME).await?;
+    }
     carried
 }
 
@@ -83,14 +90,18 @@ fn take_in(payload: &str, link: &Link) {
 async fn tell(database: &Database, link: &Link) -> anyhow::Result<()> {
     loop {
         link.wait().await;
-        let mut taken = link.take();
-        let sent = tokio::time::timeout(SEND_TIME, send(database, link, &mut taken)).await;
-        if let Err(error) = sent.map_err(anyhow::Error::from).and_then(|sent| sent) {
-            link.put_back(taken);
-            return Err(error.context("a change could not be told to the other replicas"));
-        }
+        tell_once(database, link, SEND_TIME).await?;
         tokio::time::sleep(PACE).await;
     }
+}
+
+async fn tell_once(database: &Database, link: &Link, within: Duration) -> anyhow::Result<()> {
+    let mut held = link.hold();
+    let sent = tokio::time::timeout(within, send(database, link, held.taken())).await;
+    let sent = sent.map_err(anyhow::Error::from).and_then(|sent| sent);
+    sent.context("a change could not be told to the other replicas")?;
+    held.told();
+    Ok(())
 }
 
 async fn send(database: &Database, link: &Link, taken: &mut Taken) -> anyhow::Result<()> {

@@ -105,3 +105,15 @@ async fn more_than_can_wait_becomes_one_word() {
     let mut taken = link.take();
     assert!(taken.is_everything() && taken.split().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_broken_off_while_it_is_told_waits_again() {
+    let (bus, link) = Bus::linked();
+    bus.publish(venue(1));
+    let mut held = link.hold();
+    assert_eq!(held.taken().split(), [vec![venue(1)]]);
+    drop(held);
+    link.wait().await;
+    link.hold().told();
+    assert!(timeout(MOMENT, link.wait()).await.is_err(), "it has been told");
+}

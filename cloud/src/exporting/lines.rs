@@ -131,6 +131,7 @@ impl Line for Reported {
 }
 
 /// One play.
+#[expect(clippy::struct_field_names, reason = "the names of the columns")]
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Played {
     played_at: String,

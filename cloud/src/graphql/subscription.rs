@@ -106,8 +106,7 @@ where
                     changes.watch(topics);
                     return Some((state, (cloud, changes, look, false)));
                 }
-                Ok(None) => return None,
-                Err(Unmet::Refused(_)) => return None,
+                Ok(None) | Err(Unmet::Refused(_)) => return None,
                 Err(ours) => {
                     tracing::warn!(error = ?ours, "a subscription could not look again; it looks at the next change");
                     if !changes.next().await {

@@ -120,20 +120,18 @@ pub async fn claim(
     work: &mut PgConnection,
     run: Uuid,
     for_seconds: f64,
-    tries: i32,
 ) -> Result<Option<Export>, sqlx::Error> {
     sqlx::query_as(
         "update public.history_exports set status = 'running', attempts = attempts + 1, rows_done = 0,
            claimed_by = $1, claimed_until = now() + make_interval(secs => $2), updated_at = now()
          where id = (select id from public.history_exports
-           where status in ('queued', 'running') and attempts < $3 and (claimed_until is null or claimed_until < now())
+           where status in ('queued', 'running') and (claimed_until is null or claimed_until < now())
            order by id limit 1 for update skip locked)
          returning id, venue_id, user_id, range_from, range_to, kind, format, status, rows_done, object_key, failure,
            attempts, expires_at, created_at",
     )
     .bind(run)
     .bind(for_seconds)
-    .bind(tries)
     .fetch_optional(work)
     .await
 }
@@ -180,24 +178,39 @@ pub async fn finish(
     Ok(done.rows_affected() == 1)
 }
 
-/// A report went wrong: it waits for another try, or is given up.
+/// A report went wrong: it waits for another try, longer each time, or is given up; `false` where it is not this run's.
 pub async fn fail(
     work: &mut PgConnection,
     export: ExportId,
     run: Uuid,
     why: Option<&str>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
         "update public.history_exports set status = case when $3 is null then 'queued' else 'failed' end,
-           failure = $3, claimed_by = null, claimed_until = null, updated_at = now()
+           failure = $3, claimed_by = null,
+           claimed_until = case when $3 is null then now() + interval '1 minute' * attempts end, updated_at = now()
          where id = $1 and claimed_by = $2",
     )
     .bind(export.0)
     .bind(run)
     .bind(why)
     .execute(work)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Puts back whatever a run has under its hands, for others to take at once; says what that was.
+pub async fn put_back(work: &mut PgConnection, run: Uuid) -> Result<Vec<Export>, sqlx::Error> {
+    sqlx::query_as(
+        "update public.history_exports set status = 'queued', attempts = attempts - 1, rows_done = 0,
+           claimed_by = null, claimed_until = null, updated_at = now()
+         where claimed_by = $1 and status = 'running'
+         returning id, venue_id, user_id, range_from, range_to, kind, format, status, rows_done, object_key, failure,
+           attempts, expires_at, created_at",
+    )
+    .bind(run)
+    .fetch_all(work)
     .await
-    .map(drop)
 }
 
 /// Reports whose time has passed, with their files.

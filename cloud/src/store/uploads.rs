@@ -317,17 +317,38 @@ pub async fn put_back(
     .map(drop)
 }
 
-/// Puts back whatever a replica works on, for others to take at once.
-pub async fn put_all_back(work: &mut PgConnection, replica: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// Puts back whatever a replica works on, for others to take at once; says what, and whose that was.
+pub async fn put_all_back(
+    work: &mut PgConnection,
+    replica: Uuid,
+) -> Result<Vec<(Key<UploadId>, Key<OrganisationId>)>, sqlx::Error> {
+    sqlx::query_as(
         "update public.song_uploads set state = 'queued', attempts = attempts - 1, claimed_by = null,
            claimed_until = null
-         where claimed_by = $1 and state = 'analysing'",
+         where claimed_by = $1 and state = 'analysing' returning id, organisation_id",
     )
     .bind(replica)
-    .execute(work)
+    .fetch_all(work)
     .await
-    .map(drop)
+}
+
+/// Whether a song has its file under this key, or an upload of these very bytes may come to have it there.
+pub async fn is_kept(
+    work: &mut PgConnection,
+    organisation: OrganisationId,
+    sha256: Sha256,
+    key: &str,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from public.songs where organisation_id = $1 and object_key = $3)
+           or exists (select from public.song_uploads
+                      where organisation_id = $1 and content_sha256 = $2 and state in ('queued', 'analysing'))",
+    )
+    .bind(organisation.0)
+    .bind(&sha256.0[..])
+    .bind(key)
+    .fetch_one(work)
+    .await
 }
 
 /// Refuses it; `false` where somebody else has it by now.

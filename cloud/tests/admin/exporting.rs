@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use roomtone_cloud::exporting;
 use roomtone_schema::{SongId, UserId, VenueId};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::place::{Place, done, global, refused};
@@ -223,4 +224,39 @@ async fn what_happened_is_told_in_numbers() {
     let long = json!({ "id": global(venue), "bucket": "WEEK", "range": { "from": "2025-06-01T00:00:00Z", "to": "2026-12-31T00:00:00Z" } });
     let days = place.ask(ana, document, long).await;
     assert_eq!(days["venue"]["analytics"]["series"], json!([]), "no day has been counted yet");
+}
+
+#[tokio::test]
+async fn a_report_that_brings_everybody_down_is_given_up() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    let order = ordered(&place, ana, venue, "REPORT", "CSV").await;
+    // As three that died leave it.
+    sqlx::query(
+        "update public.history_exports set status = 'running', attempts = 3, claimed_by = gen_random_uuid(),
+           claimed_until = now() - interval '1 second' where venue_id = $1",
+    )
+    .bind(venue.0)
+    .execute(&mut place.arrange().await)
+    .await
+    .unwrap();
+    write_all(&place).await;
+    let node = "query($id: ID!) { node(id: $id) { ... on HistoryExport { status failure } } }";
+    let export = place.ask(ana, node, json!({ "id": order })).await["node"].take();
+    assert_eq!(export["status"], "FAILED", "{export}");
+    assert!(export["failure"].as_str().unwrap().starts_with("writing it broke off three times"), "{export}");
+}
+
+#[tokio::test]
+async fn no_report_is_begun_after_the_end() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    let order = ordered(&place, ana, venue, "REPORT", "CSV").await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    exporting::work(place.cloud.clone(), stop).await.unwrap();
+    let node = "query($id: ID!) { node(id: $id) { ... on HistoryExport { status } } }";
+    assert_eq!(place.ask(ana, node, json!({ "id": order })).await["node"]["status"], "QUEUED");
 }

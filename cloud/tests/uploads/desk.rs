@@ -64,14 +64,35 @@ impl Desk {
         desk
     }
 
-    /// One more replica.
-    pub(crate) fn hire(&mut self, bench: Bench) {
-        self.working.spawn(analysing::work_at(self.cloud.clone(), bench, CancellationToken::new()));
+    /// One more replica, and what stops it.
+    pub(crate) fn hire(&mut self, bench: Bench) -> CancellationToken {
+        let stop = CancellationToken::new();
+        self.working.spawn(analysing::work_at(self.cloud.clone(), bench, stop.clone()));
+        stop
     }
 
     /// Ends all replicas where they stand, as a power cut does.
     pub(crate) async fn kill_all(&mut self) {
         self.working.shutdown().await;
+    }
+
+    /// Time passes, until nobody who is dead has anything claimed.
+    pub(crate) async fn expire_claims(&self) {
+        let mut conn = self.database.superuser().await;
+        sqlx::query("update public.song_uploads set claimed_until = now() - interval '1 second' where claimed_by is not null")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until a condition, in SQL, holds.
+    pub(crate) async fn until_true(&self, what: &str, sql: &str) {
+        let waiting = async {
+            while self.value(sql).await != "true" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never {what}: {sql}"));
     }
 
     /// A file to send, and what announces it.
@@ -229,7 +250,7 @@ fn tone(hz: f32) -> Vec<u8> {
     file
 }
 
-/// The built program as the child, and a claim that soon runs out.
+/// The built program as the child, and a claim that only [`Desk::expire_claims`] ends.
 pub(crate) fn bench() -> Bench {
     bench_with(PathBuf::from(env!("CARGO_BIN_EXE_roomtone-cloud")))
 }
@@ -238,12 +259,12 @@ pub(crate) fn bench_with(program: PathBuf) -> Bench {
     Bench {
         worker: Worker::new(program, Limits::default()),
         at_once: 2,
-        lease: Duration::from_secs(3),
+        lease: Duration::from_mins(1),
         look: Duration::from_millis(50),
     }
 }
 
-/// A program in the place of the analysis.
+/// A program in the place of the analysis. It is to end when `$0` is gone, which is with the test.
 pub(crate) fn script(folder: &Path, commands: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = folder.join("instead");

@@ -171,3 +171,18 @@ async fn what_is_too_large_or_of_no_kind_need_not_be_sent() {
     let refusal = refused(desk.create(new).await);
     assert_eq!((refusal.code, refusal.field[1].as_str()), (Code::Unsupported, "contentType"));
 }
+
+#[tokio::test]
+async fn what_the_catalogue_cannot_hold_is_refused_and_removed() {
+    let desk = Desk::at_work().await;
+    let mut conn = desk.database.superuser().await;
+    sqlx::query("alter table public.songs add constraint no_song check (bpm < 0 and bpm is not null)")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    let id = desk.send("a.wav", "audio/wav", desk.tone(220.0)).await;
+    let (code, why) = desk.until_refused(id).await;
+    assert_eq!(code, Code::Unsupported);
+    assert!(why.starts_with("the catalogue cannot hold"), "{why}");
+    desk.until_stored(&[]).await;
+}
