@@ -8,7 +8,8 @@
 #![expect(clippy::print_stdout, reason = "its table is what a benchmark is for")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use roomtone_cloud::database::Database;
@@ -69,12 +70,26 @@ fn main() {
     });
 }
 
+/// Beside the build, not in the system's temporary folder: that may be memory. But where the server may get at it.
+fn place() -> PathBuf {
+    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let is_closed = |folder: &Path| {
+        std::fs::metadata(folder).is_ok_and(|folder| folder.permissions().mode() & 0o001 == 0)
+    };
+    if !rustix::process::geteuid().is_root() || !build.ancestors().any(is_closed) {
+        return build;
+    }
+    let elsewhere = std::env::temp_dir();
+    println!("nobody may enter {}: Postgres stores in {}", build.display(), elsewhere.display());
+    elsewhere
+}
+
 async fn measure(version: Version) {
     let bin = programs(version).expect("tests/run installs Postgres");
-    // Beside the build, not in the system's temporary folder: that may be memory.
     let beside = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let beside = beside.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
-    let dir = TempDir::new_in(beside).unwrap();
+    let dir = TempDir::new_in(beside.map_or_else(place, PathBuf::from)).unwrap();
+    // As root the server runs as somebody else, who has to get at its folder.
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let server = Postgres::on(Private::start(&dir.path().join("pg"), &bin).await.unwrap()).await;
     let test = server.database().await;
     let mut pushers = pushers(&test).await;

@@ -1,15 +1,16 @@
 //! What happened in a venue, in numbers.
 //!
-//! Short ranges are counted from the facts themselves. Votes and check-ins are forgotten after some weeks, so longer
-//! ranges come from the sums of whole days, which stay: there the ends are days of the venue's calendar, people are
-//! counted once a day, and an hour cannot be told from another.
+//! Short ranges are counted from the facts themselves. Check-ins and votes are forgotten after some months, so longer
+//! ranges, and those that begin before that, come from the sums of whole days, which stay: there the ends are days of
+//! the venue's calendar, people are counted once a day, and an hour cannot be told from another.
 
 use chrono::TimeDelta;
-use roomtone_schema::{SongId, UserId, VenueId};
+use roomtone_schema::{SongId, UnixMillis, UserId, VenueId};
 
 use crate::cloud::Cloud;
 use crate::refusal::{Refusal, Unmet};
 use crate::store::venue_daily;
+use crate::upkeep::Retention;
 
 pub use crate::store::songs_playing::Range;
 pub use crate::store::venue_daily::{Counts, Point};
@@ -47,17 +48,22 @@ impl Question {
     /// Looks whether this can be answered.
     ///
     /// # Errors
-    /// Refused where the range is empty or too long for what is asked.
-    pub fn checked(self) -> Result<Self, Unmet> {
+    /// Refused where the range is empty, too long for what is asked, or by the hour of what is only known by the day.
+    pub fn checked(self, now: UnixMillis) -> Result<Self, Unmet> {
         let span = check(self.range, LONGEST)?;
-        if self.bucket == Bucket::Hour && span > HOURLY {
-            return Err(Refusal::invalid("bucket", "by the hour, ask for at most 14 days").into());
+        if self.bucket == Bucket::Hour && (span > HOURLY || !self.from_facts(now)) {
+            let within = "by the hour, ask for at most 14 days, of the last 90";
+            return Err(Refusal::invalid("bucket", within).into());
         }
         Ok(self)
     }
 
-    fn from_facts(&self) -> bool {
-        self.range.to - self.range.from <= FACTS
+    /// Whether all the facts of the range are still there: those that go first, too.
+    fn from_facts(&self, now: UnixMillis) -> bool {
+        let kept = Retention::default();
+        let days = kept.sessions.min(kept.votes).min(kept.plays).cast_signed();
+        let oldest = now.0 - TimeDelta::days(days).num_milliseconds();
+        self.range.to - self.range.from <= FACTS && self.range.from.timestamp_millis() >= oldest
     }
 }
 
@@ -79,7 +85,7 @@ pub(crate) fn check(range: Range, longest: TimeDelta) -> Result<TimeDelta, Refus
 /// Where the database fails.
 pub async fn counts(cloud: &Cloud, user: UserId, question: Question) -> Result<Counts, Unmet> {
     let mut work = cloud.database.as_user(user).await?;
-    if question.from_facts() {
+    if question.from_facts(cloud.now()) {
         return Ok(venue_daily::of_facts(&mut work, question.venue, question.range).await?);
     }
     let days = venue_daily::series_of_days(&mut work, question.venue, question.range, "day").await?;
@@ -108,7 +114,7 @@ pub async fn series(cloud: &Cloud, user: UserId, question: Question) -> Result<V
     };
     let Question { venue, range, .. } = question;
     let mut work = cloud.database.as_user(user).await?;
-    Ok(if question.from_facts() {
+    Ok(if question.from_facts(cloud.now()) {
         venue_daily::series_of_facts(&mut work, venue, range, every).await?
     } else {
         venue_daily::series_of_days(&mut work, venue, range, every).await?
@@ -127,7 +133,7 @@ pub async fn top_songs(
 ) -> Result<Vec<(SongId, i64)>, Unmet> {
     let Question { venue, range, .. } = question;
     let mut work = cloud.database.as_user(user).await?;
-    let top = if question.from_facts() {
+    let top = if question.from_facts(cloud.now()) {
         venue_daily::top_of_facts(&mut work, venue, range, first).await?
     } else {
         venue_daily::top_of_days(&mut work, venue, range, first).await?

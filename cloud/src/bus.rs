@@ -106,6 +106,11 @@ impl fmt::Debug for Changes {
 }
 
 impl Changes {
+    /// Waits for these from now on. What was told of them since the last change is not missed.
+    pub fn watch(&mut self, topics: impl IntoIterator<Item = Topic>) {
+        self.topics = topics.into_iter().collect();
+    }
+
     /// Completes when it is time to look again; `false` when there will be no more changes. Cancel-safe.
     pub async fn next(&mut self) -> bool {
         loop {

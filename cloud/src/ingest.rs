@@ -62,7 +62,8 @@ pub struct KeptApart {
 /// How a fact that is not applied is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// What it depends on is not there yet, or this program does not know the kind yet.
+    /// What it depends on is not there yet, or this program does not know the kind yet. Nothing tries it again by itself
+    /// so far: that comes with the endpoint that hubs push to.
     Parked,
     /// It can never be applied.
     Rejected,
@@ -177,8 +178,13 @@ async fn apply_fresh(
     let Reading { told, mut apart } = read::read(fresh);
     if !told.is_empty() && try_write(conn, hub, venue, &told).await?.is_some() {
         for fact in &told {
-            if let Some(reason) = try_write(conn, hub, venue, std::slice::from_ref(fact)).await? {
-                apart.push(read::rejected(fact.item, reason));
+            if let Some(error) = try_write(conn, hub, venue, std::slice::from_ref(fact)).await? {
+                let reason = error.to_string();
+                apart.push(if misses_something(&error) {
+                    read::parked(fact.item, reason)
+                } else {
+                    read::rejected(fact.item, reason)
+                });
             }
         }
     }
@@ -192,13 +198,13 @@ async fn try_write(
     hub: HubId,
     venue: VenueId,
     told: &[Told<'_>],
-) -> Result<Option<String>, sqlx::Error> {
+) -> Result<Option<sqlx::Error>, sqlx::Error> {
     let mut attempt = conn.begin().await?;
     match write(&mut attempt, hub, venue, told).await {
         Ok(()) => attempt.commit().await.map(|()| None),
         Err(error) => {
             attempt.rollback().await?;
-            if is_of_the_facts(&error) { Ok(Some(error.to_string())) } else { Err(error) }
+            if is_of_the_facts(&error) { Ok(Some(error)) } else { Err(error) }
         }
     }
 }
@@ -230,8 +236,16 @@ async fn write(
 
 /// Whether an error says that what was to be written is wrong: data, integrity, or a row of somebody else.
 fn is_of_the_facts(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
-    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code == "42501")
+    sql_state(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code == "42501")
+}
+
+/// Whether an error says that something is not there to which a row refers: it may come yet.
+fn misses_something(error: &sqlx::Error) -> bool {
+    sql_state(error).is_some_and(|code| code == "23503")
+}
+
+fn sql_state(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error().and_then(|error| error.code())
 }
 
 impl From<&Quarantined> for KeptApart {

@@ -141,7 +141,12 @@ pub fn text(field: &str, given: &str, most: usize) -> Result<String, Refusal> {
 ///
 /// # Errors
 /// Refused where it does not.
-pub fn within<T: PartialOrd + fmt::Display + Copy>(field: &str, given: T, least: T, most: T) -> Result<T, Refusal> {
+pub fn within<T: PartialOrd + fmt::Display + Copy>(
+    field: &str,
+    given: T,
+    least: T,
+    most: T,
+) -> Result<T, Refusal> {
     if given >= least && given <= most {
         return Ok(given);
     }

@@ -21,6 +21,8 @@ use crate::{analysing, doctor, exporting, http, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off.
 const GRACE: Duration = Duration::from_secs(10);
+/// The time that connections of the database have to be closed after that.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// What a cloud is started with.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +88,8 @@ impl Service {
     /// Stops what serves people first and what it stands on last.
     pub async fn stop(self) {
         self.supervisor.stop(GRACE).await;
-        self.cloud.database.pool().close().await;
+        // Whoever holds a connection for longer loses it with the process.
+        let _late = tokio::time::timeout(CLOSING, self.cloud.database.pool().close()).await;
     }
 
     /// Wakes the other replicas, and is woken by them.

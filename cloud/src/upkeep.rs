@@ -189,6 +189,7 @@ async fn drop_weeks(database: &Database, today: NaiveDate, retention: Retention)
         if weeks > 0 {
             upkeep::note_dropped(&mut work, table, before).await?;
         }
+        upkeep::forget_strays(&mut work, table, before).await?;
         dropped += weeks;
         work.commit().await?;
     }

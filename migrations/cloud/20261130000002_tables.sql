@@ -101,7 +101,7 @@ create table public.sync_state (
   updated_at timestamptz not null default now()) with (fillfactor = 50);
 
 -- Facts that could not be applied: parked ones wait for what they depend on, rejected ones for a person. Neither holds
--- up the others.
+-- up the others. Trying parked ones again comes with the endpoint that hubs push to.
 create table public.sync_quarantine (
   hub_id uuid not null references public.hubs (id) on delete cascade,
   hub_epoch int not null, seq bigint not null,

@@ -62,7 +62,7 @@ begin
     if p_plays_from is null or d.day >= p_plays_from then
       with counted as (
         select song_id, count(*) as plays, coalesce(sum(heard_ms), 0) as heard_ms,
-          coalesce(sum(heard_ms) filter (where tier = 'plan'), 0) / 1000 as plan, coalesce(sum(heard_ms) filter (where tier = 'cache'), 0) / 1000 as cache
+          coalesce(sum(heard_ms) filter (where tier = 'plan'), 0) as plan, coalesce(sum(heard_ms) filter (where tier = 'cache'), 0) as cache
         from public.songs_playing
         where venue_id = d.venue and id >= d.first_id and id < d.last_id and played_at >= d.since and played_at < d.before
         group by song_id),
@@ -71,7 +71,7 @@ begin
         select d.venue, d.day, song_id, plays, heard_ms from counted
         on conflict (venue_id, day, song_id) do update set plays = excluded.plays, heard_ms = excluded.heard_ms)
       insert into public.venue_daily as v (venue_id, day, plays, songs, plan_seconds, cache_seconds)
-      select d.venue, d.day, sum(plays), count(*), sum(plan), sum(cache) from counted having count(*) > 0
+      select d.venue, d.day, sum(plays), count(*), div(sum(plan), 1000), div(sum(cache), 1000) from counted having count(*) > 0
       on conflict (venue_id, day) do update set plays = excluded.plays, songs = excluded.songs,
         plan_seconds = excluded.plan_seconds, cache_seconds = excluded.cache_seconds;
     end if;
@@ -85,6 +85,25 @@ begin
   end loop;
 end $$;
 
+-- Likes and dislikes of a venue in each hour, day or week of its own calendar, counted as roll_up does: of several votes
+-- of one person for one song on one day the last one counts. Who voted is for nobody to see, so the caller cannot count.
+create function private.count_votes(p_venue uuid, p_from timestamptz, p_to timestamptz, p_every text)
+returns table (at timestamptz, likes bigint, dislikes bigint)
+language sql stable security definer set search_path = '' as $$
+  select date_trunc(case when p_every in ('hour', 'day', 'week') then p_every end, private.uuid7_time(l.id) at time zone l.timezone)
+      at time zone l.timezone,
+    count(*) filter (where l.vote_value = 1), count(*) filter (where l.vote_value = -1)
+  from (select distinct on (b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone v.timezone)::date)
+          b.id, b.vote_value, v.timezone
+        from public.votes b join public.venues v on v.id = b.venue_id
+        where b.venue_id = p_venue and p_venue = any (array(select private.my_venues()))
+          and b.id >= private.uuid7_floor(p_from) and b.id < private.uuid7_floor(p_to)
+        order by b.song_id, coalesce(b.user_id, b.guest_id, b.session_id, b.id), (b.vote_time at time zone v.timezone)::date,
+          b.vote_time desc, b.id desc) l
+  group by 1 $$;
+revoke all on function private.count_votes(uuid, timestamptz, timestamptz, text) from public, anon, authenticated, service_role;
+grant execute on function private.count_votes(uuid, timestamptz, timestamptz, text) to authenticated;
+
 -- What nobody asks for any more: answers to requests that are not repeated after a week, and hashes of facts that hubs
 -- themselves have forgotten (they keep what was acknowledged for 35 days).
 create function private.sweep(p_now timestamptz) returns bigint
@@ -93,7 +112,21 @@ language sql volatile security definer set search_path = '' as $$
   hashes as (delete from private.sync_received where received_at < p_now - interval '40 days' returning 1)
   select (select count(*) from answers) + (select count(*) from hashes) $$;
 
-revoke all on function private.touched_days(timestamptz), private.roll_up(uuid[], date[], date, date, date), private.sweep(timestamptz)
+-- Facts for which there was no week are as personal as the others, and no week of theirs is ever dropped: they go by
+-- when they were received, which no hub's clock says.
+create function private.forget_strays(p_table text, p_before date) returns bigint
+language plpgsql volatile security definer set search_path = '' as $$
+declare v_gone bigint;
+begin
+  if p_table not in ('sessions', 'votes', 'songs_playing') then raise exception 'there are no partitions of %', p_table; end if;
+  execute format('delete from partitions.%I where received_at < $1', p_table || '_default') using p_before::timestamp at time zone 'UTC';
+  get diagnostics v_gone = row_count;
+  return v_gone;
+end $$;
+
+revoke all on function private.touched_days(timestamptz), private.roll_up(uuid[], date[], date, date, date), private.sweep(timestamptz),
+  private.forget_strays(text, date)
   from public, anon, authenticated, service_role;
-grant execute on function private.touched_days(timestamptz), private.roll_up(uuid[], date[], date, date, date), private.sweep(timestamptz)
+grant execute on function private.touched_days(timestamptz), private.roll_up(uuid[], date[], date, date, date), private.sweep(timestamptz),
+  private.forget_strays(text, date)
   to roomtone_cloud;

@@ -41,7 +41,7 @@ impl VenueAnalytics {
         self.counts.songs
     }
 
-    /// People who checked in; over ranges of more than 62 days, once a day each.
+    /// People who checked in; over ranges of more than 62 days or that begin more than 90 days ago, once a day each.
     async fn listeners(&self) -> i64 {
         self.counts.listeners
     }
@@ -74,7 +74,7 @@ impl VenueAnalytics {
     }
 
     /// The songs that were played most.
-    #[graphql(complexity = "first.clamp(0, 50) as usize * child_complexity")]
+    #[graphql(complexity = "1 + first.clamp(1, 50) as usize * child_complexity")]
     async fn top_songs(
         &self,
         ctx: &Context<'_>,

@@ -39,9 +39,10 @@ pub(super) struct PageArguments {
     pub(super) before: Option<String>,
 }
 
-/// How many entries a page may have, for what a query is reckoned to cost.
+/// How many entries a page may have, for what a query is reckoned to cost: one at least, for what is asked beside them
+/// costs something, too.
 pub(super) fn size(first: Option<i32>, last: Option<i32>) -> usize {
-    first.or(last).unwrap_or(USUAL).clamp(0, MOST).unsigned_abs() as usize
+    first.or(last).unwrap_or(USUAL).clamp(1, MOST).unsigned_abs() as usize
 }
 
 impl PageArguments {
@@ -157,6 +158,7 @@ macro_rules! connection {
             }
 
             /// Entries of the whole list.
+            #[graphql(complexity = 5)]
             async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<i64> {
                 self.counting.count(ctx).await
             }

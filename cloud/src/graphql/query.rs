@@ -94,7 +94,7 @@ impl AdminQuery {
     }
 
     /// The viewer's venues, by name; all of them for an admin. At most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn venues(
         &self,
@@ -125,7 +125,7 @@ impl AdminQuery {
     }
 
     /// Songs of the viewer's catalogues, the newest first where no order is given. At most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn songs(
         &self,

@@ -43,15 +43,14 @@ impl AdminSubscription {
         let named: BTreeSet<VenueId> = ids(&venue_ids, "venueIds")?.into_iter().collect();
         let cloud = cloud(ctx).clone();
         let named: Vec<VenueId> = named.into_iter().collect();
-        if fleet(&cloud, user, &named).await?.is_none() {
+        let Some((_, topics)) = fleet(&cloud, user, &named).await? else {
             return Err(coded("NOT_FOUND", "there is no such venue, or it is not yours"));
-        }
-        let topics: Vec<Topic> = watched(&cloud, user, &named).await?;
+        };
         let look = move |cloud: Cloud| {
             let named = named.clone();
             async move { fleet(&cloud, user, &named).await }
         };
-        Ok(states(cloud, topics, look))
+        Ok(moving_states(cloud, topics, look))
     }
 
     /// A report as it grows. Ends when it is ready or given up.
@@ -82,6 +81,19 @@ where
     F: Future<Output = Result<Option<T>, Unmet>> + Send,
     L: Fn(Cloud) -> F + Send,
 {
+    let same = topics.clone();
+    moving_states(cloud, topics, move |cloud| {
+        let (looked, same) = (look(cloud), same.clone());
+        async move { Ok(looked.await?.map(|state| (state, same))) }
+    })
+}
+
+/// The same where each look says, too, what is to be watched from then on.
+fn moving_states<T, F, L>(cloud: Cloud, topics: Vec<Topic>, look: L) -> impl Stream<Item = T> + use<T, F, L>
+where
+    F: Future<Output = Result<Option<(T, Vec<Topic>)>, Unmet>> + Send,
+    L: Fn(Cloud) -> F + Send,
+{
     // Subscribed before the first look, so that nothing is missed in between.
     let changes = cloud.bus.subscribe(topics);
     stream::unfold((cloud, changes, look, true), |(cloud, mut changes, look, first)| async move {
@@ -90,7 +102,10 @@ where
         }
         loop {
             match look(cloud.clone()).await {
-                Ok(Some(state)) => return Some((state, (cloud, changes, look, false))),
+                Ok(Some((state, topics))) => {
+                    changes.watch(topics);
+                    return Some((state, (cloud, changes, look, false)));
+                }
                 Ok(None) | Err(Unmet::Refused(_)) => return None,
                 Err(ours) => {
                     tracing::warn!(error = ?ours, "a subscription could not look again; it looks at the next change");
@@ -119,14 +134,20 @@ fn is_written(export: &history::Export) -> bool {
     matches!(export.status.0, ExportStatus::Ready | ExportStatus::Failed)
 }
 
-/// All hubs of the venues that are named, or of all; none where a named one is not theirs.
-async fn fleet(cloud: &Cloud, user: UserId, named: &[VenueId]) -> Result<Option<Vec<Hub>>, Unmet> {
+/// All hubs of the venues that are named, or of all there are by now, and what to watch; none where a named one is not
+/// theirs.
+async fn fleet(
+    cloud: &Cloud,
+    user: UserId,
+    named: &[VenueId],
+) -> Result<Option<(Vec<Hub>, Vec<Topic>)>, Unmet> {
     let venues = if named.is_empty() { mine(cloud, user).await? } else { named.to_vec() };
     if !named.is_empty() && venues::find(cloud, user, named).await?.len() < named.len() {
         return Ok(None);
     }
     let hubs = hubs::of_venues(cloud, user, &venues).await?;
-    Ok(Some(hubs.into_iter().map(Hub).collect()))
+    let topics = venues.into_iter().map(Topic::Venue).chain([Topic::User(user)]).collect();
+    Ok(Some((hubs.into_iter().map(Hub).collect(), topics)))
 }
 
 async fn mine(cloud: &Cloud, user: UserId) -> Result<Vec<VenueId>, Unmet> {
@@ -134,9 +155,4 @@ async fn mine(cloud: &Cloud, user: UserId) -> Result<Vec<VenueId>, Unmet> {
     let slice = Slice { limit, after: None, before: None, backwards: false };
     let venues = venues::list(cloud, user, &Wanted::default(), &slice).await?;
     Ok(venues.into_iter().map(|venue| *venue.id).collect())
-}
-
-async fn watched(cloud: &Cloud, user: UserId, named: &[VenueId]) -> Result<Vec<Topic>, Unmet> {
-    let venues = if named.is_empty() { mine(cloud, user).await? } else { named.to_vec() };
-    Ok(venues.into_iter().map(Topic::Venue).chain([Topic::User(user)]).collect())
 }

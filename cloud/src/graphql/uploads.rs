@@ -229,7 +229,7 @@ impl UploadQuery {
     }
 
     /// Uploads to an organisation's catalogue, the newest first. At most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn song_uploads(
         &self,

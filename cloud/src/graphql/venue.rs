@@ -46,7 +46,7 @@ impl Organisation {
     }
 
     /// Those of its venues that the viewer may see, by name; archived ones among them.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     async fn venues(
         &self,
         ctx: &Context<'_>,
@@ -153,7 +153,7 @@ impl Venue {
     }
 
     /// The songs that it plays; at most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     async fn songs(
         &self,
         ctx: &Context<'_>,
@@ -169,7 +169,7 @@ impl Venue {
     }
 
     /// What was played, newest first; at most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -184,14 +184,15 @@ impl Venue {
     }
 
     /// What happened there, in numbers.
+    #[graphql(complexity = "50 + child_complexity")]
     async fn analytics(
         &self,
         ctx: &Context<'_>,
         range: DateTimeRange,
         #[graphql(default_with = "AnalyticsBucket::Day")] bucket: AnalyticsBucket,
     ) -> Result<VenueAnalytics> {
-        let question =
-            Question { venue: *self.0.id, range: range.into(), bucket: bucket.into() }.checked()?;
+        let question = Question { venue: *self.0.id, range: range.into(), bucket: bucket.into() }
+            .checked(cloud(ctx).now())?;
         VenueAnalytics::of(ctx, question).await
     }
 
@@ -203,7 +204,7 @@ impl Venue {
     }
 
     /// Who changed what, newest first; for managers, others see none. At most 200 at a time.
-    #[graphql(complexity = "size(first, last) * child_complexity")]
+    #[graphql(complexity = "1 + size(first, last) * child_complexity")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

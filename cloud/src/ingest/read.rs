@@ -92,6 +92,11 @@ pub(super) fn rejected(item: &Item, reason: String) -> Quarantined {
     quarantined(item, REJECTED, reason)
 }
 
+/// A fact that may be applied once something is there that is not.
+pub(super) fn parked(item: &Item, reason: String) -> Quarantined {
+    quarantined(item, PARKED, reason)
+}
+
 /// Sorts facts by what they are about. What was told of twice is what was told last.
 pub(super) fn by_noun(told: &[Told<'_>]) -> Nouns {
     let mut sessions = BTreeMap::new();
@@ -156,11 +161,7 @@ fn noun(item: &Item, picks: &mut HashMap<PickId, Weights>) -> Result<Noun, Box<Q
             }
             Ok(Noun::Pick)
         }
-        _ => Err(Box::new(quarantined(
-            item,
-            PARKED,
-            "this version does not know what to do with it".to_owned(),
-        ))),
+        _ => Err(Box::new(parked(item, "this version does not know what to do with it".to_owned()))),
     }
 }
 

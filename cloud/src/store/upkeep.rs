@@ -91,6 +91,19 @@ pub async fn drop_partitions(
         .await
 }
 
+/// Removes rows of the default partition that were received before `before`; how many there were.
+pub async fn forget_strays(
+    conn: &mut PgConnection,
+    table: FactTable,
+    before: NaiveDate,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select private.forget_strays($1, $2)")
+        .bind(table.name())
+        .bind(before)
+        .fetch_one(conn)
+        .await
+}
+
 /// Tables with rows in their default partition.
 pub async fn strays(conn: &mut PgConnection) -> Result<Vec<Strays>, sqlx::Error> {
     let rows = sqlx::query("select fact, strays from private.stray_facts() where strays > 0 order by fact")

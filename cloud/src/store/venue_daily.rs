@@ -36,7 +36,8 @@ pub struct Point {
     pub counts: Counts,
 }
 
-/// The sums of a whole range, from the facts.
+/// The sums of a whole range, from the facts. Of several votes of one person for one song on one day the last one
+/// counts, as in the sums of days.
 pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> Result<Counts, sqlx::Error> {
     sqlx::query_as(
         "select p.*, v.*, s.* from
@@ -45,8 +46,8 @@ pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> 
               coalesce(sum(heard_ms) filter (where tier = 'cache'), 0)::bigint as cache_ms
             from public.songs_playing
             where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
-           (select count(*) filter (where vote_value > 0) as likes, count(*) filter (where vote_value < 0) as dislikes
-            from public.votes where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) v,
+           (select coalesce(sum(likes), 0)::bigint as likes, coalesce(sum(dislikes), 0)::bigint as dislikes
+            from private.count_votes($1, $2, $3, 'day')) v,
            (select count(distinct listener) as listeners from private.visits($1, $2, $3)) s",
     )
     .bind(venue.0)
@@ -71,14 +72,12 @@ pub async fn series_of_facts(
            from public.songs_playing p
            where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
            union all
-           select private.uuid7_time(v.id), 0, null, null, (v.vote_value > 0)::int, (v.vote_value < 0)::int, 0, 0
-           from public.votes v
-           where v.venue_id = $1 and v.id >= private.uuid7_floor($2) and v.id < private.uuid7_floor($3)
+           select v.at, 0, null, null, v.likes, v.dislikes, 0, 0 from private.count_votes($1, $2, $3, $4) v
            union all
            select private.uuid7_time(s.id), 0, null, s.listener, 0, 0, 0, 0 from private.visits($1, $2, $3) s)
          select date_trunc($4, told.at at time zone zone.name) at time zone zone.name as at, sum(plays) as plays,
-           count(distinct song) as songs, count(distinct listener) as listeners, sum(likes) as likes,
-           sum(dislikes) as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
+           count(distinct song) as songs, count(distinct listener) as listeners, sum(likes)::bigint as likes,
+           sum(dislikes)::bigint as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
          from told, zone group by 1 order by 1",
     )
     .bind(venue.0)

@@ -1,11 +1,16 @@
 //! Reports: what is in them, and that their totals are those of the plays.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use roomtone_cloud::cloud::Cloud;
 use roomtone_cloud::exporting;
+use roomtone_cloud::media::{Media, MediaSettings};
+use roomtone_cloud::secret::Secret;
 use roomtone_schema::{SongId, UserId, VenueId};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -259,4 +264,59 @@ async fn no_report_is_begun_after_the_end() {
     exporting::work(place.cloud.clone(), stop).await.unwrap();
     let node = "query($id: ID!) { node(id: $id) { ... on HistoryExport { status } } }";
     assert_eq!(place.ask(ana, node, json!({ "id": order })).await["node"]["status"], "QUEUED");
+}
+
+#[tokio::test]
+async fn a_report_that_is_cut_off_by_the_end_is_put_back() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    ordered(&place, ana, venue, "PLAYS", "CSV").await;
+    // Nobody gets at the plays.
+    let mut arranging = place.arrange().await;
+    let mut locked = arranging.begin().await.unwrap();
+    sqlx::query("lock table public.songs_playing in access exclusive mode")
+        .execute(&mut *locked)
+        .await
+        .unwrap();
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn(exporting::work(place.cloud.clone(), stop.clone()));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while state(&place).await != ("running".to_owned(), 1, true) {
+        assert!(tokio::time::Instant::now() < deadline, "it was not begun");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(20), writing).await.unwrap().unwrap().unwrap();
+    assert_eq!(state(&place).await, ("queued".to_owned(), 0, false));
+}
+
+/// How far the only report is, how often it was begun, and whether it is out of others' reach.
+async fn state(place: &Place) -> (String, i32, bool) {
+    sqlx::query_as(
+        "select status, attempts, coalesce(claimed_until > now(), false) from public.history_exports",
+    )
+    .fetch_one(&mut place.arrange().await)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_report_that_failed_waits_before_it_is_tried_again() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    ordered(&place, ana, venue, "REPORT", "CSV").await;
+    let nowhere = MediaSettings {
+        endpoint: Some("http://127.0.0.1:1".to_owned()),
+        region: "local".to_owned(),
+        bucket: "songs".to_owned(),
+        access_key: "who".to_owned(),
+        secret_key: Secret::new("hush"),
+        public_endpoint: None,
+    };
+    let cloud = Cloud { media: Media::open(&nowhere).unwrap(), ..place.cloud.clone() };
+    exporting::one(&cloud, Uuid::new_v4()).await.unwrap_err();
+    assert_eq!(state(&place).await, ("queued".to_owned(), 1, true));
+    assert!(!exporting::one(&place.cloud, Uuid::new_v4()).await.unwrap(), "it waits");
 }

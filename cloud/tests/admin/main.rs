@@ -6,6 +6,7 @@
 mod postgres;
 
 mod catalogue;
+mod counting;
 mod exporting;
 mod fleet;
 mod matrix;

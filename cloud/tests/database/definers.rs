@@ -23,6 +23,7 @@ const CALLS: &[(&str, ForViewers)] = &[
     ("private.my_role('{t}0020')", Yes),
     ("private.my_role_in('{t}0010')", Yes),
     ("private.require_role('{t}0020', 'viewer')", Yes),
+    ("private.count_votes('{t}0020', '2000-01-01', '2100-01-01', 'day')", Yes),
     ("private.require_role_in('{t}0010', 'viewer')", Yes),
     ("private.audit('{t}0010', '{t}0020', 'venue.seen', 'Venue')", Yes),
     ("private.create_venue(gen_random_uuid(), '{t}0010', null, 'New', 'new', 'cafe', 'UTC', 4, 5000)", No),
@@ -66,10 +67,10 @@ async fn gets(conn: &mut PgConnection, asker: Asker, call: &str, tenant: u8) -> 
     let mut work = conn.begin().await.expect("a transaction");
     run(&mut work, &asker.become_sql(1)).await;
     let answer = sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(format!("select {call}::text")));
-    let answer = answer.fetch_one(&mut *work).await;
+    let answer = answer.fetch_optional(&mut *work).await;
     work.rollback().await.expect("nothing is kept");
     match answer {
-        Ok(answer) => answer.is_some_and(|answer| answer != "false"),
+        Ok(answer) => answer.flatten().is_some_and(|answer| answer != "false"),
         Err(error) => {
             let code = error.as_database_error().and_then(|error| error.code().map(String::from));
             let code = code.unwrap_or_default();

@@ -206,6 +206,26 @@ async fn a_bad_fact_holds_up_nobody() {
     assert_eq!(stage.count("public.sync_quarantine where payload ->> 'colour' = 'blue'").await, 1);
 }
 
+/// What a fact refers to may come yet: it is parked, and the others are applied.
+#[tokio::test]
+async fn a_fact_of_something_that_is_not_there_is_parked() {
+    let mut stage = Stage::set(Version::V18).await;
+    // Somebody whose account is not known here.
+    run(
+        &mut stage.eyes,
+        "create function public.refer() returns trigger language plpgsql as $$
+         begin new.user_id := gen_random_uuid(); return new; end $$;
+         create trigger refer before insert on public.sessions for each row execute function public.refer()",
+    )
+    .await;
+    let facts = batch(1, &[("session_started", session(1, "active")), ("vote_cast", vote(1, "like"))]);
+    let verdict = stage.push(&facts).await.unwrap();
+    let apart: Vec<_> = verdict.kept_apart.iter().map(|fact| (fact.seq, fact.outcome)).collect();
+    assert_eq!(apart, [(1, Outcome::Parked)], "{verdict:?}");
+    assert_eq!(stage.count("public.votes").await, 1);
+    assert_eq!(stage.count("public.sync_quarantine where outcome = 'parked' and error <> ''").await, 1);
+}
+
 /// The venue comes from the credential, whatever the facts say, and rows of others stay as they are.
 #[tokio::test]
 async fn a_hub_speaks_for_its_own_venue_alone() {

@@ -172,6 +172,18 @@ async fn weeks_are_made_ahead_and_only_once() {
     assert_eq!(stage.tend(7).await.map(|kept| kept.made), Some(3));
 }
 
+/// What lies outside every week goes by when it was received, each kind after its own time.
+#[tokio::test]
+async fn facts_without_a_week_are_forgotten_too() {
+    let mut stage = Stage::set(Version::V18).await;
+    stage.facts_at("2099-01-01").await;
+    for (days, left) in [(80, 1 + 3 + 3), (100, 3 + 3), (190, 3), (410, 0)] {
+        stage.hours_pass().await;
+        let _ = stage.tend(days).await;
+        assert_eq!(upkeep::stray_facts(&stage.database).await.unwrap(), left, "after {days} days");
+    }
+}
+
 /// Several replicas at the same moment: one does it, and none fails.
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +213,7 @@ async fn weeks_are_made_once_by_many() {
         async move {
             let mut work = database.as_service().await.expect("a connection");
             let made: i32 =
-                sqlx::query_scalar("select private.ensure_partitions('votes', '2027-06-07', '2027-07-05')")
+                sqlx::query_scalar("select private.ensure_partitions('votes', '2090-06-05', '2090-07-03')")
                     .fetch_one(&mut *work)
                     .await
                     .expect("the weeks");

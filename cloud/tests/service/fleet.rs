@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::issuer::{Issuer, Keys};
 use crate::postgres::{Postgres, Version};
-use crate::program::{Program, Socket, eventually};
+use crate::program::{CARRIED, Program, Socket, eventually};
 use crate::starting::variables;
 
 /// A manager watches the fleet at one replica while another one makes hubs, and is killed.
@@ -39,11 +39,17 @@ async fn a_subscription_hears_of_the_other_replica_and_outlives_it() {
     socket.say(subscribe).await;
     assert_eq!(fleet(&mut socket).await, Vec::<String>::new(), "the state comes first");
     add_hub(&one, &token, venue, "bar").await;
-    // The same state may be told twice; each wait has its own end.
-    while fleet(&mut socket).await != ["bar"] {}
+    shows(&mut socket, &["bar"]).await;
     one.kill().await;
     add_hub(&two, &token, venue, "terrace").await;
-    while fleet(&mut socket).await != ["bar", "terrace"] {}
+    shows(&mut socket, &["bar", "terrace"]).await;
+}
+
+/// Waits until a subscriber is told of these hubs: the same state may be told twice. It must be told in time, for after
+/// a while it looks again unasked.
+async fn shows(socket: &mut Socket, hubs: &[&str]) {
+    let told = async { while fleet(socket).await != hubs {} };
+    assert!(tokio::time::timeout(CARRIED, told).await.is_ok(), "not told of {hubs:?}");
 }
 
 /// The names of the hubs as a subscriber is told.

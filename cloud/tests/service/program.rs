@@ -17,6 +17,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 /// For how long something that must happen may take on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
+/// For how long a change may take from one replica to another: less than after which whoever watches looks again by
+/// itself, so that only a change that was carried is in time.
+pub(crate) const CARRIED: Duration = Duration::from_secs(25);
+const _: () = assert!(CARRIED.as_secs() < roomtone_cloud::bus::LOOK_AGAIN.as_secs());
+
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

@@ -2,8 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
-use roomtone_cloud::bus::Topic;
-use roomtone_cloud::bus::{Bus, nats, postgres as by_postgres};
+use std::sync::Arc;
+
+use roomtone_cloud::bus::{Bus, Changes, Link, Topic, nats, postgres as by_postgres};
 use roomtone_cloud::secret::Secret;
 use roomtone_schema::VenueId;
 use roomtone_sync::supervisor::Supervisor;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::issuer::{Issuer, Keys};
 use crate::postgres::{Postgres, TestDatabase, Version};
-use crate::program::{Program, eventually};
+use crate::program::{CARRIED, Program, eventually};
 use crate::starting::variables;
 
 fn venue(number: u128) -> Topic {
@@ -21,6 +22,7 @@ fn venue(number: u128) -> Topic {
 /// A bus of a replica, and what carries for it.
 struct Replica {
     bus: Bus,
+    link: Arc<Link>,
     carrier: Supervisor,
 }
 
@@ -30,7 +32,7 @@ impl Replica {
         let (carrier, open, told) = (Supervisor::new(), database.open(), link.clone());
         carrier.keep_running("bus", move |stop| by_postgres::work(open.clone(), told.clone(), stop));
         eventually("the carrier listens", async || link.is_connected()).await;
-        Self { bus, carrier }
+        Self { bus, link, carrier }
     }
 
     async fn by_nats(server: &Nats) -> Self {
@@ -38,20 +40,26 @@ impl Replica {
         let (carrier, url, told) = (Supervisor::new(), Secret::new(server.url()), link.clone());
         carrier.keep_running("bus", move |stop| nats::work(url.clone(), told.clone(), stop));
         eventually("the carrier listens", async || link.is_connected()).await;
-        Self { bus, carrier }
+        Self { bus, link, carrier }
     }
 
     /// Waits until it hears of `topic`, which `from` says: as often as it must, while a way is mended.
     async fn hears_from(&self, from: &Bus, topic: Topic) {
         let mut changes = self.bus.subscribe([topic]);
-        let woken = async { changes.next().await };
+        let woken = wakes(&mut changes);
         tokio::pin!(woken);
         eventually("a change is heard", async || {
             from.publish(topic);
-            tokio::time::timeout(std::time::Duration::from_millis(300), &mut woken).await == Ok(true)
+            tokio::time::timeout(std::time::Duration::from_millis(300), &mut woken).await.is_ok()
         })
         .await;
     }
+}
+
+/// Waits until it is woken: by somebody, for by itself it would wake later.
+async fn wakes(changes: &mut Changes) {
+    let woken = tokio::time::timeout(CARRIED, changes.next()).await;
+    assert_eq!(woken, Ok(true), "nothing was carried");
 }
 
 /// A NATS server; stopped when dropped.
@@ -110,13 +118,17 @@ async fn postgres_carries_changes_to_the_other_replicas_and_not_back() {
     let (one, two) = (Replica::by_postgres(&database).await, Replica::by_postgres(&database).await);
     let mut heard = two.bus.subscribe([venue(1)]);
     one.bus.publish(venue(1));
-    assert!(heard.next().await);
+    wakes(&mut heard).await;
     // More than one notice holds, told at once.
     for number in 2..500 {
         one.bus.publish(venue(number));
     }
     two.hears_from(&one.bus, venue(499)).await;
+    eventually("all was heard there", async || two.link.counts().1 >= 499).await;
+    assert_eq!(two.link.counts().0, 0, "what is heard is not told back");
     one.hears_from(&two.bus, venue(1)).await;
+    // Notices come to everybody in one order, so one's own have come by before those of two, of a topic each.
+    eventually("one heard two, and not itself", async || one.link.counts().1 == two.link.counts().0).await;
     one.carrier.stop(crate::program::DEADLINE).await;
     two.carrier.stop(crate::program::DEADLINE).await;
 }
@@ -134,7 +146,8 @@ async fn a_listening_connection_that_breaks_has_everybody_look_again() {
     .await
     .unwrap();
     assert!(cut >= 2, "both were cut");
-    assert!(changes.next().await, "something may have been missed");
+    // Something may have been missed.
+    wakes(&mut changes).await;
     two.hears_from(&one.bus, venue(2)).await;
 }
 
@@ -146,7 +159,7 @@ async fn nats_carries_changes_and_the_way_is_mended_when_it_was_gone() {
     let (one, two) = (Replica::by_nats(&server).await, Replica::by_nats(&server).await);
     let mut heard = two.bus.subscribe([venue(1)]);
     one.bus.publish(venue(1));
-    assert!(heard.next().await);
+    wakes(&mut heard).await;
     server.stop();
     // Said while nobody carries: it is here, and waits for the others.
     one.bus.publish(venue(2));

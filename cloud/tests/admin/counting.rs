@@ -1,0 +1,103 @@
+//! What happened in a venue, in numbers: from the facts and from the sums of days, which say the same.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use roomtone_cloud::upkeep::{self, Retention};
+use roomtone_schema::{UnixMillis, VenueId};
+use serde_json::{Value, json};
+
+use crate::place::{Place, global};
+use crate::postgres::run;
+
+const NUMBERS: &str = "query($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) {
+    analytics(range: $range, bucket: $bucket) { plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds
+      series { plays listeners likes dislikes } topSongs(first: 1) { plays } } } }";
+
+fn now() -> DateTime<Utc> {
+    std::time::SystemTime::now().into()
+}
+
+/// The question about the days from so many ago to so many ago.
+fn question(venue: VenueId, from: i64, to: i64, bucket: &str) -> Value {
+    let ago = |days| (now() - TimeDelta::days(days)).to_rfc3339();
+    json!({ "id": global(venue), "range": { "from": ago(from), "to": ago(to) }, "bucket": bucket })
+}
+
+/// At noon so many days ago: three songs of half a second each from the plan, and one guest who changes their mind.
+async fn an_evening(place: &Place, venue: VenueId, days: i64) {
+    for title in ["Rain", "Sea", "Wind"] {
+        let song = place.song(venue, title).await;
+        run(
+            &mut place.arrange().await,
+            &format!(
+                "insert into public.songs_playing (id, venue_id, song_id, played_at, heard_ms, tier)
+                 select private.uuid7(at), '{venue}', '{song}', at, 500, 'plan' from (select current_date - {days} + interval '12 hours' as at) t;
+                 insert into public.votes (id, venue_id, song_id, guest_id, vote_value, vote_time)
+                 select private.uuid7(at), '{venue}', '{song}', '{venue}', value, at + value * interval '1 minute'
+                 from (select current_date - {days} + interval '12 hours' as at) t, (values (-1), (1)) v (value)",
+                venue = venue.0,
+                song = song.0,
+            ),
+        )
+        .await;
+    }
+    run(
+        &mut place.arrange().await,
+        &format!(
+            "insert into public.sessions (id, venue_id, guest_id, checked_in_at, expires_at)
+             select private.uuid7(at), '{0}', '{0}', at, at + interval '1 hour' from (select current_date - {days} + interval '12 hours' as at) t",
+            venue.0
+        ),
+    )
+    .await;
+}
+
+/// Whoever changes their mind has voted once, and parts of seconds are not lost: before and after the facts are gone.
+#[tokio::test]
+async fn facts_and_sums_of_days_say_the_same() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    an_evening(&place, venue, 10).await;
+    let evening = json!({ "plays": 3, "listeners": 1, "likes": 3, "dislikes": 0 });
+    let all = json!({ "plays": 3, "uniqueSongs": 3, "listeners": 1, "likes": 3, "dislikes": 0, "planSeconds": 1, "cacheSeconds": 0,
+        "series": [evening], "topSongs": [{ "plays": 1 }] });
+    for bucket in ["HOUR", "DAY", "WEEK"] {
+        let facts = place.ask(ana, NUMBERS, question(venue, 12, 1, bucket)).await;
+        assert_eq!(facts["venue"]["analytics"], all, "{bucket}");
+    }
+    upkeep::tend(&place.cloud.database, UnixMillis(now().timestamp_millis()), Retention::default())
+        .await
+        .unwrap();
+    for (from, bucket) in [(80, "DAY"), (300, "WEEK")] {
+        let days = place.ask(ana, NUMBERS, question(venue, from, 1, bucket)).await;
+        assert_eq!(days["venue"]["analytics"], all, "{from} {bucket}");
+    }
+}
+
+/// A short range of long ago is counted from the days: its check-ins are gone, and the votes soon.
+#[tokio::test]
+async fn what_is_long_ago_is_told_though_its_facts_are_gone() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    run(
+        &mut place.arrange().await,
+        &format!(
+            "insert into public.venue_daily (venue_id, day, plays, songs, listeners, likes, dislikes)
+             values ('{}', current_date - 120, 40, 30, 12, 7, 2)",
+            venue.0
+        ),
+    )
+    .await;
+    let told = place.ask(ana, NUMBERS, question(venue, 130, 110, "DAY")).await;
+    let told = &told["venue"]["analytics"];
+    assert_eq!(
+        (&told["plays"], &told["listeners"], &told["likes"], &told["dislikes"]),
+        (&json!(40), &json!(12), &json!(7), &json!(2))
+    );
+    assert_eq!(told["series"], json!([{ "plays": 40, "listeners": 12, "likes": 7, "dislikes": 2 }]));
+    let hours = place
+        .answer(roomtone_server::caller::Caller::User(ana), NUMBERS, question(venue, 130, 120, "HOUR"))
+        .await;
+    assert_eq!(hours["errors"][0]["extensions"]["code"], "INVALID", "{hours}");
+}
