@@ -38,6 +38,20 @@ async fn the_fleet_is_told_whole_and_again_when_it_changes() {
     }
 }
 
+/// Whoever watches all of theirs watches a venue, too, that became theirs since.
+#[tokio::test]
+async fn a_venue_that_is_new_is_watched_too() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let mut states = pin!(place.watch(Caller::User(ana), FLEET, json!({ "ids": [] })));
+    assert_eq!(next(&mut states).await.unwrap()["data"]["fleetStatus"], json!([]));
+    let venue = place.venue(ana, "aurora").await;
+    assert_eq!(next(&mut states).await.unwrap()["data"]["fleetStatus"], json!([]), "its hubs are none yet");
+    let input = json!({ "venueId": global(venue), "name": "bar" });
+    place.mutate(ana, "createHubEnrolment", input, "hub { id }").await;
+    while next(&mut states).await.unwrap()["data"]["fleetStatus"][0]["name"] != "bar" {}
+}
+
 #[tokio::test]
 async fn whoever_is_removed_hears_no_more() {
     let place = Place::new().await;
