@@ -76,7 +76,7 @@ impl Bench {
 /// Where the database cannot be reached at the end. Before that it is told, and tried again.
 pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
     let bench = Bench::of_this_program()?;
-    work_at(cloud, bench, stop).await
+    Box::pin(work_at(cloud, bench, stop)).await
 }
 
 /// [`work`] with a bench of one's own.

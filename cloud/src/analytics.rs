@@ -51,7 +51,7 @@ impl Question {
     /// Refused where the range is empty, too long for what is asked, or by the hour of what is only known by the day.
     pub fn checked(self, now: UnixMillis) -> Result<Self, Unmet> {
         let span = check(self.range, LONGEST)?;
-        if self.bucket == Bucket::Hour && (span > HOURLY || !self.from_facts(now)) {
+        if self.bucket == Bucket::Hour && (span > HOURLY || !self.is_of_facts(now)) {
             let within = "by the hour, ask for at most 14 days, of the last 90";
             return Err(Refusal::invalid("bucket", within).into());
         }
@@ -59,7 +59,7 @@ impl Question {
     }
 
     /// Whether all the facts of the range are still there: those that go first, too.
-    fn from_facts(&self, now: UnixMillis) -> bool {
+    fn is_of_facts(&self, now: UnixMillis) -> bool {
         let kept = Retention::default();
         let days = kept.sessions.min(kept.votes).min(kept.plays).cast_signed();
         let oldest = now.0 - TimeDelta::days(days).num_milliseconds();
@@ -85,7 +85,7 @@ pub(crate) fn check(range: Range, longest: TimeDelta) -> Result<TimeDelta, Refus
 /// Where the database fails.
 pub async fn counts(cloud: &Cloud, user: UserId, question: Question) -> Result<Counts, Unmet> {
     let mut work = cloud.database.as_user(user).await?;
-    if question.from_facts(cloud.now()) {
+    if question.is_of_facts(cloud.now()) {
         return Ok(venue_daily::of_facts(&mut work, question.venue, question.range).await?);
     }
     let days = venue_daily::series_of_days(&mut work, question.venue, question.range, "day").await?;
@@ -114,7 +114,7 @@ pub async fn series(cloud: &Cloud, user: UserId, question: Question) -> Result<V
     };
     let Question { venue, range, .. } = question;
     let mut work = cloud.database.as_user(user).await?;
-    Ok(if question.from_facts(cloud.now()) {
+    Ok(if question.is_of_facts(cloud.now()) {
         venue_daily::series_of_facts(&mut work, venue, range, every).await?
     } else {
         venue_daily::series_of_days(&mut work, venue, range, every).await?
@@ -133,7 +133,7 @@ pub async fn top_songs(
 ) -> Result<Vec<(SongId, i64)>, Unmet> {
     let Question { venue, range, .. } = question;
     let mut work = cloud.database.as_user(user).await?;
-    let top = if question.from_facts(cloud.now()) {
+    let top = if question.is_of_facts(cloud.now()) {
         venue_daily::top_of_facts(&mut work, venue, range, first).await?
     } else {
         venue_daily::top_of_days(&mut work, venue, range, first).await?

@@ -5,7 +5,7 @@
 //! after a while, which begins anew. The file is stored under a key that holds the run, so two that believe they have
 //! the same report do not write the same file, and only one of them can say that it is done.
 //!
-//! Two kinds. A *report* has a line per song, in the order and by the names of columns that SoundExchange takes (37 CFR
+//! Two kinds. A *report* has a line per song, in the order and by the names of columns that `SoundExchange` takes (37 CFR
 //! 370.4): the eight that the rule asks for, then how the plays came about and how much was heard. A play in a venue is
 //! one performance; how many people were in the room is not in it. *Plays* have a line for each play, oldest first.
 
@@ -59,7 +59,7 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
     let run = Uuid::from_bytes(random);
     let mut rounds = 0_u32;
     loop {
-        let wrote = match stop.run_until_cancelled(one(&cloud, run)).await {
+        let wrote = match Box::pin(stop.run_until_cancelled(one(&cloud, run))).await {
             None => return put_back(&cloud, run).await,
             Some(Ok(wrote)) => wrote,
             Some(Err(error)) => {
@@ -177,7 +177,7 @@ async fn fill(cloud: &Cloud, run: Uuid, export: &Export, path: &Path) -> anyhow:
     loop {
         let page = page(cloud, export, &names, after).await?;
         file.write_all(&page.bytes).await?;
-        rows += i32::try_from(page.lines)?;
+        rows += i32::try_from(page.count)?;
         after = page.last;
         let mut work = cloud.database.as_service().await?;
         let is_ours = history_exports::progress(&mut work, *export.id, run, rows, CLAIM_SECONDS).await?;
@@ -186,7 +186,7 @@ async fn fill(cloud: &Cloud, run: Uuid, export: &Export, path: &Path) -> anyhow:
             return Ok(None);
         }
         cloud.bus.publish(Topic::Export(*export.id));
-        if i64::try_from(page.lines)? < PAGE {
+        if i64::try_from(page.count)? < PAGE {
             file.sync_all().await?;
             return Ok(Some(rows));
         }
@@ -212,7 +212,7 @@ async fn names(cloud: &Cloud, venue: VenueId) -> anyhow::Result<Names> {
 /// Some lines, as they are written, and where the next ones begin.
 struct Lines {
     bytes: Vec<u8>,
-    lines: usize,
+    count: usize,
     last: Option<Uuid>,
 }
 
@@ -223,12 +223,12 @@ async fn page(cloud: &Cloud, export: &Export, names: &Names, after: Option<Uuid>
         let songs = songs_playing::report(&mut work, venue, range, after, PAGE).await?;
         let last = songs.last().map(|song| song.song_id);
         let lines: Vec<_> = songs.iter().map(|song| lines::Reported::of(names, song)).collect();
-        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, lines: songs.len(), last })
+        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, count: songs.len(), last })
     } else {
         let plays = songs_playing::tell(&mut work, venue, range, after, PAGE).await?;
         let last = plays.last().map(|play| play.id);
         let lines: Vec<_> = plays.iter().map(|play| lines::Played::of(names, play)).collect();
-        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, lines: plays.len(), last })
+        Ok(Lines { bytes: lines::written(export.format.0, &lines)?, count: plays.len(), last })
     }
 }
 

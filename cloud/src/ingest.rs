@@ -245,7 +245,7 @@ fn misses_something(error: &sqlx::Error) -> bool {
 }
 
 fn sql_state(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
-    error.as_database_error().and_then(|error| error.code())
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
 }
 
 impl From<&Quarantined> for KeptApart {

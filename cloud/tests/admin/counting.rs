@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use roomtone_cloud::upkeep::{self, Retention};
-use roomtone_schema::{UnixMillis, VenueId};
+use roomtone_schema::{Clock as _, SystemClock, UnixMillis, VenueId};
 use serde_json::{Value, json};
 
 use crate::place::{Place, global};
@@ -13,7 +13,7 @@ const NUMBERS: &str = "query($id: ID!, $range: DateTimeRange!, $bucket: Analytic
       series { plays listeners likes dislikes } topSongs(first: 1) { plays } } } }";
 
 fn now() -> DateTime<Utc> {
-    std::time::SystemTime::now().into()
+    DateTime::from_timestamp_millis(SystemClock::new().wall().0).unwrap()
 }
 
 /// The question about the days from so many ago to so many ago.

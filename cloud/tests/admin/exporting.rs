@@ -8,9 +8,10 @@ use roomtone_cloud::cloud::Cloud;
 use roomtone_cloud::exporting;
 use roomtone_cloud::media::{Media, MediaSettings};
 use roomtone_cloud::secret::Secret;
-use roomtone_schema::{SongId, UserId, VenueId};
+use roomtone_schema::{Clock as _, SongId, SystemClock, UserId, VenueId};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -41,7 +42,7 @@ pub(crate) async fn plays(
 }
 
 fn range() -> Value {
-    let now: DateTime<Utc> = std::time::SystemTime::now().into();
+    let now = DateTime::<Utc>::from_timestamp_millis(SystemClock::new().wall().0).unwrap();
     json!({ "from": (now - TimeDelta::days(6)).to_rfc3339(), "to": (now + TimeDelta::hours(1)).to_rfc3339() })
 }
 
@@ -280,14 +281,16 @@ async fn a_report_that_is_cut_off_by_the_end_is_put_back() {
         .await
         .unwrap();
     let stop = CancellationToken::new();
-    let writing = tokio::spawn(exporting::work(place.cloud.clone(), stop.clone()));
+    let mut writing = JoinSet::new();
+    writing.spawn(exporting::work(place.cloud.clone(), stop.clone()));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while state(&place).await != ("running".to_owned(), 1, true) {
         assert!(tokio::time::Instant::now() < deadline, "it was not begun");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stop.cancel();
-    tokio::time::timeout(Duration::from_secs(20), writing).await.unwrap().unwrap().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), writing.join_next()).await.unwrap();
+    ended.unwrap().unwrap().unwrap();
     assert_eq!(state(&place).await, ("queued".to_owned(), 0, false));
 }
 

@@ -78,8 +78,8 @@ fn write(found: &BTreeMap<String, Vec<Outcome>>) {
         .take_while(|line| line.starts_with('#'))
         .fold(String::new(), |text, line| text + line + "\n");
     let row = |name: &str, cells: &[String]| {
-        let cells: String = cells.iter().map(|cell| format!(" {cell:<15}")).collect();
-        format!("{name:<42}{cells}").trim_end().to_owned() + "\n"
+        let line = cells.iter().fold(format!("{name:<42}"), |line, cell| line + &format!(" {cell:<15}"));
+        line.trim_end().to_owned() + "\n"
     };
     let head = row("field", &WHO.map(str::to_owned));
     let lines: String = found.iter().map(|(name, cells)| row(name, cells)).collect();

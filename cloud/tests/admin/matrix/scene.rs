@@ -6,8 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId, VenueId,
-    ZoneId,
+    AuditEntryId, Clock as _, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, SystemClock,
+    UploadId, UserId, VenueId, ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Scene {
         email: String,
         row: (Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid, Uuid),
     ) {
-        let now: DateTime<Utc> = std::time::SystemTime::now().into();
+        let now = DateTime::<Utc>::from_timestamp_millis(SystemClock::new().wall().0).unwrap();
         let at = |hours| (now + TimeDelta::hours(hours)).to_rfc3339();
         let (organisation, zone, hub, song, player, play, export, line) = row;
         self.things = BTreeMap::from([
