@@ -61,11 +61,11 @@ async fn whoever_comes_first_gets_a_profile() {
     let database = Postgres::start(Version::V16).database().await;
     let keys = Keys::new("a");
     let issuer = Issuer::publishing(&[&keys]).await;
-    let replica = replica(&database, &issuer).await;
     let user = database.user("a@b.c", None).await;
     let mut conn = database.superuser().await;
     // As where the trigger of the sign-up could not do it.
     sqlx::query("delete from public.profiles where id = $1").bind(user.0).execute(&mut conn).await.unwrap();
+    let replica = replica(&database, &issuer).await;
     assert!(replica.knows(&keys.sign(&issuer.claims(user))).await);
     let email: String = sqlx::query_scalar("select email from public.profiles where id = $1")
         .bind(user.0)

@@ -121,6 +121,6 @@ async fn it_makes_no_accounts_in_somebodys_project() {
             [("SUPABASE_URL", "https://abc.supabase.co"), ("DATABASE_URL", "postgres://x@127.0.0.1:9/x")];
         let mut program = Program::start(&words, &project);
         assert_eq!(program.ends().await.code(), Some(1));
-        assert!(program.said().contains("DATABASE_OWNER_URL is set"), "{}", program.said());
+        assert!(program.said().contains("SUPABASE_URL is set"), "{}", program.said());
     }
 }
