@@ -153,7 +153,10 @@ async fn a_player_stands_in_a_zone_of_its_own_venue() {
     let (_database, mut conn) = tenants().await;
     let sql = with_ids("update public.players set zone_id = '{2}0030' where id = '{1}0070'");
     let error = sqlx::query(AssertSqlSafe(sql)).execute(&mut conn).await.expect_err("another venue's zone");
-    assert_eq!(error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("23503"));
+    assert_eq!(
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+        Some("23503")
+    );
     run(&mut conn, &with_ids("delete from public.zones where id = '{1}0030'")).await;
     let left =
         "select concat(venue_id is not null, zone_id is null) from public.players where id = '{1}0070'";

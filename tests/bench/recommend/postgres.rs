@@ -164,7 +164,7 @@ pub(crate) fn measure(songs: usize) {
             at_least("4", &what, ours, (&name, nearest), Some(10.0));
         }
         None => {
-            println!("pgvector's index lost songs at every width tried: goal 4 has no yardstick in this run")
+            println!("pgvector's index lost songs at every width tried: goal 4 has no yardstick in this run");
         }
     }
 }
