@@ -192,6 +192,9 @@ async fn by_nats_too_a_deleted_account_is_let_go_and_a_killed_replica_takes_nobo
     assert_eq!(socket.hears().await["type"], "pong");
     let third = Replica::by_nats(&server).await;
     let mut conn = database.superuser().await;
+    // Not while the first upkeep hangs in weeks: each would wait for what the other holds, and one be sent away.
+    let upkeep = "select pg_advisory_lock(hashtext('roomtone.upkeep'))";
+    sqlx::query(upkeep).execute(&mut conn).await.unwrap();
     sqlx::query("delete from auth.users where id = $1").bind(user.0).execute(&mut conn).await.unwrap();
     third.bus.publish(Topic::User(user));
     assert_eq!(socket.closed().await, 4403);
