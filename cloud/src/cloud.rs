@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use roomtone_schema::{Clock, UnixMillis};
 
 use crate::bus::Bus;
@@ -25,5 +26,10 @@ impl Cloud {
     /// Now.
     pub fn now(&self) -> UnixMillis {
         self.clock.wall()
+    }
+
+    /// Now, as Postgres and the calendar have it. The year 1970 stands for what no calendar holds.
+    pub fn now_utc(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.now().0).unwrap_or_default()
     }
 }

@@ -253,5 +253,5 @@ fn slug(given: &str) -> Result<String, Refusal> {
 
 /// Until when what is made now holds, so much later.
 pub(crate) fn later(cloud: &Cloud, by: std::time::Duration) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(cloud.now().0).unwrap_or_default() + by
+    cloud.now_utc() + by
 }

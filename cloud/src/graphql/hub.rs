@@ -99,5 +99,5 @@ impl Hub {
 
 /// Now, by the cloud's clock.
 pub(super) fn now(ctx: &Context<'_>) -> chrono::DateTime<Utc> {
-    chrono::DateTime::from_timestamp_millis(cloud(ctx).now().0).unwrap_or_default()
+    cloud(ctx).now_utc()
 }

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{OrganisationId, UnixMillis, UploadId};
+use roomtone_schema::{OrganisationId, UploadId};
+use roomtone_server::listener::date as shown;
 use roomtone_server::listener::scalar::{DateTime, Url};
 
 use super::asking::{UserErrorCode, asker, cloud, coded, id as read_id};
@@ -97,10 +98,6 @@ fn headers(address: &Address) -> Vec<HttpHeader> {
     address.headers.iter().map(header).collect()
 }
 
-fn until(at: UnixMillis) -> DateTime {
-    DateTime(chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default())
-}
-
 /// No file is longer than what these can say: see [`uploads::MOST_BYTES`].
 fn int(bytes: u64) -> i32 {
     i32::try_from(bytes).unwrap_or(i32::MAX)
@@ -113,7 +110,7 @@ impl From<uploads::Target> for UploadTarget {
             url: target.whole.map(|address| Url(address.url)),
             part_bytes: target.part_bytes.map(int),
             parts: i32::from(target.parts),
-            expires_at: until(target.until),
+            expires_at: shown(target.until),
         }
     }
 }
@@ -127,7 +124,7 @@ impl From<uploads::Part> for UploadPart {
             arrived: part.arrived,
             headers: headers(&part.address),
             url: Url(part.address.url),
-            expires_at: until(part.until),
+            expires_at: shown(part.until),
         }
     }
 }
