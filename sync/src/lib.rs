@@ -3,8 +3,12 @@
 //! The hub and the players share this crate. What is absent: a database, a user interface and any knowledge of what
 //! a fact means.
 
+pub mod credential;
+pub mod digest;
 pub mod file_cache;
 pub mod logging;
 pub mod signals;
+pub mod store;
 pub mod supervisor;
 pub mod trouble;
+pub mod wire;
