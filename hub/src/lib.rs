@@ -6,6 +6,7 @@ pub mod check_in;
 mod chores;
 pub mod cli;
 pub mod clock;
+pub mod cloud_link;
 pub mod config;
 pub mod control;
 pub mod counters;

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
+use crate::cloud_link::{Enrolment, put_in_place};
 use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, derived};
 use crate::library::Library;
@@ -32,6 +33,7 @@ use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, 
 use crate::room::{Current, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, Key, new_id, random};
+use crate::store::down_rows::{self, Here};
 use crate::store::picks::{self, PickRecord};
 use crate::store::players::Kept;
 use crate::store::{
@@ -79,6 +81,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
     let now = clock.now();
     let identity = write(&store, move |tx| identify(tx, now))?;
     let zones = write_zones(&store, &options.zones, now)?;
+    finish_what_came_down(&store, now)?;
     let library = read_library(&store, &options.data)?;
     let shelf = library.shelf();
     let index = Arc::new(index_of(&shelf));
@@ -154,6 +157,14 @@ impl Inner {
             }
         }
     }
+}
+
+/// A catalogue that was being put in place when the hub ended is in place before anybody reads of it.
+fn finish_what_came_down(store: &Store, now: UnixMillis) -> Result<(), OpenError> {
+    let Some(what) = read(store, down_rows::unstaging)? else { return Ok(()) };
+    let enrolment = read(store, Enrolment::read)?;
+    let me = enrolment.map_or(HubId(uuid::Uuid::nil()), |enrolment| enrolment.hub);
+    put_in_place(store, Here { me, now }, &what).map(drop).map_err(while_opening)
 }
 
 /// Says what was found, where a person should know.
