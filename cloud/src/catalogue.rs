@@ -214,20 +214,26 @@ pub async fn venues_of(
     Ok(venues)
 }
 
-/// Where a song's file can be had, for a quarter of an hour; none for whoever does not work for its organisation.
+/// Those of some organisations in which somebody works: what only staff may see of songs and uploads hangs on it.
 ///
 /// # Errors
-/// Where the database or the store fails.
-pub async fn download_url(cloud: &Cloud, user: UserId, song: &Song) -> Result<Option<String>, Unmet> {
-    let mut work = cloud.database.as_user(user).await?;
-    match access::require_in(&mut work, *song.organisation_id, MemberRole::Staff).await.map_err(Unmet::from) {
-        Ok(()) => {}
-        Err(Unmet::Refused(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    drop(work);
+/// Where the database fails.
+pub async fn working_in(
+    cloud: &Cloud,
+    user: UserId,
+    organisations: &[OrganisationId],
+) -> Result<Vec<OrganisationId>, Unmet> {
+    let found = access::working_in(&mut *cloud.database.as_user(user).await?, organisations).await?;
+    Ok(found.into_iter().map(|organisation| *organisation).collect())
+}
+
+/// Where a song's file can be had, for a quarter of an hour. For whoever works for its organisation: see [`working_in`].
+///
+/// # Errors
+/// Where the store fails.
+pub async fn download_url(cloud: &Cloud, song: &Song) -> Result<String, Unmet> {
     let url = cloud.media.download_url(&song.object_key, Some(&song.title), ADDRESS_LIVES);
-    Ok(Some(url.await.map_err(anyhow::Error::from)?))
+    Ok(url.await.map_err(anyhow::Error::from)?)
 }
 
 /// Corrects what is known of a song.

@@ -84,7 +84,8 @@ const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
 
 /// What a hub signs when it enrols, so that nobody enrols somebody else's key.
 pub fn enrolment_text(code: &str, public_key: &[u8; 32]) -> Vec<u8> {
-    let code: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let code: String =
+        code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     [b"roomtone enrolment 1\0", code.as_bytes(), b"\0", public_key].concat()
 }
 
@@ -156,9 +157,8 @@ impl Ticket {
 
     /// The ticket that one of these keys signed for this venue, and that holds now by the cloud's time.
     pub fn verify(ticket: &str, keys: &[[u8; 32]], venue: VenueId, now: UnixMillis) -> Option<Self> {
-        Self::verify_whenever(ticket, keys).filter(|ticket| {
-            ticket.venue == venue && is_of_now(ticket.iat, ticket.exp, TICKET_LIVES, now)
-        })
+        Self::verify_whenever(ticket, keys)
+            .filter(|ticket| ticket.venue == venue && is_of_now(ticket.iat, ticket.exp, TICKET_LIVES, now))
     }
 
     /// The ticket that one of these keys signed once, for whatever venue.
@@ -214,7 +214,8 @@ mod tests {
         let hub = HubId::from_uuid(Uuid::from_u128(7));
         let token = hub_token(&key(1), hub, NOON);
         assert_eq!(Ticket::verify_whenever(&token, &[key(1).public()]), None);
-        let ticket = Ticket::new(Uuid::from_u128(1), Uuid::from_u128(2), VenueId(Uuid::from_u128(3)), None, NOON);
+        let ticket =
+            Ticket::new(Uuid::from_u128(1), Uuid::from_u128(2), VenueId(Uuid::from_u128(3)), None, NOON);
         assert!(!check_hub_token(&ticket.sign(&key(1)), &key(1).public(), NOON));
     }
 

@@ -9,8 +9,8 @@ use roomtone_schema::{HubId, OrganisationId, UnixMillis, VenueId};
 use uuid::Uuid;
 
 use crate::wire::{
-    Apart, Cursor, DigestAnswer, Fact, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, Page, PlayerTold, Problem,
-    PullAsk, Push, PushAnswer, Row, RowsAnswer, RowsAsk, Scope, Stamp, ZoneTold,
+    Apart, Cursor, DigestAnswer, Fact, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, Page, PlayerTold,
+    Problem, PullAsk, Push, PushAnswer, Row, RowsAnswer, RowsAsk, Scope, Stamp, ZoneTold,
 };
 
 /// A hub as the cloud knows it.
@@ -59,13 +59,21 @@ pub trait CloudStore: Clone + Send + Sync + 'static {
     fn pull(&self, hub: &KnownHub, ask: PullAsk) -> impl Future<Output = Result<Page, Problem>> + Send;
 
     /// Digests of a scope, with the place of the feed at which they hold.
-    fn digest(&self, hub: &KnownHub, scope: Scope) -> impl Future<Output = Result<DigestAnswer, Problem>> + Send;
+    fn digest(
+        &self,
+        hub: &KnownHub,
+        scope: Scope,
+    ) -> impl Future<Output = Result<DigestAnswer, Problem>> + Send;
 
     /// Live rows by where they are kept.
     fn rows(&self, hub: &KnownHub, ask: RowsAsk) -> impl Future<Output = Result<RowsAnswer, Problem>> + Send;
 
     /// When the venue's zones last heard its songs.
-    fn heard(&self, hub: &KnownHub, ask: HeardAsk) -> impl Future<Output = Result<HeardAnswer, Problem>> + Send;
+    fn heard(
+        &self,
+        hub: &KnownHub,
+        ask: HeardAsk,
+    ) -> impl Future<Output = Result<HeardAnswer, Problem>> + Send;
 
     /// The heads of all scopes that moved since some earlier answer of this (0: all), and what to ask with next. One
     /// question for all hubs together.
@@ -193,7 +201,11 @@ pub trait HubStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
 
     /// Notes up to which revision a kind was taken.
-    fn note_revision(&self, kind: String, revision: u32) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
+    fn note_revision(
+        &self,
+        kind: String,
+        revision: u32,
+    ) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
 
     /// Rows whose content is not what was applied, found by reading `most` rows after where the last look ended. They are
     /// marked, so that [`HubStore::digest`] differs until they are fetched again. How many.

@@ -6,8 +6,9 @@ use super::Names;
 use crate::history::{ExportFormat, ExportKind};
 use crate::store::songs_playing;
 
-/// What the music is transmitted as: by a business establishment service (37 CFR 370.4(d)(2)(ii)).
-const TRANSMISSION_CATEGORY: &str = "H";
+/// What the music is transmitted as: by a business establishment service that makes ephemeral recordings (37 CFR
+/// 370.4(d)(2)(ii)(K)). A to G are webcasters, H to J subscription services.
+const TRANSMISSION_CATEGORY: &str = "K";
 
 /// The columns of a report, in their order.
 const REPORTED: [&str; 13] = [

@@ -74,6 +74,10 @@ key!(/// The players of a venue.
 key!(/// How many songs a venue plays.
     SongsOf);
 
+/// Whether whoever asks works for an organisation; there is no answer where not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct StaffOf(pub(super) OrganisationId);
+
 /// The venues that play a song.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct VenuesOf(pub(super) SongId);
@@ -202,6 +206,21 @@ impl Loader<Asked<VenuesOf>> for Lists {
             let ids: Vec<SongId> = of.iter().map(|key| key.0).collect();
             let venues = catalogue::venues_of(&self.0, user, &ids).await.map_err(Arc::new)?;
             found.extend(venues.into_iter().map(|(song, venues)| (Asked(user, VenuesOf(song)), venues)));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<Asked<StaffOf>> for Lists {
+    type Value = ();
+    type Error = Arc<Unmet>;
+
+    async fn load(&self, keys: &[Asked<StaffOf>]) -> Result<HashMap<Asked<StaffOf>, ()>, Arc<Unmet>> {
+        let mut found = HashMap::new();
+        for (user, of) in by_asker(keys) {
+            let ids: Vec<OrganisationId> = of.iter().map(|key| key.0).collect();
+            let theirs = catalogue::working_in(&self.0, user, &ids).await.map_err(Arc::new)?;
+            found.extend(theirs.into_iter().map(|id| (Asked(user, StaffOf(id)), ())));
         }
         Ok(found)
     }

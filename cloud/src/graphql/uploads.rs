@@ -7,7 +7,7 @@ use roomtone_server::listener::date as shown;
 use roomtone_server::listener::scalar::{DateTime, Url};
 
 use super::asking::{UserErrorCode, asker, cloud, coded, id as read_id};
-use super::loaders::load;
+use super::loaders::{StaffOf, load};
 use super::page::{Page, PageArguments, connection, size};
 use super::song::Song;
 use super::venue::Organisation;
@@ -185,7 +185,10 @@ impl SongUpload {
 
     /// Where its bytes go; null where none are waited for, and for whoever only looks.
     async fn target(&self, ctx: &Context<'_>) -> Result<Option<UploadTarget>> {
-        Ok(uploads::target(cloud(ctx), asker(ctx)?, &self.0).await?.map(Into::into))
+        if load(ctx, StaffOf(*self.0.organisation_id)).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(uploads::target(cloud(ctx), &self.0).await?.map(Into::into))
     }
 
     /// Until when its bytes are waited for.

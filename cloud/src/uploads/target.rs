@@ -59,15 +59,13 @@ async fn may_send(cloud: &Cloud, user: UserId, upload: &Upload) -> Result<bool, 
     Ok(store::uploads::may_send(&mut work, *upload.organisation_id).await?)
 }
 
-/// Where the bytes of an upload go; `None` where no more are waited for, or not from this person.
+/// Where the bytes of an upload go; `None` where no more are waited for. For whoever may send them: see
+/// [`crate::catalogue::working_in`].
 ///
 /// # Errors
-/// Where the database or the store fails.
-pub async fn target(cloud: &Cloud, user: UserId, upload: &Upload) -> Result<Option<Target>, Unmet> {
+/// Where the store fails.
+pub async fn target(cloud: &Cloud, upload: &Upload) -> Result<Option<Target>, Unmet> {
     let Some(left) = remaining(cloud, upload) else { return Ok(None) };
-    if !may_send(cloud, user, upload).await? {
-        return Ok(None);
-    }
     let until = until(cloud, left);
     if upload.bytes() > WHOLE_UP_TO {
         let in_parts =

@@ -114,7 +114,7 @@ impl Desk {
     pub(crate) async fn begin(&self, new: NewUpload) -> (UploadId, Target) {
         let Begun::Upload(id) = self.create(new).await.unwrap() else { panic!("it is not known yet") };
         let upload = uploads::ready(&self.cloud, self.owner, id).await.unwrap();
-        let target = uploads::target(&self.cloud, self.owner, &upload).await.unwrap();
+        let target = uploads::target(&self.cloud, &upload).await.unwrap();
         (id, target.expect("it waits for bytes"))
     }
 

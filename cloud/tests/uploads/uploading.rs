@@ -1,5 +1,6 @@
 //! Announcing, sending, finalising, giving up: who may, and what comes of it.
 
+use roomtone_cloud::catalogue;
 use roomtone_cloud::refusal::Code;
 use roomtone_cloud::uploads::{self, Begun, Finalising, NewUpload, OwnValues, UploadState, Whose};
 use roomtone_schema::embedding::Embedding;
@@ -82,7 +83,7 @@ async fn a_catalogue_takes_the_same_bytes_once_and_another_catalogue_takes_them_
         panic!("what others have is nobody's business")
     };
     let upload = uploads::find(&desk.cloud, other, id).await.unwrap().unwrap();
-    let target = uploads::target(&desk.cloud, other, &upload).await.unwrap().unwrap();
+    let target = uploads::target(&desk.cloud, &upload).await.unwrap().unwrap();
     put_well(&target.whole.unwrap(), bytes.clone()).await;
     let it = Finalising { id, own: OwnValues::default(), venues: vec![place] };
     uploads::finalise(&desk.cloud, other, key(), it).await.unwrap();
@@ -121,13 +122,13 @@ async fn a_repeated_request_is_answered_as_the_first() {
 
     let Begun::Upload(id) = first else { panic!("it is new") };
     let upload = desk.upload(id).await;
-    let target = uploads::target(&desk.cloud, desk.owner, &upload).await.unwrap().unwrap();
+    let target = uploads::target(&desk.cloud, &upload).await.unwrap().unwrap();
     put_well(&target.whole.unwrap(), bytes).await;
     let (mine, it) = (key(), Finalising { id, own: OwnValues::default(), venues: Vec::new() });
     uploads::finalise(&desk.cloud, desk.owner, mine, it.clone()).await.unwrap();
     uploads::finalise(&desk.cloud, desk.owner, mine, it.clone()).await.unwrap();
     assert_eq!(refused(uploads::finalise(&desk.cloud, desk.owner, key(), it).await).code, Code::Conflict);
-    assert!(uploads::target(&desk.cloud, desk.owner, &desk.upload(id).await).await.unwrap().is_none());
+    assert!(uploads::target(&desk.cloud, &desk.upload(id).await).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -157,7 +158,10 @@ async fn only_who_keeps_a_catalogue_may_send_to_it() {
         assert!(matches!(uploads::create(&desk.cloud, staff, key(), new).await.unwrap(), Begun::Upload(_)));
     }
     let seen = uploads::find(&desk.cloud, viewer, id).await.unwrap().unwrap();
-    assert_eq!(uploads::target(&desk.cloud, viewer, &seen).await.unwrap(), None);
+    let of = [*seen.organisation_id];
+    assert_eq!(catalogue::working_in(&desk.cloud, viewer, &of).await.unwrap(), []);
+    assert_eq!(catalogue::working_in(&desk.cloud, stranger, &of).await.unwrap(), []);
+    assert_eq!(catalogue::working_in(&desk.cloud, staff, &of).await.unwrap(), of);
     assert_eq!(uploads::find(&desk.cloud, stranger, id).await.unwrap(), None);
     assert_eq!(refused(uploads::cancel(&desk.cloud, viewer, key(), id).await).code, Code::Forbidden);
     assert_eq!(refused(uploads::cancel(&desk.cloud, stranger, key(), id).await).code, Code::NotFound);

@@ -52,6 +52,8 @@ pub(crate) fn measure_venue() {
             .await
             .unwrap();
         roomtone_cloud::migrations::apply(&mut conn).await.unwrap();
+        // sqlx looks types up by the path.
+        sqlx::raw_sql("set search_path = public, extensions").execute(&mut conn).await.unwrap();
         stock(&mut conn, &library).await;
         conn
     });
