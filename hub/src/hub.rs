@@ -44,7 +44,9 @@ use crate::reporting::ReportError;
 use crate::room::ZoneRoom;
 use crate::room_code::{CodeMaker, RoomCode};
 use crate::secrets::{Key, hash, new_token};
+use crate::signing_in::{Recognised, SignInError, SigningIn};
 use crate::skipping::SkipError;
+use crate::store::sign_ins::TicketKeys;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
     LatePlay, NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView,
@@ -413,12 +415,12 @@ impl Hub {
 
     /// Takes a listener out; their weight goes at once.
     pub async fn check_out(&self, viewer: &Viewer, key: IdempotencyKey) -> Result<Session, CheckOutError> {
-        self.0.check_out(viewer, key).await
+        self.0.check_out(&self.as_now(viewer), key).await
     }
 
     /// Counts a like or dislike.
     pub async fn vote(&self, viewer: &Viewer, input: Opinion) -> Result<Voted, VoteError> {
-        self.0.vote(viewer, input).await
+        self.0.vote(&self.as_now(viewer), input).await
     }
 
     /// Counts a wish to leave the current song.
@@ -427,13 +429,29 @@ impl Hub {
         viewer: &Viewer,
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
-        self.0.vote_to_skip(viewer, key).await
+        self.0.vote_to_skip(&self.as_now(viewer), key).await
+    }
+
+    /// Binds a presence to a profile of the cloud, by its ticket.
+    pub async fn sign_in(&self, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
+        let (inner, viewer) = (Arc::clone(&self.0), self.as_now(viewer));
+        self.0.whole(async move { inner.sign_in(&viewer, wish).await }).await
+    }
+
+    /// Keeps what the cloud said of its tickets: the hub believes them by that alone, with no line to it.
+    pub async fn note_ticket_keys(&self, heard: TicketKeys) -> Result<(), StoreError> {
+        self.0.note_ticket_keys(heard).await
+    }
+
+    /// A viewer with who they are by now.
+    pub fn as_now(&self, viewer: &Viewer) -> Viewer {
+        locked(&self.0.people).as_now(viewer)
     }
 
     /// A viewer's votes as they stand, newest first.
     pub fn viewer_votes(&self, viewer: &Viewer) -> Vec<Vote> {
         let people = locked(&self.0.people);
-        let listener = people.listener(viewer.listener);
+        let listener = people.listener(people.as_now(viewer).listener);
         let mut votes: Vec<Vote> =
             listener.map_or_else(Vec::new, |known| known.votes.values().copied().collect());
         votes.sort_unstable_by_key(|vote| std::cmp::Reverse((vote.hlc, vote.id)));
@@ -442,11 +460,15 @@ impl Hub {
 
     /// A viewer's vote for one song.
     pub fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {
-        locked(&self.0.people).listener(viewer.listener)?.votes.get(&song).copied()
+        {
+            let people = locked(&self.0.people);
+            people.listener(people.as_now(viewer).listener)?.votes.get(&song).copied()
+        }
     }
 
     /// A viewer's taste, where their votes give it a direction.
     pub fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
+        let viewer = &self.as_now(viewer);
         let state = locked(&self.0.people).listener(viewer.listener)?.state;
         taste(&state, self.0.prior(viewer))
     }

@@ -34,6 +34,7 @@ mod retention;
 mod row;
 mod salvage;
 pub mod sessions;
+pub mod sign_ins;
 pub mod skip_votes;
 pub mod songs;
 mod soundness;

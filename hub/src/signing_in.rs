@@ -1,0 +1,162 @@
+//! Signing in: somebody who is here shows a ticket of the cloud's, and is that profile from then on.
+//!
+//! The hub believes the ticket by the cloud's public keys alone, which it has heard before: no line is needed. A ticket is
+//! for one venue, holds for minutes and is taken once. A guest's votes may be claimed; a profile's never are, so that
+//! a phone that changes hands gives nobody somebody else's taste.
+
+use std::sync::Arc;
+
+use roomtone_schema::id::Id as _;
+use roomtone_schema::{FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis};
+use roomtone_sync::credential::Ticket;
+use serde::{Deserialize, Serialize};
+
+use crate::check_in::{Known, NoViewer, known};
+use crate::cloud_link::Enrolment;
+use crate::hub::Inner;
+use crate::locks::locked;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::secrets::new_id;
+use crate::store::sign_ins::{self, Claimed, SignedIn, TicketKeys};
+use crate::store::{StoreError, Tx, TxResult, idempotency, sessions};
+use crate::view::Viewer;
+
+/// What a repeated sign-in is known by.
+const SIGN_IN: &str = "sign_in";
+
+/// Who somebody says to be.
+#[derive(Debug, Clone)]
+pub struct SigningIn {
+    /// Makes a retry the same sign-in.
+    pub key: IdempotencyKey,
+    /// From the cloud's page.
+    pub ticket: String,
+    /// Whether what they said here as a guest is to count for their profile.
+    pub claim_votes: bool,
+}
+
+/// Signed in, and durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recognised {
+    /// Who they are from now on.
+    pub listener: ListenerId,
+    /// How many of the guest's votes are theirs now.
+    pub claimed: usize,
+}
+
+/// Why somebody could not sign in. What is wrong with a ticket is told to nobody: it is good or it is not.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Not here any more.
+    #[error(transparent)]
+    NotHere(#[from] NoViewer),
+    /// The hub has no cloud.
+    #[error("this venue knows no accounts; you are here as a guest, and your votes count")]
+    NoAccounts,
+    /// Not signed by the cloud, for another venue, over, or taken before.
+    #[error("this ticket is not good here (any more); go back to your account's page for a new one")]
+    BadTicket,
+    /// The key belongs to something else.
+    #[error("this idempotencyKey was used before; take a new one")]
+    KeyUsed,
+    /// Ours.
+    #[error("the sign-in could not be saved: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Refusal for SignInError {
+    fn code(&self) -> Option<RefusalCode> {
+        match self {
+            Self::NotHere(why) => why.code(),
+            Self::NoAccounts => Some(RefusalCode::NotFound),
+            Self::BadTicket => Some(RefusalCode::Forbidden),
+            Self::KeyUsed => Some(RefusalCode::Conflict),
+            Self::Store(_) => None,
+        }
+    }
+
+    fn field(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::BadTicket => Some(&["input", "ticket"]),
+            Self::KeyUsed => Some(&["input", "idempotencyKey"]),
+            Self::NotHere(_) | Self::NoAccounts | Self::Store(_) => None,
+        }
+    }
+}
+
+enum Outcome {
+    New(Recognised, Box<Known>),
+    Again(Recognised),
+    No(SignInError),
+}
+
+impl Inner {
+    /// Binds a presence to a profile.
+    pub(crate) async fn sign_in(self: &Arc<Self>, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
+        let now = self.clock.now();
+        let is_here = locked(&self.people).check(viewer, now).is_ok();
+        let (session, ops) = (viewer.session, [new_id(now), new_id(now)]);
+        let work = move |tx: &Tx<'_>| recognise(tx, session, is_here, &wish, ops, now);
+        match self.store.write(work).await? {
+            Outcome::New(recognised, known) => {
+                locked(&self.people).become_listener(viewer.device, recognised.listener, (*known).into());
+                if let Some(room) = self.room(viewer.zone) {
+                    self.stir(room);
+                }
+                Ok(recognised)
+            }
+            Outcome::Again(first) => Ok(first),
+            Outcome::No(why) => Err(why),
+        }
+    }
+
+    /// Keeps what the cloud said of its tickets, where that is news.
+    pub(crate) async fn note_ticket_keys(&self, heard: TicketKeys) -> Result<(), StoreError> {
+        let known = self.store.read(sign_ins::ticket_keys).await?;
+        let drifted = known.cloud_ahead_ms.abs_diff(heard.cloud_ahead_ms) > DRIFT_MS;
+        if known.keys == heard.keys && !drifted {
+            return Ok(());
+        }
+        self.store.write(move |tx| sign_ins::put_ticket_keys(tx, &heard)).await
+    }
+}
+
+/// Clocks that are apart by less than this are the same for tickets.
+const DRIFT_MS: u64 = 5_000;
+
+/// All of it in one transaction.
+fn recognise(
+    tx: &Tx<'_>,
+    session: SessionId,
+    is_here: bool,
+    wish: &SigningIn,
+    [signed_in, claimed]: [FactId; 2],
+    now: UnixMillis,
+) -> TxResult<Outcome> {
+    let owner = session.to_bytes();
+    if let Some(first) = idempotency::get::<Recognised>(tx, owner, wish.key, SIGN_IN)? {
+        return Ok(first.map_or(Outcome::No(SignInError::KeyUsed), Outcome::Again));
+    }
+    let found = sessions::by_id(tx, session)?.filter(|_| is_here);
+    let Some(found) = found else { return Ok(Outcome::No(NoViewer::Expired.into())) };
+    let Some(enrolment) = Enrolment::read(tx)? else { return Ok(Outcome::No(SignInError::NoAccounts)) };
+    let TicketKeys { keys, cloud_ahead_ms } = sign_ins::ticket_keys(tx)?;
+    let cloud_now = UnixMillis(now.0.saturating_add(cloud_ahead_ms));
+    let ticket = Ticket::verify(&wish.ticket, &keys, enrolment.venue, cloud_now);
+    let Some(ticket) = ticket else { return Ok(Outcome::No(SignInError::BadTicket)) };
+    if !sign_ins::take(tx, ticket.jti, now)? {
+        return Ok(Outcome::No(SignInError::BadTicket));
+    }
+    let (guest, listener) = (found.listener, ListenerId::from_uuid(ticket.sub));
+    let fact = SignedIn { session, listener, guest, ticket: wish.ticket.clone(), at: now };
+    let is_guests_own = guest != listener && !sign_ins::is_profile(tx, guest)?;
+    sign_ins::sign_in(tx, signed_in, &fact)?;
+    let claimed = if wish.claim_votes && is_guests_own {
+        sign_ins::claim(tx, claimed, Claimed { guest, listener }, now)?
+    } else {
+        0
+    };
+    let recognised = Recognised { listener, claimed };
+    idempotency::put(tx, owner, wish.key, SIGN_IN, &recognised, now)?;
+    Ok(Outcome::New(recognised, Box::new(known(tx, listener, now)?)))
+}
