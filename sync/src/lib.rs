@@ -14,5 +14,6 @@ pub mod logging;
 pub mod signals;
 pub mod store;
 pub mod supervisor;
+pub mod transport;
 pub mod trouble;
 pub mod wire;
