@@ -8,6 +8,8 @@ pub mod chain;
 pub mod clocks;
 pub mod credential;
 pub mod digest;
+pub mod driver;
+pub mod engine;
 pub mod fencing;
 pub mod file_cache;
 pub mod logging;

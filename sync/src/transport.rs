@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::Full;
 use roomtone_schema::{Clock, HubId, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,13 +87,22 @@ pub struct Client<C> {
 
 impl<C> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("address", &self.address).field("hub", &self.hub).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("address", &self.address)
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
     }
 }
 
 impl<C: Connect> Client<C> {
     /// A line that is not open yet.
-    pub fn new(connect: C, address: Address, hub: HubId, key: Arc<SigningKey>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        connect: C,
+        address: Address,
+        hub: HubId,
+        key: Arc<SigningKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (idle, begun) = (Mutex::default(), Mutex::default());
         Self { connect, address, hub, key, clock, ahead: AtomicI64::new(i64::MIN), idle, begun }
     }
@@ -116,7 +125,11 @@ impl<C: Connect> Client<C> {
     ///
     /// # Errors
     /// [`NoAnswer`]
-    pub async fn ask<T: DeserializeOwned>(&self, path: &str, question: &impl Serialize) -> Result<T, NoAnswer> {
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+    ) -> Result<T, NoAnswer> {
         let body = Bytes::from(wire::encode(question).map_err(NoAnswer::malformed)?);
         let answer = self.within(ANSWER, self.believed(Method::POST, path, &body)).await?;
         wire::decode(&answer.body).map_err(NoAnswer::malformed)
@@ -197,7 +210,8 @@ impl<C: Connect> Client<C> {
             request.headers_mut().insert(RANGE, range);
         }
         let mut line = self.fresh(&address).await?;
-        let begun = timeout(ANSWER, line.begin(request)).await.map_err(NoAnswer::line)?.map_err(NoAnswer::line)?;
+        let begun =
+            timeout(ANSWER, line.begin(request)).await.map_err(NoAnswer::line)?.map_err(NoAnswer::line)?;
         let (parts, body) = begun.into_parts();
         match parts.status {
             StatusCode::PARTIAL_CONTENT => {}

@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn pokes_are_read_between_comments_and_across_pieces() {
         let scope = "venue:00000000-0000-0000-0000-000000000007";
-        let mut unread = format!(": still here\n\ndata: {{\"scope\":\"{scope}\",\"head\":7}}\n\nda").into_bytes();
+        let mut unread =
+            format!(": still here\n\ndata: {{\"scope\":\"{scope}\",\"head\":7}}\n\nda").into_bytes();
         assert_eq!(take_poke(&mut unread), Some(Poke { scope: scope.parse().unwrap(), head: 7 }));
         assert_eq!(take_poke(&mut unread), None);
         unread.extend_from_slice(format!("ta: {{\"scope\":\"{scope}\",\"seq\":8}}\n").as_bytes());
