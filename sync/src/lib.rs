@@ -3,8 +3,12 @@
 //! The hub and the players share this crate. What is absent: a database, a user interface and any knowledge of what
 //! a fact means.
 
+pub mod backoff;
+pub mod chain;
+pub mod clocks;
 pub mod credential;
 pub mod digest;
+pub mod fencing;
 pub mod file_cache;
 pub mod logging;
 pub mod signals;
