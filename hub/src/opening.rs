@@ -372,6 +372,10 @@ fn read_players(store: &Store, zones: &[Zone]) -> Result<Players, OpenError> {
 fn nothing_synced() -> SyncStatusView {
     SyncStatusView {
         state: SyncState::Offline,
+        enrolled: false,
+        dead_letters: 0,
+        last_pushed_at: None,
+        last_pulled_at: None,
         pending: 0,
         oldest_pending_at: None,
         cached_songs: 0,
