@@ -10,3 +10,6 @@ pub use sqlite_store::SqliteStore;
 
 /// What this program says that it is.
 pub const SOFTWARE: &str = concat!("roomtone-hub ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests;
