@@ -121,6 +121,8 @@ pub(crate) struct Inner {
     pub(crate) joined: watch::Sender<u64>,
     /// The keys by which check-in tickets are known.
     pub(crate) ticket_keys: RwLock<Vec<[u8; 32]>>,
+    /// They are others than those that were written down.
+    pub(crate) keys_changed: Notify,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
 }

@@ -136,6 +136,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         chores: Mutex::default(),
         joined: watch::Sender::new(0),
         ticket_keys: RwLock::new(ticket_keys),
+        keys_changed: Notify::new(),
         cloud_ahead_ms: AtomicI64::new(0),
         enrolment: RwLock::new(enrolment),
     };

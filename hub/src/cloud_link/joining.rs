@@ -150,9 +150,8 @@ impl Inner {
         Ok(Some((enrolment, read_key(&self.data)?)))
     }
 
-    /// The keys by which check-in tickets are known, as the cloud told them last.
-    pub(crate) fn keep_ticket_keys(&self, keys: &[[u8; 32]]) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        *writing(&self.ticket_keys) = keys.to_vec();
+    /// Writes down the keys by which check-in tickets are known.
+    pub(super) fn keep_ticket_keys(&self, keys: &[[u8; 32]]) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let (store, bytes) = (self.store.clone(), keys.concat());
         async move { store.write(move |tx| hub_state::put(tx, hub_state::TICKET_KEYS, &bytes)).await }
     }
