@@ -10,6 +10,7 @@ pub mod cloud_link;
 pub mod config;
 pub mod control;
 pub mod counters;
+pub mod dead_letters;
 pub mod demo;
 pub mod discovery;
 pub mod door;

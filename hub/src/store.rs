@@ -54,7 +54,7 @@ use std::sync::{Arc, Once};
 use roomtone_schema::{BootId, Clock};
 use rusqlite::Connection;
 use rusqlite::auto_extension::{RawAutoExtension, register_auto_extension};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 #[cfg(test)]
 pub(crate) use error::disk_full;
@@ -189,6 +189,11 @@ impl Store {
     pub fn stamp(&self) -> Stamp {
         let clock = &self.inner.clock;
         Stamp { boot: self.inner.boot, mono_ms: clock.monotonic_ms(), wall_ms: clock.wall().0 }
+    }
+
+    /// What is told when facts were written: one waits for it at a time.
+    pub fn new_facts(&self) -> Arc<Notify> {
+        self.inner.stats.facts()
     }
 
     /// How the store is doing.

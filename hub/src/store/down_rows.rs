@@ -273,6 +273,3 @@ pub(super) fn short(hash: blake3::Hash) -> [u8; 16] {
 pub fn songs_of(conn: &Connection, ids: &[SongId]) -> rusqlite::Result<Vec<super::songs::NumberedSong>> {
     ids.iter().filter_map(|id| super::songs::by_id(conn, *id).transpose()).collect()
 }
-
-#[cfg(test)]
-mod tests;

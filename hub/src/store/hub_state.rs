@@ -31,6 +31,8 @@ pub const INSTANCE: &str = "instance";
 pub const LIES_AT: &str = "lies_at";
 /// Who this hub is at the cloud, as JSON.
 pub const ENROLMENT: &str = "enrolment";
+/// The keys by which check-in tickets are known, 32 bytes each.
+pub const TICKET_KEYS: &str = "ticket_keys";
 /// What is being put in place in bites, as JSON.
 pub const UNSTAGING: &str = "unstaging";
 /// Behind which row the next look at the content of rows begins (kind, 0, pk).

@@ -171,7 +171,7 @@ pub fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
          where told is not null or enabled is not null or born_here = 0",
     )?;
     super::vec::fill_again_from(tx, 0)?;
-    for key in [hub_state::ENROLMENT, hub_state::INSTANCE, hub_state::LIES_AT, hub_state::UNSTAGING] {
+    for key in [hub_state::ENROLMENT, hub_state::INSTANCE, hub_state::LIES_AT, hub_state::UNSTAGING, hub_state::TICKET_KEYS] {
         hub_state::remove(tx, key)?;
     }
     hub_state::put(tx, hub_state::ACKNOWLEDGED, 0)?;
