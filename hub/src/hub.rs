@@ -47,7 +47,6 @@ use crate::room_code::{CodeMaker, RoomCode};
 use crate::secrets::{Key, hash, new_token};
 use crate::signing_in::{Recognised, SignInError, SigningIn};
 use crate::skipping::SkipError;
-use crate::store::sign_ins::TicketKeys;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
     LatePlay, NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView,
@@ -130,6 +129,12 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// The cloud's time, as far as it is known.
+    pub(crate) fn cloud_now(&self) -> UnixMillis {
+        let ahead = self.cloud_ahead_ms.load(Ordering::Relaxed);
+        UnixMillis(self.store.stamp().wall_ms.saturating_add(ahead))
+    }
+
     /// Does something to its end, also where nobody waits for it any more: between what it writes and what it then
     /// changes in memory, a request that goes away would leave the two apart.
     pub(crate) async fn whole<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
@@ -288,8 +293,7 @@ impl Hub {
 
     /// The cloud's time, as far as it is known.
     pub fn cloud_now(&self) -> UnixMillis {
-        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
-        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
+        self.0.cloud_now()
     }
 
     /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
@@ -458,11 +462,6 @@ impl Hub {
     pub async fn sign_in(&self, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
         let (inner, viewer) = (Arc::clone(&self.0), self.as_now(viewer));
         self.0.whole(async move { inner.sign_in(&viewer, wish).await }).await
-    }
-
-    /// Keeps what the cloud said of its tickets: the hub believes them by that alone, with no line to it.
-    pub async fn note_ticket_keys(&self, heard: TicketKeys) -> Result<(), StoreError> {
-        self.0.note_ticket_keys(heard).await
     }
 
     /// A viewer with who they are by now.

@@ -105,13 +105,16 @@ fn order(wishes: &Wishes, is_here: &impl Fn(&SongId) -> bool) -> Vec<SongId> {
 /// A ranking in which what is here stands a quarter of the list further up: another file must be clearly better.
 fn sticky(ranked: &[SongId], is_here: &impl Fn(&SongId) -> bool) -> Vec<SongId> {
     let ahead = ranked.len() / 4;
-    let mut placed: Vec<(usize, usize, SongId)> = ranked
+    let mut placed: Vec<(usize, bool, usize, SongId)> = ranked
         .iter()
         .enumerate()
-        .map(|(place, song)| (if is_here(song) { place.saturating_sub(ahead) } else { place }, place, *song))
+        .map(|(place, song)| match is_here(song) {
+            true => (place.saturating_sub(ahead), false, place, *song),
+            false => (place, true, place, *song),
+        })
         .collect();
     placed.sort_unstable();
-    placed.into_iter().map(|(_, _, song)| song).collect()
+    placed.into_iter().map(|(.., song)| song).collect()
 }
 
 /// One of each list in turn: no zone waits for another.

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis};
+use roomtone_schema::session::SessionStatus;
 use roomtone_sync::credential::Ticket;
 use serde::{Deserialize, Serialize};
 
 use crate::check_in::{Known, NoViewer, known};
-use crate::cloud_link::Enrolment;
 use crate::hub::Inner;
-use crate::locks::locked;
+use crate::locks::{locked, reading};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::secrets::new_id;
-use crate::store::sign_ins::{self, Claimed, SignedIn, TicketKeys};
+use crate::store::sign_ins::{self, Claimed, SignedIn};
 use crate::store::{StoreError, Tx, TxResult, idempotency, sessions};
 use crate::view::Viewer;
 
@@ -84,6 +84,24 @@ impl Refusal for SignInError {
     }
 }
 
+/// Why a ticket is not looked at any further.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    NotHere,
+    NoAccounts,
+    BadTicket,
+}
+
+impl From<&Shown> for SignInError {
+    fn from(why: &Shown) -> Self {
+        match why {
+            Shown::NotHere => NoViewer::Expired.into(),
+            Shown::NoAccounts => Self::NoAccounts,
+            Shown::BadTicket => Self::BadTicket,
+        }
+    }
+}
+
 enum Outcome {
     New(Recognised, Box<Known>),
     Again(Recognised),
@@ -96,7 +114,18 @@ impl Inner {
         let now = self.clock.now();
         let is_here = locked(&self.people).check(viewer, now).is_ok();
         let (session, ops) = (viewer.session, [new_id(now), new_id(now)]);
-        let work = move |tx: &Tx<'_>| recognise(tx, session, is_here, &wish, ops, now);
+        let venue = reading(&self.enrolment).as_ref().map(|enrolment| enrolment.venue);
+        let verified = venue.map(|venue| {
+            let keys = reading(&self.ticket_keys).clone();
+            Ticket::verify(&wish.ticket, &keys, venue, self.cloud_now())
+        });
+        let verified = match verified {
+            _ if !is_here => Err(Shown::NotHere),
+            None => Err(Shown::NoAccounts),
+            Some(None) => Err(Shown::BadTicket),
+            Some(Some(ticket)) => Ok(ticket),
+        };
+        let work = move |tx: &Tx<'_>| recognise(tx, session, &verified, &wish, ops, now);
         match self.store.write(work).await? {
             Outcome::New(recognised, known) => {
                 locked(&self.people).become_listener(viewer.device, recognised.listener, (*known).into());
@@ -109,26 +138,13 @@ impl Inner {
             Outcome::No(why) => Err(why),
         }
     }
-
-    /// Keeps what the cloud said of its tickets, where that is news.
-    pub(crate) async fn note_ticket_keys(&self, heard: TicketKeys) -> Result<(), StoreError> {
-        let known = self.store.read(sign_ins::ticket_keys).await?;
-        let drifted = known.cloud_ahead_ms.abs_diff(heard.cloud_ahead_ms) > DRIFT_MS;
-        if known.keys == heard.keys && !drifted {
-            return Ok(());
-        }
-        self.store.write(move |tx| sign_ins::put_ticket_keys(tx, &heard)).await
-    }
 }
-
-/// Clocks that are apart by less than this are the same for tickets.
-const DRIFT_MS: u64 = 5_000;
 
 /// All of it in one transaction.
 fn recognise(
     tx: &Tx<'_>,
     session: SessionId,
-    is_here: bool,
+    shown: &Result<Ticket, Shown>,
     wish: &SigningIn,
     [signed_in, claimed]: [FactId; 2],
     now: UnixMillis,
@@ -137,13 +153,12 @@ fn recognise(
     if let Some(first) = idempotency::get::<Recognised>(tx, owner, wish.key, SIGN_IN)? {
         return Ok(first.map_or(Outcome::No(SignInError::KeyUsed), Outcome::Again));
     }
-    let found = sessions::by_id(tx, session)?.filter(|_| is_here);
+    let ticket = match shown {
+        Ok(ticket) => ticket,
+        Err(why) => return Ok(Outcome::No(why.into())),
+    };
+    let found = sessions::by_id(tx, session)?.filter(|found| found.status == SessionStatus::Active);
     let Some(found) = found else { return Ok(Outcome::No(NoViewer::Expired.into())) };
-    let Some(enrolment) = Enrolment::read(tx)? else { return Ok(Outcome::No(SignInError::NoAccounts)) };
-    let TicketKeys { keys, cloud_ahead_ms } = sign_ins::ticket_keys(tx)?;
-    let cloud_now = UnixMillis(now.0.saturating_add(cloud_ahead_ms));
-    let ticket = Ticket::verify(&wish.ticket, &keys, enrolment.venue, cloud_now);
-    let Some(ticket) = ticket else { return Ok(Outcome::No(SignInError::BadTicket)) };
     if !sign_ins::take(tx, ticket.jti, now)? {
         return Ok(Outcome::No(SignInError::BadTicket));
     }

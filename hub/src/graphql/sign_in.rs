@@ -26,7 +26,7 @@ pub(super) struct SignInPayload {
     /// The listener from now on.
     me: Option<Listener>,
     /// How many of the guest's votes count for the account now.
-    claimed_votes: i32,
+    claimed_votes: Option<i32>,
     /// Why not.
     user_errors: Vec<UserError>,
 }
@@ -53,6 +53,6 @@ async fn sign_in(ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload,
     let wish =
         SigningIn { key: key(&input.idempotency_key)?, ticket: input.ticket, claim_votes: input.claim_votes };
     let recognised = hub.sign_in(&viewer, wish).await.map_err(unmet)?;
-    let claimed_votes = i32::try_from(recognised.claimed).unwrap_or(i32::MAX);
+    let claimed_votes = Some(i32::try_from(recognised.claimed).unwrap_or(i32::MAX));
     Ok(SignInPayload { me: Some(Listener(hub.as_now(&viewer))), claimed_votes, user_errors: Vec::new() })
 }

@@ -41,10 +41,6 @@ pub const SCRUBBED_TO: &str = "scrubbed_to";
 pub const SCRUBBED: &str = "scrubbed";
 /// When the whole database was last looked at closely (integer).
 pub const LOOKED_CLOSELY: &str = "looked_closely";
-/// The keys that sign the cloud's check-in tickets, 32 bytes each.
-pub const TICKET_KEYS: &str = "ticket_keys";
-/// The cloud's time less this hub's, in milliseconds, as last heard (integer).
-pub const CLOUD_AHEAD_MS: &str = "cloud_ahead_ms";
 /// 1 while nobody has the database open.
 pub(super) const CLEAN: &str = "clean";
 /// Changed by the writer to see whether the disk takes writes again.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::outbox::{self, FactKind};
 use super::tx::Tx;
-use super::{hub_state, preferences, row};
+use super::{preferences, row};
 
 /// The fact that somebody signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,29 +34,6 @@ pub struct Claimed {
     pub guest: ListenerId,
     /// Whose they are.
     pub listener: ListenerId,
-}
-
-/// What the hub knows of the cloud's tickets, offline.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TicketKeys {
-    /// Public keys, newest first.
-    pub keys: Vec<[u8; 32]>,
-    /// The cloud's time less the hub's.
-    pub cloud_ahead_ms: i64,
-}
-
-/// What was last heard of the cloud's tickets.
-pub fn ticket_keys(conn: &Connection) -> rusqlite::Result<TicketKeys> {
-    let bytes: Option<Vec<u8>> = hub_state::get(conn, hub_state::TICKET_KEYS)?;
-    let bytes = bytes.unwrap_or_default();
-    let keys = bytes.chunks_exact(32).filter_map(|key| key.try_into().ok()).collect();
-    Ok(TicketKeys { keys, cloud_ahead_ms: hub_state::get(conn, hub_state::CLOUD_AHEAD_MS)?.unwrap_or(0) })
-}
-
-/// Keeps what was heard.
-pub fn put_ticket_keys(tx: &Tx<'_>, heard: &TicketKeys) -> rusqlite::Result<()> {
-    hub_state::put(tx, hub_state::TICKET_KEYS, heard.keys.concat())?;
-    hub_state::put(tx, hub_state::CLOUD_AHEAD_MS, heard.cloud_ahead_ms)
 }
 
 /// Takes a ticket; false where it was taken before.
