@@ -106,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
     pub(crate) stirred: Notify,
+    /// Held while songs change, on the disk and then here.
+    pub(crate) cataloguing: tokio::sync::Mutex<()>,
     /// Held while shelf and index are built anew.
     pub(crate) rebuilding: tokio::sync::Mutex<()>,
     /// The second engine lags behind.

@@ -151,7 +151,10 @@ impl Inner {
     }
 
     /// Writes down the keys by which check-in tickets are known.
-    pub(super) fn keep_ticket_keys(&self, keys: &[[u8; 32]]) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    pub(super) fn keep_ticket_keys(
+        &self,
+        keys: &[[u8; 32]],
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let (store, bytes) = (self.store.clone(), keys.concat());
         async move { store.write(move |tx| hub_state::put(tx, hub_state::TICKET_KEYS, &bytes)).await }
     }

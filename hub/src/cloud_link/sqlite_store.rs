@@ -119,7 +119,9 @@ pub(crate) fn put_in_place(store: &Store, here: Here, what: &Unstaging) -> Resul
                 changed.and(in_bites(store, here, manner, down_rows::make_ready(rows))?);
             }
             // Digests tell which rows are missing.
-            Err(error) => tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}"),
+            Err(error) => {
+                tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}")
+            }
         }
         next = number + 1;
     }
@@ -195,7 +197,13 @@ impl HubStore for SqliteStore {
         Ok(self.store().write(move |tx| link::go_on_from(tx, epoch, ack)).await?)
     }
 
-    async fn apply(&self, scope: Scope, from: Cursor, to: Cursor, rows: Vec<Row>) -> Result<(), LocalTrouble> {
+    async fn apply(
+        &self,
+        scope: Scope,
+        from: Cursor,
+        to: Cursor,
+        rows: Vec<Row>,
+    ) -> Result<(), LocalTrouble> {
         self.bites(rows, Manner { scope, over: false, from: Some(from), to: Some(to) }).await
     }
 

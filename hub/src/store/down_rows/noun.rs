@@ -1,7 +1,9 @@
 //! Rows made ready for the tables, away from the writer: read, checked, summed.
 
 use roomtone_schema::Embedding;
-use roomtone_sync::wire::{CatalogueSong, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews, VenueSong, ZoneNews};
+use roomtone_sync::wire::{
+    CatalogueSong, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews, VenueSong, ZoneNews,
+};
 use roomtone_sync::wire::{WireError, decode_noun};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;

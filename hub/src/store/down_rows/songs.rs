@@ -1,7 +1,7 @@
 //! Songs of the catalogue in `songs`, and which of them this venue plays.
 
-use roomtone_schema::id::Id as _;
 use roomtone_schema::SongId;
+use roomtone_schema::id::Id as _;
 use roomtone_sync::wire::{CatalogueSong, LoudnessFacts};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use serde_bytes::ByteArray;
@@ -14,9 +14,19 @@ use crate::store::{aliases, outbox, row};
 macro_rules! status {
     ($told:literal, $enabled:literal, $withdrawn:literal) => {
         concat!(
-            "case when ", $withdrawn, " is not null or ", $told, " = 'withdrawn' or ", $enabled, " = 0 then 'withdrawn'",
-            " when songs.born_here = 1 then 'ready' when ", $enabled, " is null then 'withdrawn'",
-            " else coalesce(", $told, ", 'withdrawn') end"
+            "case when ",
+            $withdrawn,
+            " is not null or ",
+            $told,
+            " = 'withdrawn' or ",
+            $enabled,
+            " = 0 then 'withdrawn'",
+            " when songs.born_here = 1 then 'ready' when ",
+            $enabled,
+            " is null then 'withdrawn'",
+            " else coalesce(",
+            $told,
+            ", 'withdrawn') end"
         )
     };
 }
@@ -80,7 +90,12 @@ impl<'a> Hands<'a> {
     }
 
     /// Puts a song in its place; the hub's name and number of it.
-    pub(super) fn put(&mut self, tx: &Tx<'_>, pk: SongId, song: &CatalogueSong) -> rusqlite::Result<(SongId, i64)> {
+    pub(super) fn put(
+        &mut self,
+        tx: &Tx<'_>,
+        pk: SongId,
+        song: &CatalogueSong,
+    ) -> rusqlite::Result<(SongId, i64)> {
         let embedding: Option<Vec<u8>> =
             song.embedding.map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect());
         let numbered = self.put.query_row(
