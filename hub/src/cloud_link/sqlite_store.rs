@@ -75,7 +75,12 @@ fn died(error: JoinError) -> LocalTrouble {
 }
 
 /// Writes rows a bite at a time: votes go in between. The cursor moves with the last bite.
-fn in_bites(store: &Store, here: Here, manner: Manner, rows: Vec<Ready>) -> Result<Changed, StoreError> {
+pub(super) fn in_bites(
+    store: &Store,
+    here: Here,
+    manner: Manner,
+    rows: Vec<Ready>,
+) -> Result<Changed, StoreError> {
     let rows = Arc::new(rows);
     let mut changed = Changed::default();
     let ends = (BITE..rows.len()).step_by(BITE).chain([rows.len()]);

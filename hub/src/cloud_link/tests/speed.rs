@@ -1,38 +1,41 @@
-//! How long a catalogue takes, for whoever changes something here: `cargo test -p roomtone-hub --lib speed -- --nocapture`.
+//! How long a catalogue takes, for whoever changes something here:
+//! `cargo test -p roomtone-hub --lib speed -- --include-ignored --nocapture`.
+
+use roomtone_schema::{Clock as _, SystemClock};
 
 use super::*;
+use crate::store::down_rows::Manner;
 
 const MANY: u128 = 100_000;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn speed_of_a_catalogue() {
     let venue = Venue::empty().await;
     let store = link_of(&venue).await;
-    let clock = roomtone_schema::SystemClock::new();
-    let now = || roomtone_schema::Clock::monotonic_ms(&clock);
-    for (scope, make) in [
-        (venue_scope(), &(|n| enabled(n, n as i64 + 1, true)) as &dyn Fn(u128) -> Row),
-        (catalogue(), &|n| song(n, n as i64 + 1)),
-    ] {
-        store.stage(scope, "all".to_owned()).await.unwrap();
-        let parts: Vec<Vec<Row>> =
-            (0..MANY / 10_000).map(|part| (part * 10_000..(part + 1) * 10_000).map(make).collect()).collect();
-        let began = now();
-        for (number, rows) in parts.into_iter().enumerate() {
-            store.stage_part(scope, number as u64, rows).await.unwrap();
-        }
-        let staged = now();
-        store.unstage(scope, at(MANY as i64), true).await.unwrap();
-        let done = now();
-        let digest = store.digest(scope).await;
-        eprintln!(
-            "{scope}: staged {} ms, in place {} ms, digest {} ms {}",
-            staged - began,
-            done - staged,
-            now() - done,
-            digest.is_ok()
+    let clock = SystemClock::new();
+    let enable = |number: u128| enabled(number, number as i64 + 1, true);
+    let add = |number: u128| song(number, number as i64 + 1);
+    let makers: [(Scope, &dyn Fn(u128) -> Row); 2] = [(venue_scope(), &enable), (catalogue(), &add)];
+    for (scope, make) in makers {
+        let rows = (0..MANY).map(make).collect();
+        let began = clock.monotonic_ms();
+        let ready = down_rows::make_ready(rows);
+        let prepared = clock.monotonic_ms();
+        let manner = Manner { scope, over: true, from: None, to: Some(at(MANY as i64)) };
+        let (inner, here) = (venue.hub.clone(), Here { me: me(), now: NOON });
+        let work = move || super::super::sqlite_store::in_bites(inner.store(), here, manner, ready).unwrap();
+        let changed = tokio::task::spawn_blocking(work).await.unwrap();
+        let written = clock.monotonic_ms();
+        venue.hub.0.bring_in(changed).await.unwrap();
+        let brought = clock.monotonic_ms();
+        store.digest(scope).await.unwrap();
+        println!(
+            "{scope}: made ready in {} ms, written in {} ms, brought in in {} ms, summed in {} ms",
+            prepared - began,
+            written - prepared,
+            brought - written,
+            clock.monotonic_ms() - brought
         );
     }
-    eprintln!("{:?}", venue.hub.store().stats().commits_by_ms);
 }
