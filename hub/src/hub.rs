@@ -286,17 +286,6 @@ impl Hub {
         self.0.clock.now()
     }
 
-    /// The cloud's time, as far as it is known.
-    pub fn cloud_now(&self) -> UnixMillis {
-        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
-        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
-    }
-
-    /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
-    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
-        reading(&self.0.ticket_keys).clone()
-    }
-
     /// Which hub this is.
     pub fn id(&self) -> HubId {
         self.0.id

@@ -90,7 +90,7 @@ impl Inner {
         match done {
             Ok(done) => tracing::info!("{done}"),
             Err(error) => {
-                tracing::warn!("a manager's word on the player {name} could not be followed: {error}")
+                tracing::warn!("a manager's word on the player {name} could not be followed: {error}");
             }
         }
     }

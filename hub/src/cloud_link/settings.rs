@@ -23,11 +23,12 @@ pub(crate) fn told(conn: &Snapshot) -> TxResult<Vec<(String, Map<String, Value>)
 pub(crate) fn lay_over(zones: &mut [(String, ZoneSettings)], told: &[(String, Map<String, Value>)]) {
     for (name, settings) in zones {
         for (_, over) in told.iter().filter(|(of, _)| of == name) {
-            match laid_over(name, settings, over) {
-                Some(sound) => *settings = sound,
-                None => tracing::warn!(
+            if let Some(sound) = laid_over(name, settings, over) {
+                *settings = sound;
+            } else {
+                tracing::warn!(
                     "the cloud's settings of the zone {name} do not fit this version; it keeps its own"
-                ),
+                );
             }
         }
     }

@@ -70,17 +70,13 @@ impl From<StoreError> for LocalTrouble {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn died(error: JoinError) -> LocalTrouble {
     LocalTrouble(format!("the work on it ended early: {error}"))
 }
 
 /// Writes rows a bite at a time: votes go in between. The cursor moves with the last bite.
-pub(super) fn in_bites(
-    store: &Store,
-    here: Here,
-    manner: Manner,
-    rows: Vec<Ready>,
-) -> Result<Changed, StoreError> {
+fn in_bites(store: &Store, here: Here, manner: Manner, rows: Vec<Ready>) -> Result<Changed, StoreError> {
     let rows = Arc::new(rows);
     let mut changed = Changed::default();
     let ends = (BITE..rows.len()).step_by(BITE).chain([rows.len()]);
@@ -125,7 +121,7 @@ pub(crate) fn put_in_place(store: &Store, here: Here, what: &Unstaging) -> Resul
             }
             // Digests tell which rows are missing.
             Err(error) => {
-                tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}")
+                tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}");
             }
         }
         next = number + 1;

@@ -26,7 +26,6 @@ use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
 
 mod keeping;
-mod speed;
 
 const ME: u128 = 77;
 
@@ -459,7 +458,7 @@ async fn a_hub_that_leaves_its_cloud_keeps_its_own_songs_and_facts() {
     store.apply(catalogue(), at(0), at(1), vec![song(1, 1)]).await.unwrap();
     store.apply(venue_scope(), at(0), at(1), vec![enabled(1, 1, true)]).await.unwrap();
     assert_eq!(playable(&venue).await.len(), 2);
-    venue.hub.store().write(|tx| link::forget(tx)).await.unwrap();
+    venue.hub.store().write(link::forget).await.unwrap();
     let venue = venue.restart().await;
     assert_eq!(playable(&venue).await, [own]);
     let state = link_of(&venue).await.state().await.unwrap();
