@@ -45,7 +45,6 @@ use crate::reporting::ReportError;
 use crate::room::ZoneRoom;
 use crate::room_code::{CodeMaker, RoomCode};
 use crate::secrets::{Key, hash, new_token};
-use crate::signing_in::{Recognised, SignInError, SigningIn};
 use crate::skipping::SkipError;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
@@ -107,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
     pub(crate) stirred: Notify,
+    /// Held while songs change, on the disk and then here.
+    pub(crate) cataloguing: tokio::sync::Mutex<()>,
     /// Held while shelf and index are built anew.
     pub(crate) rebuilding: tokio::sync::Mutex<()>,
     /// The second engine lags behind.
@@ -129,12 +130,6 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// The cloud's time, as far as it is known.
-    pub(crate) fn cloud_now(&self) -> UnixMillis {
-        let ahead = self.cloud_ahead_ms.load(Ordering::Relaxed);
-        UnixMillis(self.store.stamp().wall_ms.saturating_add(ahead))
-    }
-
     /// Does something to its end, also where nobody waits for it any more: between what it writes and what it then
     /// changes in memory, a request that goes away would leave the two apart.
     pub(crate) async fn whole<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
@@ -289,16 +284,6 @@ impl Hub {
     /// The steady time.
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
-    }
-
-    /// The cloud's time, as far as it is known.
-    pub fn cloud_now(&self) -> UnixMillis {
-        self.0.cloud_now()
-    }
-
-    /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
-    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
-        reading(&self.0.ticket_keys).clone()
     }
 
     /// Which hub this is.
@@ -456,17 +441,6 @@ impl Hub {
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
         self.0.vote_to_skip(&self.as_now(viewer), key).await
-    }
-
-    /// Binds a presence to a profile of the cloud, by its ticket.
-    pub async fn sign_in(&self, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
-        let (inner, viewer) = (Arc::clone(&self.0), self.as_now(viewer));
-        self.0.whole(async move { inner.sign_in(&viewer, wish).await }).await
-    }
-
-    /// A viewer with who they are by now.
-    pub fn as_now(&self, viewer: &Viewer) -> Viewer {
-        locked(&self.0.people).as_now(viewer)
     }
 
     /// A viewer's votes as they stand, newest first.

@@ -125,10 +125,12 @@ fn in_turn(lists: Vec<Vec<SongId>>) -> Vec<SongId> {
 
 /// What is here and not kept, the least wanted first.
 fn spare(files: &[File], order: &[SongId], keep: &HashSet<SongId>) -> Vec<SongId> {
-    let places: HashMap<SongId, usize> = order.iter().enumerate().map(|(place, song)| (*song, place)).collect();
+    let places: HashMap<SongId, usize> =
+        order.iter().enumerate().map(|(place, song)| (*song, place)).collect();
     let mut spare: Vec<&File> =
         files.iter().filter(|file| file.here && file.stored && !keep.contains(&file.song)).collect();
-    let rank = |file: &File| (file.wanted, std::cmp::Reverse(places.get(&file.song).copied().unwrap_or(usize::MAX)));
+    let rank =
+        |file: &File| (file.wanted, std::cmp::Reverse(places.get(&file.song).copied().unwrap_or(usize::MAX)));
     spare.sort_unstable_by_key(|file| (rank(file), file.song));
     spare.into_iter().map(|file| file.song).collect()
 }

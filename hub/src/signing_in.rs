@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis};
 use roomtone_schema::session::SessionStatus;
+use roomtone_schema::{FactId, IdempotencyKey, ListenerId, SessionId, UnixMillis};
 use roomtone_sync::credential::Ticket;
 use serde::{Deserialize, Serialize};
 
 use crate::check_in::{Known, NoViewer, known};
-use crate::hub::Inner;
+use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::secrets::new_id;
@@ -108,16 +108,34 @@ enum Outcome {
     No(SignInError),
 }
 
+impl Hub {
+    /// Binds a presence to a profile of the cloud, by its ticket.
+    pub async fn sign_in(&self, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
+        let (hub, viewer) = (self.clone(), self.as_now(viewer));
+        self.0.whole(async move { hub.0.sign_in(&viewer, wish, hub.cloud_now()).await }).await
+    }
+
+    /// A viewer with who they are by now.
+    pub fn as_now(&self, viewer: &Viewer) -> Viewer {
+        locked(&self.0.people).as_now(viewer)
+    }
+}
+
 impl Inner {
     /// Binds a presence to a profile.
-    pub(crate) async fn sign_in(self: &Arc<Self>, viewer: &Viewer, wish: SigningIn) -> Result<Recognised, SignInError> {
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        wish: SigningIn,
+        cloud_now: UnixMillis,
+    ) -> Result<Recognised, SignInError> {
         let now = self.clock.now();
         let is_here = locked(&self.people).check(viewer, now).is_ok();
         let (session, ops) = (viewer.session, [new_id(now), new_id(now)]);
         let venue = reading(&self.enrolment).as_ref().map(|enrolment| enrolment.venue);
         let verified = venue.map(|venue| {
             let keys = reading(&self.ticket_keys).clone();
-            Ticket::verify(&wish.ticket, &keys, venue, self.cloud_now())
+            Ticket::verify(&wish.ticket, &keys, venue, cloud_now)
         });
         let verified = match verified {
             _ if !is_here => Err(Shown::NotHere),

@@ -29,11 +29,7 @@ fn only_here(n: u128) -> File {
 
 #[test]
 fn what_plays_and_is_planned_comes_before_what_is_liked() {
-    let wishes = Wishes {
-        soon: songs(&[4]),
-        planned: songs(&[3]),
-        ranked: vec![songs(&[1, 2, 3, 4])],
-    };
+    let wishes = Wishes { soon: songs(&[4]), planned: songs(&[3]), ranked: vec![songs(&[1, 2, 3, 4])] };
     let plan = plan(&[far(1), far(2), far(3), far(4)], &wishes, 30);
     assert_eq!(plan.fetch, songs(&[4, 3, 1]));
 }

@@ -3,7 +3,9 @@
 use roomtone_schema::id::Id as _;
 use roomtone_schema::taste::FixedUnit;
 use roomtone_schema::vote::{Hlc, VoteValue};
-use roomtone_schema::{DeviceId, EmbeddingVersion, FactId, ListenerId, SessionId, SongId, UnixMillis, VoteId};
+use roomtone_schema::{
+    DeviceId, EmbeddingVersion, FactId, ListenerId, SessionId, SongId, UnixMillis, VoteId,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -146,13 +148,18 @@ fn counting(conn: &Connection, listener: ListenerId) -> rusqlite::Result<Vec<Cou
 }
 
 fn assign(tx: &Tx<'_>, vote: VoteId, listener: ListenerId, counts: bool) -> rusqlite::Result<()> {
-    tx.prepare_cached("update votes set listener = ?2, counts = ?3 where id = ?1")?
-        .execute(params![vote.to_bytes(), listener.to_bytes(), counts])?;
+    tx.prepare_cached("update votes set listener = ?2, counts = ?3 where id = ?1")?.execute(params![
+        vote.to_bytes(),
+        listener.to_bytes(),
+        counts
+    ])?;
     Ok(())
 }
 
 /// Forgets tickets that were over before `before`.
 pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Result<usize> {
-    tx.prepare_cached("delete from tickets where id in (select id from tickets where taken_at < ?1 limit ?2)")?
-        .execute(params![before.0, limit])
+    tx.prepare_cached(
+        "delete from tickets where id in (select id from tickets where taken_at < ?1 limit ?2)",
+    )?
+    .execute(params![before.0, limit])
 }

@@ -85,10 +85,12 @@ async fn a_guest_becomes_the_profile_with_what_they_said() {
     assert_ne!(venue.vibe().axes, vibe, "the new vote counts");
 
     let facts = kinds(&venue).await;
-    let signed: SignedIn = facts.iter().find(|fact| fact.kind == FactKind::ListenerSignedIn).unwrap().noun().unwrap();
+    let signed: SignedIn =
+        facts.iter().find(|fact| fact.kind == FactKind::ListenerSignedIn).unwrap().noun().unwrap();
     assert_eq!((signed.session, signed.listener, signed.guest), (guest.session, profile(), guest.listener));
     assert!(Ticket::verify_whenever(&signed.ticket, &[cloud_key().public()]).is_some());
-    let claimed: Claimed = facts.iter().find(|fact| fact.kind == FactKind::VotesClaimed).unwrap().noun().unwrap();
+    let claimed: Claimed =
+        facts.iter().find(|fact| fact.kind == FactKind::VotesClaimed).unwrap().noun().unwrap();
     assert_eq!(claimed, Claimed { guest: guest.listener, listener: profile() });
 }
 
@@ -105,7 +107,10 @@ async fn after_a_restart_they_are_who_they_are() {
     assert_eq!(viewer.listener, profile());
     assert_eq!(venue.hub.taste(&viewer), taste);
     // The phone's next visit is theirs, too.
-    let again = venue.try_check_in(|arrival| arrival.device_cookie = checked_in.new_device_cookie.clone()).await.unwrap();
+    let again = venue
+        .try_check_in(|arrival| arrival.device_cookie = checked_in.new_device_cookie.clone())
+        .await
+        .unwrap();
     assert_eq!(again.session.listener, profile());
 }
 
