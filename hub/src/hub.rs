@@ -455,10 +455,8 @@ impl Hub {
 
     /// A viewer's vote for one song.
     pub fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {
-        {
-            let people = locked(&self.0.people);
-            people.listener(people.as_now(viewer).listener)?.votes.get(&song).copied()
-        }
+        let listener = self.as_now(viewer).listener;
+        locked(&self.0.people).listener(listener)?.votes.get(&song).copied()
     }
 
     /// A viewer's taste, where their votes give it a direction.

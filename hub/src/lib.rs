@@ -26,6 +26,7 @@ pub mod library;
 pub mod limits;
 mod locks;
 pub mod media;
+pub mod media_link;
 pub mod metrics;
 mod opening;
 pub mod ordering;

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod link;
 mod lock;
 pub mod media_checks;
+pub mod media_sync;
 mod migrate;
 mod opening;
 pub mod outbox;
