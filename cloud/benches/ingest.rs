@@ -171,7 +171,8 @@ async fn take_a_turn(
     for side in [&mut turns.fresh, &mut turns.replayed] {
         let began = Instant::now();
         for (n, batch) in &sets {
-            let verdict = ingest::apply(database, pushers[*n].hub, pushers[*n].venue, batch, now()).await.unwrap();
+            let verdict =
+                ingest::apply(database, pushers[*n].hub, pushers[*n].venue, batch, now()).await.unwrap();
             assert!(verdict.kept_apart.is_empty());
         }
         side.push(rate(began));
@@ -210,14 +211,20 @@ fn moment(vote: &Vote) -> Moment {
 fn batch(pusher: &mut Pusher) -> Batch {
     let items = votes().into_iter().map(|vote| {
         pusher.seq += 1;
-        Item { seq: pusher.seq, kind: "vote_cast".to_owned(), payload: serde_json::to_vec(&vote).unwrap(), moment: moment(&vote) }
+        Item {
+            seq: pusher.seq,
+            kind: "vote_cast".to_owned(),
+            payload: serde_json::to_vec(&vote).unwrap(),
+            moment: moment(&vote),
+        }
     });
     Batch { epoch: 1, items: items.collect() }
 }
 
 async fn unnest(database: &Database, pusher: &Pusher, votes: &[Vote]) {
     let mut work = database.as_hub(pusher.hub, pusher.venue).await.unwrap();
-    let votes: Vec<_> = votes.iter().map(|vote| facts::KeptVote { vote: *vote, is_profiles: false }).collect();
+    let votes: Vec<_> =
+        votes.iter().map(|vote| facts::KeptVote { vote: *vote, is_profiles: false }).collect();
     facts::add_votes(&mut work, pusher.venue, &votes).await.unwrap();
     work.commit().await.unwrap();
 }

@@ -72,7 +72,8 @@ impl PgStore {
             sync_state::put(work, hub.id, &decision.seat).await?;
         }
         if let Some(news) = decision.news {
-            sync_state::note_news(work, hub.id, news.word(), is_fenced.then_some(hello.instance), now).await?;
+            sync_state::note_news(work, hub.id, news.word(), is_fenced.then_some(hello.instance), now)
+                .await?;
             tracing::warn!(hub = %hub.id, news = news.word(), epoch = decision.seat.epoch, "a hub's standing has changed");
         }
         Ok(decision)
@@ -140,7 +141,8 @@ impl CloudStore for PgStore {
         if from.seq < bounds.floor || from.seq > bounds.head {
             return Err(diverged());
         }
-        if from.seq > 0 && feed::tag(&mut work, ask.scope, from.seq).await.map_err(failed)? != Some(from.tag) {
+        if from.seq > 0 && feed::tag(&mut work, ask.scope, from.seq).await.map_err(failed)? != Some(from.tag)
+        {
             return Err(diverged());
         }
         let limit = i64::from(ask.limit.clamp(1, MOST_ROWS));
@@ -181,7 +183,8 @@ impl CloudStore for PgStore {
 
     async fn heard(&self, hub: &KnownHub, ask: HeardAsk) -> Result<HeardAnswer, Problem> {
         let mut work = self.begin(hub).await?;
-        let heard = sync_state::heard(&mut work, hub.id, hub.venue, ask.since, MOST_HEARD).await.map_err(failed)?;
+        let heard =
+            sync_state::heard(&mut work, hub.id, hub.venue, ask.since, MOST_HEARD).await.map_err(failed)?;
         let heard = heard.into_iter().map(|(zone, song, at)| (ZoneId(zone), SongId(song), at)).collect();
         Ok(HeardAnswer { heard })
     }

@@ -154,7 +154,8 @@ pub async fn push(
     };
     fencing::admit(is_taken.then_some(&seat), &push, link)?;
     let before = *push.before;
-    let facts = push.facts.into_facts().map_err(|error| refusal(ProblemCode::Malformed, &error.to_string()))?;
+    let facts =
+        push.facts.into_facts().map_err(|error| refusal(ProblemCode::Malformed, &error.to_string()))?;
     let item = |(seq, fact): (i64, roomtone_sync::wire::Fact)| {
         let moment = Moment { boot: fact.boot, mono_ms: fact.mono_ms, hlc: fact.hlc };
         Item { seq, kind: fact.kind, payload: fact.payload, moment }
@@ -246,7 +247,10 @@ async fn was_apart(
     numbers: std::ops::RangeInclusive<i64>,
 ) -> Result<Vec<KeptApart>, sqlx::Error> {
     let apart = facts::apart(conn, hub, epoch, numbers).await?;
-    Ok(apart.into_iter().map(|(seq, word, reason)| KeptApart { seq, outcome: outcome(&word), reason }).collect())
+    Ok(apart
+        .into_iter()
+        .map(|(seq, word, reason)| KeptApart { seq, outcome: outcome(&word), reason })
+        .collect())
 }
 
 fn keys(items: &[Item]) -> (Vec<i64>, Vec<Vec<u8>>) {
@@ -304,7 +308,10 @@ async fn apply_fresh(
 }
 
 /// Which listeners have an account, and whether they have signed in here: before, or by one of these facts.
-async fn people(conn: &mut PgConnection, told: &[Told<'_>]) -> Result<HashMap<ListenerId, bool>, sqlx::Error> {
+async fn people(
+    conn: &mut PgConnection,
+    told: &[Told<'_>],
+) -> Result<HashMap<ListenerId, bool>, sqlx::Error> {
     let mut ids: Vec<Uuid> = told.iter().filter_map(Told::listener).collect();
     ids.sort_unstable();
     ids.dedup();

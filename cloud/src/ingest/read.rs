@@ -271,7 +271,10 @@ fn sign_in(item: &Item, mended: &Mended, reader: Reader<'_>) -> Result<Noun, Box
     let ticket = Ticket::verify_whenever(&told.ticket, reader.ticket_keys)
         .filter(|ticket| ticket.venue == reader.venue && ticket.sub == told.listener.0);
     if ticket.is_none() {
-        return Err(Box::new(rejected(item, "the ticket is not ours, or of somebody or somewhere else".to_owned())));
+        return Err(Box::new(rejected(
+            item,
+            "the ticket is not ours, or of somebody or somewhere else".to_owned(),
+        )));
     }
     in_time(item, &[told.at])?;
     Ok(Noun::SignIn(SignIn { session: told.session, profile: told.listener.0, at: mended.at }))

@@ -15,6 +15,10 @@ const MOST: i64 = 500;
 pub(super) async fn retry(conn: &mut PgConnection, teller: Teller<'_>) -> Result<usize, sqlx::Error> {
     let mut applied = 0;
     for fact in facts::waiting(conn, teller.hub, MOST).await? {
+        // Without the keys every ticket looks forged.
+        if teller.ticket_keys.is_empty() && fact.kind == "listener_signed_in" {
+            continue;
+        }
         let teller = Teller { epoch: fact.epoch, ..teller };
         let payload = match fact.payload {
             // What Postgres could not keep as JSON was not to be read in the first place.

@@ -72,11 +72,7 @@ async fn shelve(conn: &mut PgConnection, nouns: &mut Nouns) -> Result<(), sqlx::
 }
 
 /// What the hub calls otherwise than the cloud.
-async fn rename(
-    conn: &mut PgConnection,
-    teller: Teller<'_>,
-    nouns: &mut Nouns,
-) -> Result<(), sqlx::Error> {
+async fn rename(conn: &mut PgConnection, teller: Teller<'_>, nouns: &mut Nouns) -> Result<(), sqlx::Error> {
     let of_votes = nouns.votes.iter().map(|(_, vote)| vote.song);
     let mut songs: Vec<SongId> = of_votes.chain(nouns.plays.iter().map(|of| of.play.song)).collect();
     songs.sort_unstable();

@@ -41,7 +41,8 @@ pub async fn zones(conn: &mut PgConnection, hub: HubId) -> Result<HashMap<Uuid, 
 
 /// Of some listeners those with an account, and whether they have ever signed in at the hub's venue.
 pub async fn people(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, bool>, sqlx::Error> {
-    let rows = sqlx::query("select id, was_here from private.hub_people($1)").bind(ids).fetch_all(conn).await?;
+    let rows =
+        sqlx::query("select id, was_here from private.hub_people($1)").bind(ids).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 

@@ -152,7 +152,11 @@ pub async fn put_sessions(
 }
 
 /// Votes.
-pub async fn add_votes(conn: &mut PgConnection, venue: VenueId, votes: &[KeptVote]) -> Result<(), sqlx::Error> {
+pub async fn add_votes(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    votes: &[KeptVote],
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into public.votes (venue_id, id, song_id, session_id, guest_id, user_id, vote_value, vote_time, hlc)
          select $1, * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::timestamptz[],
@@ -320,7 +324,8 @@ pub async fn waiting(conn: &mut PgConnection, hub: HubId, most: i64) -> Result<V
     let mut waiting = Vec::with_capacity(rows.len());
     for row in rows {
         let boot = BootId(row.try_get(4)?);
-        let moment = Moment { boot, mono_ms: row.try_get(5)?, hlc: row.try_get::<i64, _>(6)?.cast_unsigned() };
+        let moment =
+            Moment { boot, mono_ms: row.try_get(5)?, hlc: row.try_get::<i64, _>(6)?.cast_unsigned() };
         let (epoch, seq) = (row.try_get(0)?, row.try_get(1)?);
         waiting.push(Waiting { epoch, seq, kind: row.try_get(2)?, payload: row.try_get(3)?, moment });
     }

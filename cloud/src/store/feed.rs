@@ -172,8 +172,9 @@ pub async fn digest(conn: &mut PgConnection, scope: Scope) -> Result<Vec<(u8, [u
 /// The heads of scopes that may have moved since, and what to ask with next. A transaction is told of again until all
 /// that began before it have ended: an older one may commit later.
 pub async fn moved(conn: &mut PgConnection, since: i64) -> Result<(Vec<Head>, i64), sqlx::Error> {
-    let next: i64 =
-        sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetch_one(&mut *conn).await?;
+    let next: i64 = sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        .fetch_one(&mut *conn)
+        .await?;
     // Transactions of a restored cluster begin with lower numbers again.
     let since = if since > next { 0 } else { since };
     let rows = sqlx::query("select scope, head from private.feed_heads where moved >= $1::text::xid8")
@@ -278,9 +279,7 @@ fn song(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
             },
         },
         embedding: embedding.and_then(|vector| vector.to_vec().try_into().ok()),
-        embedding_version: row
-            .try_get::<Option<i16>, _>("embedding_model_id")?
-            .map_or(0, i16::cast_unsigned),
+        embedding_version: row.try_get::<Option<i16>, _>("embedding_model_id")?.map_or(0, i16::cast_unsigned),
         created_at: UnixMillis(created_at.timestamp_millis()),
     })
 }
@@ -328,7 +327,8 @@ fn player(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
     })
 }
 
-const TASTES: &str = "select v.user_id as pk, coalesce(p.embedding_model_id, private.current_model()) as version,
+const TASTES: &str =
+    "select v.user_id as pk, coalesce(p.embedding_model_id, private.current_model()) as version,
        coalesce(p.n_like, 0) as n_like, coalesce(p.sum_like, '{0,0,0,0,0}') as sum_like,
        coalesce(p.n_dislike, 0) as n_dislike, coalesce(p.sum_dislike, '{0,0,0,0,0}') as sum_dislike,
        coalesce(p.folded, '{}') as folded

@@ -144,11 +144,7 @@ pub async fn note_hub(
 }
 
 /// Notes what a run's clock read just now.
-pub async fn add_sample(
-    conn: &mut PgConnection,
-    hub: HubId,
-    sample: Sample,
-) -> Result<(), sqlx::Error> {
+pub async fn add_sample(conn: &mut PgConnection, hub: HubId, sample: Sample) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into private.clock_samples (hub_id, boot, slot, mono_ms, cloud_at) values ($1, $2, $3, $4, $5)
          on conflict (hub_id, boot, slot) do nothing",

@@ -200,7 +200,8 @@ async fn put_effective(
 
 async fn put_folds(conn: &mut PgConnection, folds: &BTreeMap<Uuid, Fold>) -> Result<(), sqlx::Error> {
     for (profile, fold) in folds {
-        let direction = taste(&fold.state, None).map(|axes| Vector::from(axes.map(|value| value as f32).to_vec()));
+        let direction =
+            taste(&fold.state, None).map(|axes| Vector::from(axes.map(|value| value as f32).to_vec()));
         sqlx::query(
             "update public.preferences set n_like = $2, sum_like = $3, n_dislike = $4, sum_dislike = $5, folded = $6,
                     preference = $7
