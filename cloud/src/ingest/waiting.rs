@@ -27,12 +27,11 @@ pub(super) async fn retry(conn: &mut PgConnection, teller: Teller<'_>) -> Result
         };
         let item = Item { seq: fact.seq, kind: fact.kind, payload, moment: fact.moment };
         let (apart, _) = Box::pin(apply_fresh(conn, teller, std::slice::from_ref(&item))).await?;
-        match apart.first() {
-            Some(still) => facts::note_tried(conn, teller.hub, fact.epoch, still).await?,
-            None => {
-                facts::release(conn, teller.hub, fact.epoch, fact.seq).await?;
-                applied += 1;
-            }
+        if let Some(still) = apart.first() {
+            facts::note_tried(conn, teller.hub, fact.epoch, still).await?;
+        } else {
+            facts::release(conn, teller.hub, fact.epoch, fact.seq).await?;
+            applied += 1;
         }
     }
     Ok(applied)

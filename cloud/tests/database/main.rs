@@ -4,7 +4,6 @@
 mod postgres;
 
 mod advisor;
-mod conformance;
 mod definers;
 mod doors;
 mod faults;

@@ -1,5 +1,7 @@
 //! Postgres as hubs use it: hello, push, pull, digests and rows.
 
+#![expect(clippy::unwrap_used, reason = "the stage is part of the tests")]
+
 use roomtone_cloud::hub_store::PgStore;
 use roomtone_cloud::ingest;
 use roomtone_schema::id::Id;
@@ -349,7 +351,8 @@ async fn a_cloud_that_was_restored_is_told_again_and_its_feed_is_another() {
 #[tokio::test]
 async fn what_hubs_tell_of_players_does_not_come_back_to_them() {
     let mut stage = Stage::set().await;
-    run(&mut stage.eyes, "insert into public.zones (venue_id, name) select id, 'main' from public.venues").await;
+    run(&mut stage.eyes, "insert into public.zones (venue_id, name) select id, 'main' from public.venues")
+        .await;
     stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
     let at = stage.pull(stage.hub.scopes()[1], Cursor::default()).await.to;
     let player = json!({ "id": Uuid::from_u128(80), "name": "Bar", "tag": null, "zone": Uuid::from_u128(77), "status": "idle",
