@@ -28,8 +28,12 @@ use tokio_util::sync::CancellationToken;
 pub mod admission;
 mod answer;
 mod caller;
+mod enrolment;
 pub mod heads;
 mod live;
+mod media;
+pub mod routes;
+pub mod snapshots;
 
 pub use admission::{Admission, Class, Limits};
 pub use answer::{answer, problem};
