@@ -23,6 +23,7 @@ pub mod exporting;
 pub mod graphql;
 pub mod history;
 pub mod http;
+pub mod hub_store;
 pub mod hubs;
 pub mod ingest;
 pub mod intents;

@@ -2,6 +2,7 @@
 
 use roomtone_schema::{UserId, VenueId};
 use roomtone_sync::credential::{SigningKey, TICKET_LIVES, Ticket};
+use roomtone_sync::wire::Hash;
 use uuid::Uuid;
 
 use crate::cloud::Cloud;
@@ -42,17 +43,19 @@ pub async fn create(cloud: &Cloud, user: UserId, venue: VenueId) -> Result<Issue
     Ok(Issued { ticket: ticket.sign(&key), expires_at: cloud.now_utc() + TICKET_LIVES })
 }
 
-/// Makes the key that tickets are signed with, where there is none: at the start, so that hubs know it before the first
-/// ticket.
+/// The keys that tickets are verified by, newest first. Where there is none yet, one is made: at the start, so that hubs
+/// know it before the first ticket.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn prepare(cloud: &Cloud) -> Result<(), Unmet> {
+pub async fn keys(cloud: &Cloud) -> Result<Vec<Hash>, Unmet> {
     let mut work = cloud.database.as_service().await?;
     if tickets::seed(&mut work).await?.is_none() {
         make_key(&mut work).await?;
     }
-    Ok(work.commit().await?)
+    let keys = tickets::public_keys(&mut work).await?;
+    work.commit().await?;
+    Ok(keys.into_iter().filter_map(|key| key.try_into().ok()).collect())
 }
 
 async fn make_key(work: &mut sqlx::PgConnection) -> Result<(), Unmet> {

@@ -34,3 +34,11 @@ pub async fn trade(
         .fetch_optional(work)
         .await
 }
+
+/// Whether there was such a hub, and it was told to go.
+pub async fn is_revoked(work: &mut PgConnection, hub: HubId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from public.hubs where id = $1 and revoked_at is not null)")
+        .bind(hub.0)
+        .fetch_one(work)
+        .await
+}

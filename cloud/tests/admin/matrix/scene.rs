@@ -6,8 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, SystemClock,
-    UploadId, UserId, VenueId, ZoneId,
+    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId,
+    SystemClock, UploadId, UserId, VenueId, ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
