@@ -463,7 +463,7 @@ create policy sync_quarantine_hub_remove on public.sync_quarantine for delete to
 
 -- Votes and presences of people with an account; the clock that their votes are ordered by, mended.
 alter table public.votes add column hlc bigint;
-grant update (user_id, guest_id) on public.votes to roomtone_hub;
+grant update (user_id, guest_id) on public.votes, public.sessions to roomtone_hub;
 create policy votes_hub_edit on public.votes for update to roomtone_hub
   using (venue_id = (select private.hub_venue())) with check (venue_id = (select private.hub_venue()));
 
