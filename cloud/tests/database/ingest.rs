@@ -362,7 +362,9 @@ async fn any_way_of_cutting_leads_to_the_same_rows() {
 async fn the_same_batch_twice_at_once_is_taken_once() {
     let mut stage = Stage::set(Version::V16).await;
     let evening = an_evening();
-    let tries = (0..8).map(|_| ingest::apply(&stage.database, stage.hub, stage.venue, &evening, UnixMillis(1_796_000_000_000)));
+    let tries = (0..8).map(|_| {
+        ingest::apply(&stage.database, stage.hub, stage.venue, &evening, UnixMillis(1_796_000_000_000))
+    });
     for verdict in futures_util::future::join_all(tries).await {
         assert_eq!(verdict.unwrap().ack, 8);
     }

@@ -26,7 +26,9 @@ async fn write(url: String, writer: u32, catalogues: [Uuid; 2]) -> u64 {
         let many = if draw % 10 == 0 { 200_i32 } else { 1 + i32::from(draw % 3 == 0) };
         let mut work = conn.begin().await.unwrap();
         // Several scopes in one transaction, in whatever order.
-        for catalogue in if draw % 2 == 0 { [catalogues[0], catalogues[1]] } else { [catalogues[1], catalogues[0]] } {
+        for catalogue in
+            if draw % 2 == 0 { [catalogues[0], catalogues[1]] } else { [catalogues[1], catalogues[0]] }
+        {
             sqlx::query(
                 "with s as (insert into public.songs (organisation_id, title, file_url, object_key, content_sha256, content_bytes,
                                                       content_type)
@@ -41,7 +43,11 @@ async fn write(url: String, writer: u32, catalogues: [Uuid; 2]) -> u64 {
             .await
             .unwrap();
         }
-        sqlx::query("select pg_sleep($1)").bind((draw % 4) as f64 / 1_000.0).execute(&mut *work).await.unwrap();
+        sqlx::query("select pg_sleep($1)")
+            .bind((draw % 4) as f64 / 1_000.0)
+            .execute(&mut *work)
+            .await
+            .unwrap();
         if draw % 7 == 0 {
             work.rollback().await.unwrap();
         } else {
@@ -108,13 +114,18 @@ async fn nobody_who_reads_the_feed_misses_a_row() {
     let done = tokio_util::sync::CancellationToken::new();
     let database = test.open();
     let scopes = catalogues.map(|catalogue| Scope::Catalogue(OrganisationId(catalogue)));
-    let readers = [scopes[0], scopes[1], scopes[0]].map(|scope| tokio::spawn(read(database.clone(), scope, done.clone())));
+    let readers = [scopes[0], scopes[1], scopes[0]]
+        .map(|scope| tokio::spawn(read(database.clone(), scope, done.clone())));
     let naive = tokio::spawn(read_naively(test.superuser_url.clone(), done.clone()));
-    let writers: Vec<_> =
-        (0..WRITERS).map(|writer| tokio::spawn(write(test.superuser_url.clone(), writer, catalogues))).collect();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| tokio::spawn(write(test.superuser_url.clone(), writer, catalogues)))
+        .collect();
     let mut kept = 0;
     for writer in writers {
-        kept += tokio::time::timeout(Duration::from_mins(2), writer).await.expect("nobody waits for ever").unwrap();
+        kept += tokio::time::timeout(Duration::from_mins(2), writer)
+            .await
+            .expect("nobody waits for ever")
+            .unwrap();
     }
     done.cancel();
     let there: Vec<(Uuid, Uuid)> =
@@ -122,14 +133,21 @@ async fn nobody_who_reads_the_feed_misses_a_row() {
     assert_eq!(there.len() as u64, kept);
     for (reader, catalogue) in readers.into_iter().zip([catalogues[0], catalogues[1], catalogues[0]]) {
         let seen = reader.await.unwrap();
-        let expected: BTreeSet<Uuid> = there.iter().filter(|(whose, _)| *whose == catalogue).map(|(_, id)| *id).collect();
+        let expected: BTreeSet<Uuid> =
+            there.iter().filter(|(whose, _)| *whose == catalogue).map(|(_, id)| *id).collect();
         assert_eq!(seen, expected);
     }
     let naively = naive.await.unwrap();
-    assert!(naively.len() < there.len(), "the naive cursor lost nothing of {}: the test shows nothing", there.len());
-    let left: i64 = sqlx::query_scalar("select (select count(*) from private.feed_pending) + (select count(*) from private.feed_tx)")
-        .fetch_one(&mut eyes)
-        .await
-        .unwrap();
+    assert!(
+        naively.len() < there.len(),
+        "the naive cursor lost nothing of {}: the test shows nothing",
+        there.len()
+    );
+    let left: i64 = sqlx::query_scalar(
+        "select (select count(*) from private.feed_pending) + (select count(*) from private.feed_tx)",
+    )
+    .fetch_one(&mut eyes)
+    .await
+    .unwrap();
     assert_eq!(left, 0);
 }

@@ -8,8 +8,8 @@ use roomtone_schema::{BootId, HubId, ListenerId, SessionId, SongId, UnixMillis, 
 use roomtone_sync::credential::{SigningKey, Ticket};
 use roomtone_sync::store::{CloudStore as _, KnownHub};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, Fact, Facts, Hello, Kind, Outcome, ProblemCode, PullAsk, Push, PushAnswer, RowsAsk,
-    Scope, Stamp, Standing, TasteNews, VenueSong, ZoneTold, decode_noun,
+    CatalogueSong, Cursor, Fact, Facts, Hello, Kind, Outcome, ProblemCode, PullAsk, Push, PushAnswer,
+    RowsAsk, Scope, Stamp, Standing, TasteNews, VenueSong, ZoneTold, decode_noun,
 };
 use roomtone_sync::{chain, digest};
 use serde_bytes::ByteArray;
@@ -97,14 +97,24 @@ impl Stage {
     }
 
     async fn count(&mut self, from: &str) -> i64 {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {from}"))).fetch_one(&mut self.eyes).await.unwrap()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {from}")))
+            .fetch_one(&mut self.eyes)
+            .await
+            .unwrap()
     }
 }
 
 fn fact(kind: &str, payload: &Value) -> Fact {
     let hlc = (NOON.0 - BEHIND).cast_unsigned() << 16;
     let payload = payload.to_string().into_bytes();
-    Fact { kind: kind.to_owned(), payload, hlc, boot: BootId(Uuid::from_u128(9)), mono_ms: 1_000_000, wall_ms: 0 }
+    Fact {
+        kind: kind.to_owned(),
+        payload,
+        hlc,
+        boot: BootId(Uuid::from_u128(9)),
+        mono_ms: 1_000_000,
+        wall_ms: 0,
+    }
 }
 
 fn push_of(first_seq: i64, before: [u8; 32], facts: &[(&str, Value)]) -> Push {
@@ -137,7 +147,8 @@ fn song(n: u8, bytes: u8) -> Value {
 async fn a_hub_is_welcome_and_its_double_is_not() {
     let mut stage = Stage::set().await;
     assert_eq!(stage.store.hub(HubId(Uuid::from_u128(3))).await.unwrap(), None);
-    let early = stage.store.push(&stage.hub, push_of(1, chain::BEGINNING, &[("pick_made", json!({}))]), NOON).await;
+    let early =
+        stage.store.push(&stage.hub, push_of(1, chain::BEGINNING, &[("pick_made", json!({}))]), NOON).await;
     assert_eq!(early.unwrap_err().code, ProblemCode::Epoch, "before the first hello");
     let answer = stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
     assert_eq!((answer.standing, answer.epoch, answer.ack), (Standing::Welcome, 1, 0));
@@ -145,7 +156,8 @@ async fn a_hub_is_welcome_and_its_double_is_not() {
     let double = Hello { instance: Uuid::from_u128(2), ..stage.hello() };
     assert_eq!(stage.store.hello(&stage.hub, double, NOON).await.unwrap().standing, Standing::Fenced);
     assert_eq!(stage.count("public.sync_state where news = 'duplicate' and rival is not null").await, 1);
-    let theirs = Push { instance: Uuid::from_u128(2), ..push_of(1, chain::BEGINNING, &[("pick_made", json!({}))]) };
+    let theirs =
+        Push { instance: Uuid::from_u128(2), ..push_of(1, chain::BEGINNING, &[("pick_made", json!({}))]) };
     assert_eq!(stage.store.push(&stage.hub, theirs, NOON).await.unwrap_err().code, ProblemCode::Fenced);
     run(&mut stage.eyes, "update public.hubs set revoked_at = now() where true").await;
     let gone = stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap_err();
@@ -189,8 +201,14 @@ async fn a_hubs_songs_join_the_catalogue_and_come_down() {
     let guest = Uuid::from_u128(50);
     let more = [("song_added", song(2, 1)), ("vote_cast", vote(1, guest, id(2), VoteValue::Like))];
     assert_eq!(stage.push(&more).await.apart, []);
-    assert_eq!(stage.count("public.songs where status = 'draft' and not stored and isrc is null and bpm = 120").await, 1);
-    let voted: Uuid = sqlx::query_scalar("select song_id from public.votes").fetch_one(&mut stage.eyes).await.unwrap();
+    assert_eq!(
+        stage
+            .count("public.songs where status = 'draft' and not stored and isrc is null and bpm = 120")
+            .await,
+        1
+    );
+    let voted: Uuid =
+        sqlx::query_scalar("select song_id from public.votes").fetch_one(&mut stage.eyes).await.unwrap();
     assert_eq!(voted, id::<SongId>(1).0);
     let page = stage.pull(stage.hub.scopes()[0], Cursor::default()).await;
     assert_eq!((page.changes, page.head, page.rows.len()), (1, 1, 1));
@@ -240,7 +258,10 @@ async fn a_feed_is_read_from_where_one_was_and_from_nowhere_else() {
     assert_eq!((sums.at, first.at), (next.to, next.to));
     let bucket = digest::bucket_of(rows[0].pk);
     let some = stage.store.rows(&stage.hub, RowsAsk { buckets: vec![bucket], ..ask }).await.unwrap();
-    assert!(some.rows.iter().any(|row| row == rows[0]) && some.rows.iter().all(|row| digest::bucket_of(row.pk) == bucket));
+    assert!(
+        some.rows.iter().any(|row| row == rows[0])
+            && some.rows.iter().all(|row| digest::bucket_of(row.pk) == bucket)
+    );
     run(&mut stage.eyes, "update private.feed set at = now() - interval '100 days' where seq < 12").await;
     run(&mut stage.eyes, "select private.trim_feed(now() - interval '90 days')").await;
     let behind = stage.store.pull(&stage.hub, PullAsk { scope, from: all.to, limit: 10 }).await.unwrap_err();
@@ -254,8 +275,13 @@ async fn somebody_known_at_two_venues_has_one_taste() {
     let person = stage.test.user("listener@example.com", None).await;
     stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
     let cast = vote(1, person.0, id(1), VoteValue::Like);
-    let early = stage.push(&[("song_added", song(1, 1)), ("song_added", song(2, 2)), ("vote_cast", cast)]).await;
-    assert_eq!((early.apart.len(), early.apart[0].outcome), (1, Outcome::Parked), "nobody signs in by a hub's word");
+    let early =
+        stage.push(&[("song_added", song(1, 1)), ("song_added", song(2, 2)), ("vote_cast", cast)]).await;
+    assert_eq!(
+        (early.apart.len(), early.apart[0].outcome),
+        (1, Outcome::Parked),
+        "nobody signs in by a hub's word"
+    );
     let signed_in = |venue, by: &SigningKey| {
         let ticket = Ticket::new(Uuid::from_u128(1), person.0, venue, None, NOON).sign(by);
         json!({ "session": id::<SessionId>(1), "listener": person.0, "guest": Uuid::from_u128(60), "ticket": ticket, "at": NOON.0 - BEHIND })
@@ -271,7 +297,11 @@ async fn somebody_known_at_two_venues_has_one_taste() {
         ("votes_claimed", json!({ "guest": guest, "listener": person.0 })),
     ];
     assert_eq!(stage.push(&real).await.apart, []);
-    assert_eq!(stage.count("public.sync_quarantine where outcome = 'parked'").await, 0, "what waited was applied");
+    assert_eq!(
+        stage.count("public.sync_quarantine where outcome = 'parked'").await,
+        0,
+        "what waited was applied"
+    );
     let page = stage.pull(stage.hub.scopes()[1], Cursor::default()).await;
     let row = page.rows.iter().rfind(|row| row.kind == Kind::Taste.word()).expect("their taste");
     let taste: TasteNews = decode_noun(row.body.as_ref().unwrap()).unwrap();
