@@ -131,7 +131,8 @@ struct Hands<'a> {
     over: bool,
 }
 
-const PUT: &str = "insert into down_rows (kind, pk, scope, seq, sum, enabled, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+const PUT: &str =
+    "insert into down_rows (kind, pk, scope, seq, sum, enabled, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     on conflict (kind, pk, scope) do update
     set seq = excluded.seq, sum = excluded.sum, enabled = excluded.enabled, body = excluded.body
     where ?8 or seq < excluded.seq";
