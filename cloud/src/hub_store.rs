@@ -14,7 +14,7 @@ use serde_bytes::ByteArray;
 
 use crate::database::{Database, Work};
 use crate::ingest;
-use crate::store::{feed, sync_state};
+use crate::store::{enrolment, feed, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
@@ -117,7 +117,11 @@ impl PgStore {
 impl CloudStore for PgStore {
     async fn hub(&self, hub: HubId) -> Result<Option<KnownHub>, Problem> {
         let mut work = self.database.as_service().await.map_err(failed)?;
-        sync_state::known_hub(&mut work, hub).await.map_err(failed)
+        let known = sync_state::known_hub(&mut work, hub).await.map_err(failed)?;
+        if known.is_none() && enrolment::is_revoked(&mut work, hub).await.map_err(failed)? {
+            return Err(refusal(ProblemCode::Revoked, "this hub was told to go"));
+        }
+        Ok(known)
     }
 
     async fn hello(&self, hub: &KnownHub, hello: Hello, now: UnixMillis) -> Result<HelloAnswer, Problem> {
