@@ -14,7 +14,7 @@ use serde_bytes::ByteArray;
 
 use crate::database::{Database, Work};
 use crate::ingest;
-use crate::store::{feed, sync_state};
+use crate::store::{enrolment, feed, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
@@ -117,7 +117,11 @@ impl PgStore {
 impl CloudStore for PgStore {
     async fn hub(&self, hub: HubId) -> Result<Option<KnownHub>, Problem> {
         let mut work = self.database.as_service().await.map_err(failed)?;
-        sync_state::known_hub(&mut work, hub).await.map_err(failed)
+        let known = sync_state::known_hub(&mut work, hub).await.map_err(failed)?;
+        if known.is_none() && enrolment::is_revoked(&mut work, hub).await.map_err(failed)? {
+            return Err(refusal(ProblemCode::Revoked, "this hub was told to go"));
+        }
+        Ok(known)
     }
 
     async fn hello(&self, hub: &KnownHub, hello: Hello, now: UnixMillis) -> Result<HelloAnswer, Problem> {
@@ -205,6 +209,7 @@ fn diverged() -> Problem {
 }
 
 /// What a failing database comes to: nothing was taken, and asking again helps where it is only busy.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn failed(error: sqlx::Error) -> Problem {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let is_crossed = code.is_some_and(|code| code == "40001" || code == "40P01" || code == "55P03");

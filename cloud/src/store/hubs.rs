@@ -35,6 +35,8 @@ pub struct Hub {
     pub epoch: Option<i32>,
     /// Facts of it that were told twice and not alike: a sign that it runs twice.
     pub duplicates: i64,
+    /// When another box last asked to speak as this hub while one did.
+    pub rival_at: Option<DateTime<Utc>>,
 }
 
 const COLUMNS: &str = "select h.id, h.venue_id, h.name, h.enrolled_at, h.enrolment_expires_at, h.software, \

@@ -69,6 +69,7 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("private.feed",             ["",     "",     "",     "",     "s",    "s"]),
     ("private.feed_heads",       ["",     "",     "",     "",     "s",    "s"]),
     ("private.feed_rows",        ["",     "",     "",     "",     "s",    "s"]),
+    ("private.snapshots",        ["",     "",     "",     "",     "",     "siu"]),
     ("private.song_aliases",     ["",     "",     "",     "",     "s",    "s"]),
     ("private.sync_received",    ["",     "",     "",     "",     "siu",  ""]),
     ("private.venue_people",     ["",     "",     "",     "",     "siu",  "s"]),
@@ -87,7 +88,7 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("public.song_uploads",       ["s",    "s",    "s",    "s",    "",     "su"]),
     ("public.songs",             ["su",   "su",   "su",   "s",    "s",    "siu"]),
     ("public.songs_playing",     ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.sync_quarantine",   ["s",    "s",    "",     "",     "siud", "sd"]),
+    ("public.sync_quarantine",   ["s",    "s",    "",     "",     "siud", "sud"]),
     ("public.sync_state",        ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.venue_daily",       ["s",    "s",    "s",    "s",    "",     "s"]),
     ("public.venue_members",     ["s",    "s",    "s",    "s",    "",     "s"]),
@@ -100,10 +101,11 @@ const OWN: &[(&str, [&str; 6])] = &[
 
 /// Tables that belong to no tenant: who may read them, and nobody may write.
 /// The two of the feed are of transactions under way, and always empty to others.
-const NOBODYS: [&str; 5] = [
+const NOBODYS: [&str; 6] = [
     "private._sqlx_migrations",
     "private.feed_pending",
     "private.feed_tx",
+    "private.ticket_keys",
     "private.upkeep",
     "public.embedding_models",
 ];

@@ -296,10 +296,7 @@ async fn a_damaged_row_is_found_and_mended_by_its_bucket_alone() {
     let all = || (1..=50).map(|number| song(number, number as i64)).collect::<Vec<_>>();
     store.apply(catalogue(), at(0), at(50), all()).await.unwrap();
     let sound = store.digest(catalogue()).await.unwrap();
-    let spoil = |tx: &crate::store::Tx<'_>| {
-        tx.execute("update songs set title = 'rotten' where id = ?1", [song_id(7).to_bytes()]).map(drop)
-    };
-    venue.hub.store().write(spoil).await.unwrap();
+    venue.hub.store().write(|tx| down_rows::spoil(tx, song_id(7))).await.unwrap();
     let mut found = 0;
     for _ in 0..6 {
         found += store.scrub(10).await.unwrap();

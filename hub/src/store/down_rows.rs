@@ -274,3 +274,9 @@ pub(super) fn short(hash: blake3::Hash) -> [u8; 16] {
 pub fn songs_of(conn: &Connection, ids: &[SongId]) -> rusqlite::Result<Vec<super::songs::NumberedSong>> {
     ids.iter().filter_map(|id| super::songs::by_id(conn, *id).transpose()).collect()
 }
+
+/// What a dying disk does to a song.
+#[cfg(test)]
+pub(crate) fn spoil(tx: &Tx<'_>, song: SongId) -> rusqlite::Result<()> {
+    tx.execute("update songs set title = 'rotten' where id = ?1", [song.to_bytes()]).map(drop)
+}
