@@ -186,7 +186,7 @@ impl Task {
                 After::go(Self::Collect { page, limit, name, part })
             }
             (Self::Collect { page, limit, name, part }, _) => collected(&page, limit, name, part + 1),
-            (Self::Place { scope, to, .. }, _) | (Self::Agree { scope, to, .. }, _) => {
+            (Self::Place { scope, to, .. } | Self::Agree { scope, to, .. }, _) => {
                 After::end(Some((scope, to)))
             }
             (Self::List { .. }, Done::Snapshot(snapshot)) => After::go(Self::Resume { snapshot }),
