@@ -33,6 +33,7 @@ pub mod refusal;
 pub mod secret;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod trouble;
 pub mod upkeep;
 pub mod uploads;

@@ -202,6 +202,9 @@ pub struct Hello {
     pub oldest: i64,
     /// The chain's link at `acked`, where it still has that row.
     pub acked_chain: Option<ByteArray<32>>,
+    /// Its last push met other facts under its numbers ([`ProblemCode::Fork`]), in this epoch.
+    #[serde(default)]
+    pub forked: bool,
     /// Now, by its clocks. The cloud mends the times of facts of that run by it.
     pub now: Stamp,
     /// Its steady time now, in which its facts are dated.

@@ -4,6 +4,7 @@
 
 use roomtone_schema::id::Id;
 use roomtone_schema::{BootId, FactId, UnixMillis};
+use roomtone_sync::chain::link;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -223,13 +224,6 @@ pub(super) fn last_hlc(conn: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok(hlc.unwrap_or(0).cast_unsigned())
-}
-
-/// The next link of the chain.
-pub(super) fn link(before: &[u8; 32], payload: &[u8]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(before).update(payload);
-    *hasher.finalize().as_bytes()
 }
 
 fn last_chain(conn: &Connection) -> rusqlite::Result<[u8; 32]> {
