@@ -8,8 +8,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::hub::Inner;
 use crate::locks::locked;
-use crate::store::{Retention, Soundness, StoreError, Tx, devices, hub_state, outbox, sessions, vec};
-use crate::view::{SyncState, SyncStatusView};
+use crate::store::{Retention, Soundness, StoreError, Tx, dead_letters, devices, hub_state, outbox, sessions, vec};
+use crate::view::SyncStatusView;
 
 /// After so long the room is looked at again though nothing happened: presence fades.
 const VIBE_FADES_EVERY: Duration = Duration::from_secs(15);
@@ -210,6 +210,7 @@ impl Inner {
         if !is_due(&mut locked(&self.chores).outbox_seen, VIBE_FADES_EVERY, now) {
             return Ok(());
         }
+        self.note_dead_letters().await?;
         let oldest = self.store.read(outbox::oldest_pending).await?;
         self.sync_status.send_if_modified(|shown| {
             let changed = shown.oldest_pending_at != oldest;
@@ -222,18 +223,30 @@ impl Inner {
         Ok(())
     }
 
-    fn show_sync_status(&self) {
+    /// Counts the facts that the cloud keeps apart.
+    pub(crate) async fn note_dead_letters(&self) -> Result<(), StoreError> {
+        let count = self.store.read(dead_letters::count).await?;
+        self.sync_status.send_if_modified(|shown| {
+            let changed = shown.dead_letters != count;
+            if changed {
+                *shown = Arc::new(SyncStatusView { dead_letters: count, ..SyncStatusView::clone(shown) });
+            }
+            changed
+        });
+        Ok(())
+    }
+
+    pub(crate) fn show_sync_status(&self) {
         let census = self.library.census();
         let pending = self.store.stats().outbox_pending;
         self.sync_status.send_if_modified(|shown| {
             let status = SyncStatusView {
-                state: SyncState::Offline,
                 pending,
                 oldest_pending_at: shown.oldest_pending_at.filter(|_| pending > 0),
                 cached_songs: census.cached,
                 total_songs: census.total,
                 cached_bytes: census.cached_bytes,
-                last_error: None,
+                ..SyncStatusView::clone(shown)
             };
             let changed = **shown != status;
             if changed {

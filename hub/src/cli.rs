@@ -109,6 +109,16 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
     },
+    /// Come to a cloud: trades the code that it shows for this hub's own key. Again with a new code, it changes the key.
+    Enrol {
+        /// What the cloud shows for this hub.
+        code: String,
+        /// Where the cloud is; what [cloud] url of the configuration says where none is given.
+        #[arg(long, value_name = "URL")]
+        cloud: Option<String>,
+    },
+    /// Leave the cloud. What came from there goes, what was made here stays.
+    Unenrol,
     /// Tell how the running hub is.
     Status {
         /// For programs.
@@ -317,6 +327,11 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         Command::Player(Player::List { json: true }) => ask::for_players(&setup).await,
         Command::Player(player) => ask::and_show(&setup, player.order(), stop).await,
         Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
+        Command::Enrol { code, cloud } => {
+            let cloud = cloud.unwrap_or_else(|| setup.config.cloud.url.clone());
+            ask::and_show(&setup, Order::Enrol { code, cloud }, stop).await
+        }
+        Command::Unenrol => ask::and_show(&setup, Order::Unenrol, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,
         Command::Status { json } => ask::for_status(&setup, json).await,
         Command::Backup { file } => {

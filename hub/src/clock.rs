@@ -42,6 +42,11 @@ impl SteadyClock {
         self.base + Duration::from_millis(elapsed.cast_unsigned())
     }
 
+    /// What it reads.
+    pub(crate) fn source(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// Whether the wall clock shows the same.
     pub fn is_trusted(&self) -> bool {
         let (now, wall) = (self.now(), self.clock.wall());

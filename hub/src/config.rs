@@ -38,6 +38,8 @@ pub struct Config {
     pub network: NetworkSection,
     /// What the hub does for its own health.
     pub upkeep: UpkeepSection,
+    /// How it stands with a cloud.
+    pub cloud: CloudSection,
     /// How often one may do what.
     pub limits: LimitSettings,
     /// What one request may cost.
@@ -78,6 +80,17 @@ pub struct NetworkSection {
 pub struct UpkeepSection {
     /// Seconds between two media files that are read again and compared with their sums; 0 = none.
     pub media_check_s: u32,
+}
+
+/// `[cloud]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CloudSection {
+    /// Whether the hub talks to the cloud that it has enrolled at.
+    pub sync: bool,
+    /// Where the cloud is: what `enrol` uses where no `--cloud` is given, and where the hub looks for its cloud although it
+    /// has enrolled at another address; empty for none.
+    pub url: String,
 }
 
 /// One or more addresses; a single one may stand without a list around it.
@@ -146,6 +159,7 @@ impl Default for Config {
             venue: VenueSection::default(),
             network: NetworkSection::default(),
             upkeep: UpkeepSection::default(),
+            cloud: CloudSection::default(),
             limits: LimitSettings::default(),
             requests: RequestSection::default(),
             connections: ConnectionSection::default(),
@@ -170,6 +184,12 @@ impl Default for NetworkSection {
             hosts: Names::default(),
             mdns: true,
         }
+    }
+}
+
+impl Default for CloudSection {
+    fn default() -> Self {
+        Self { sync: true, url: String::new() }
     }
 }
 

@@ -8,6 +8,7 @@ use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscri
 
 use crate::hub::Hub;
 
+mod dead_letters;
 #[cfg(test)]
 mod guarded;
 mod late;

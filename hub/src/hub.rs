@@ -6,7 +6,7 @@
 //! (`check_in`, `voting`, `skipping`, `playing`, `programme`); this one opens the hub and answers what it knows.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check_in::{CheckInError, CheckOutError, NoViewer};
 use crate::clock::SteadyClock;
+use crate::cloud_link::Enrolment;
 use crate::counters::Counters;
 use crate::late::{LateError, LateTaken};
 use crate::library::Library;
@@ -114,6 +115,16 @@ pub(crate) struct Inner {
     /// What waits for the disk.
     pub(crate) backlog: crate::history::Backlog,
     pub(crate) chores: Mutex<crate::chores::Done>,
+    /// Who this hub is at the cloud.
+    pub(crate) enrolment: RwLock<Option<Enrolment>>,
+    /// How often it has come to a cloud or left one since it was opened.
+    pub(crate) joined: watch::Sender<u64>,
+    /// The keys by which check-in tickets are known.
+    pub(crate) ticket_keys: RwLock<Vec<[u8; 32]>>,
+    /// They are others than those that were written down.
+    pub(crate) keys_changed: Notify,
+    /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
+    pub(crate) cloud_ahead_ms: AtomicI64,
 }
 
 impl Inner {
@@ -271,6 +282,17 @@ impl Hub {
     /// The steady time.
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
+    }
+
+    /// The cloud's time, as far as it is known.
+    pub fn cloud_now(&self) -> UnixMillis {
+        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
+        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
+    }
+
+    /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
+    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
+        reading(&self.0.ticket_keys).clone()
     }
 
     /// Which hub this is.

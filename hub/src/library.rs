@@ -14,6 +14,7 @@ use roomtone_schema::vector::{Axes, centroid};
 use roomtone_server::listener::Catalogue;
 
 use crate::locks::{locked, reading, writing};
+use crate::store::songs::NumberedSong;
 
 /// Where a file with this digest lives.
 pub fn media_path(media: &Path, sha256: Sha256) -> PathBuf {
@@ -117,6 +118,23 @@ impl Library {
         let id = song.id;
         writing(&self.away).remove(&id);
         writing(&self.songs).insert(id, Kept { song: Arc::new(song), row, cached });
+        *locked(&self.listed) = None;
+    }
+
+    /// Puts many songs in, or newer records of them in their place. Those that may be played no more are so from now on.
+    /// Blocks: every file is looked for.
+    pub(crate) fn take_in(&self, songs: Vec<NumberedSong>) {
+        let kept = |NumberedSong { row, song }: NumberedSong| {
+            let cached = media_path(&self.media, song.facts.sha256).is_file();
+            Kept { song: Arc::new(song), row, cached }
+        };
+        let songs: Vec<Kept> = songs.into_iter().map(kept).collect();
+        let mut away = writing(&self.away);
+        for kept in &songs {
+            if kept.is_playable() { away.remove(&kept.song.id) } else { away.insert(kept.song.id) };
+        }
+        drop(away);
+        writing(&self.songs).extend(songs.into_iter().map(|kept| (kept.song.id, kept)));
         *locked(&self.listed) = None;
     }
 

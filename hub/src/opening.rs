@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
+use crate::cloud_link::{Enrolment, put_in_place};
 use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, derived};
 use crate::library::Library;
@@ -32,6 +33,7 @@ use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, 
 use crate::room::{Current, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, Key, new_id, random};
+use crate::store::down_rows::{self, Here};
 use crate::store::picks::{self, PickRecord};
 use crate::store::players::Kept;
 use crate::store::{
@@ -79,6 +81,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
     let now = clock.now();
     let identity = write(&store, move |tx| identify(tx, now))?;
     let zones = write_zones(&store, &options.zones, now)?;
+    finish_what_came_down(&store, now)?;
     let library = read_library(&store, &options.data)?;
     let shelf = library.shelf();
     let index = Arc::new(index_of(&shelf));
@@ -98,6 +101,9 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         rooms.push(Arc::new(room));
     }
     let people = read_people(&store, &options, now)?;
+    let enrolment = read(&store, Enrolment::read)?;
+    let ticket_keys = read(&store, |conn| hub_state::get::<Vec<u8>>(conn, hub_state::TICKET_KEYS))?;
+    let ticket_keys = ticket_keys.unwrap_or_default().as_chunks().0.to_vec();
     let players = read_players(&store, &zones)?;
     let inner = Inner {
         codes: RwLock::new(CodeMaker::new(derived(&identity.secret, "room codes"), identity.poster_serial)),
@@ -117,7 +123,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         wholes: TaskTracker::new(),
         desk: Desk::default(),
         players_shown: watch::Sender::new(Arc::from([])),
-        sync_status: watch::Sender::new(Arc::new(nothing_synced())),
+        sync_status: watch::Sender::new(Arc::new(nothing_synced(enrolment.is_some()))),
         library,
         library_stale: AtomicBool::new(false),
         limits: options.limits,
@@ -128,6 +134,11 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         opened,
         backlog: crate::history::Backlog::default(),
         chores: Mutex::default(),
+        joined: watch::Sender::new(0),
+        ticket_keys: RwLock::new(ticket_keys),
+        keys_changed: Notify::new(),
+        cloud_ahead_ms: AtomicI64::new(0),
+        enrolment: RwLock::new(enrolment),
     };
     inner.hear_again();
     inner.to_fill.notify_one();
@@ -154,6 +165,14 @@ impl Inner {
             }
         }
     }
+}
+
+/// A catalogue that was being put in place when the hub ended is in place before anybody reads of it.
+fn finish_what_came_down(store: &Store, now: UnixMillis) -> Result<(), OpenError> {
+    let Some(what) = read(store, down_rows::unstaging)? else { return Ok(()) };
+    let enrolment = read(store, Enrolment::read)?;
+    let me = enrolment.map_or(HubId(uuid::Uuid::nil()), |enrolment| enrolment.hub);
+    put_in_place(store, Here { me, now }, &what).map(drop).map_err(while_opening)
 }
 
 /// Says what was found, where a person should know.
@@ -358,9 +377,13 @@ fn read_players(store: &Store, zones: &[Zone]) -> Result<Players, OpenError> {
     Ok(found)
 }
 
-fn nothing_synced() -> SyncStatusView {
+fn nothing_synced(enrolled: bool) -> SyncStatusView {
     SyncStatusView {
         state: SyncState::Offline,
+        enrolled,
+        dead_letters: 0,
+        last_pushed_at: None,
+        last_pulled_at: None,
         pending: 0,
         oldest_pending_at: None,
         cached_songs: 0,

@@ -17,6 +17,7 @@ use crate::service::Place;
 use crate::trouble::Trouble;
 use crate::upkeep;
 
+mod joining;
 pub mod pairing;
 pub mod players;
 
@@ -79,6 +80,15 @@ pub enum Order {
     },
     /// Make a new token for the manager.
     ManagerToken,
+    /// Come to a cloud.
+    Enrol {
+        /// What the cloud has shown for it.
+        code: String,
+        /// Where the cloud is.
+        cloud: String,
+    },
+    /// Leave it.
+    Unenrol,
     /// What the room's poster and screen show.
     Poster {
         /// Of which zone.
@@ -197,6 +207,8 @@ pub struct Status {
     pub players: (u64, u64),
     /// Facts that the cloud does not have.
     pub outbox: u64,
+    /// How the hub stands with its cloud, in a sentence.
+    pub cloud: String,
     /// What is wrong, in sentences; empty when all is well.
     pub complaints: Vec<String>,
 }
@@ -213,6 +225,8 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::RenamePlayer { name, to } => players::rename(hub, &name, &to).await,
         Order::OrderPlayer { name, order } => players::order(hub, &name, order).await,
         Order::ManagerToken => manager_token(hub).await,
+        Order::Enrol { code, cloud } => joining::enrol(hub, &cloud, &code).await,
+        Order::Unenrol => joining::unenrol(hub).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
         Order::Status => Ok(Reply::Status(status(hub, place))),
         Order::Backup { file } => back_up(hub, file).await,
@@ -336,7 +350,8 @@ fn status(hub: &Hub, place: &Place) -> Status {
         songs: (health.playable_songs, health.total_songs),
         players: (health.players_online, health.players),
         outbox: health.outbox,
-        complaints: complaints(&health),
+        cloud: joining::standing(hub),
+        complaints: complaints(&health).into_iter().chain(joining::complaint(hub)).collect(),
     }
 }
 

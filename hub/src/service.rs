@@ -17,7 +17,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::store::make_folder;
 use crate::tls::{Secure, Tls};
 use crate::trouble::{self, Trouble};
-use crate::{address, control, http, upkeep};
+use crate::{address, cloud_link, control, http, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off. The store is closed in any case.
 const GRACE: Duration = Duration::from_secs(6);
@@ -108,6 +108,7 @@ impl Service {
         service.keep_the_room();
         service.keep_in_shape(setup);
         service.take_orders();
+        service.keep_in_touch(setup);
         let settings = FrontSettings { introspection: setup.introspection, ..setup.config.front() };
         let hosts = setup.config.network.hosts.0.clone();
         let serving = setup.config.connections.serving();
@@ -157,6 +158,18 @@ impl Service {
         }
         let place = self.place.clone();
         self.supervisor.keep_running("poster check", move |stop| upkeep::watch_address(place.clone(), stop));
+    }
+
+    fn keep_in_touch(&self, setup: &Setup) {
+        let (hub, config) = (self.hub.clone(), setup.config.cloud.clone());
+        if !config.sync {
+            tracing::info!("[cloud] sync is off: this hub keeps everything to itself");
+            return;
+        }
+        let jitter = Box::new(|| f64::from(u32::from_le_bytes(crate::secrets::random())) / f64::from(u32::MAX));
+        self.supervisor.keep_running_spread("cloud", jitter, move |stop| {
+            cloud_link::keep_in_touch(hub.clone(), config.clone(), stop)
+        });
     }
 
     fn take_orders(&self) {

@@ -5,17 +5,21 @@
 //! is absent on purpose: a lock that a request holds while the disk works, a queue without a bound, and a second
 //! connection that writes.
 
+pub mod aliases;
 mod backup;
 mod ballast;
 pub mod ballots;
 mod connection;
 mod damage;
+pub mod dead_letters;
 pub mod devices;
+pub mod down_rows;
 mod error;
 mod gate;
 pub mod hub_state;
 pub mod idempotency;
 pub mod limits;
+pub mod link;
 mod lock;
 pub mod media_checks;
 mod migrate;
@@ -34,6 +38,7 @@ pub mod skip_votes;
 pub mod songs;
 mod soundness;
 mod stats;
+pub mod tastes;
 mod threads;
 mod tx;
 pub mod vec;
@@ -45,10 +50,10 @@ pub mod zones;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
-use roomtone_schema::Clock;
+use roomtone_schema::{BootId, Clock};
 use rusqlite::Connection;
 use rusqlite::auto_extension::{RawAutoExtension, register_auto_extension};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 #[cfg(test)]
 pub(crate) use error::disk_full;
@@ -84,6 +89,7 @@ struct Inner {
     stats: Arc<stats::Counters>,
     clock: Arc<dyn Clock>,
     gate: Arc<gate::Gate>,
+    boot: BootId,
 }
 
 impl Store {
@@ -106,11 +112,12 @@ impl Store {
         register_vec();
         let (parts, opened) = opening::open(dir, &clock)?;
         let stats = Arc::new(stats::Counters::new(parts.last_seq, parts.acknowledged));
+        let boot = parts.boot;
         let path = dir.join(FILE_NAME);
         let gate = Arc::default();
         let readers = reader::Readers::start(&path, &clock, &gate)?;
         let writer = writer::Writer::start(parts, &path, &clock, &stats, &gate, batch)?;
-        Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock, gate }) }, opened))
+        Ok((Self { inner: Arc::new(Inner { path, writer, readers, stats, clock, gate, boot }) }, opened))
     }
 
     /// Runs `work` in a transaction on the single writer; returns once it is on the disk.
@@ -175,6 +182,17 @@ impl Store {
     /// Where the database lies.
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// Now, as facts that are written now are stamped.
+    pub fn stamp(&self) -> Stamp {
+        let clock = &self.inner.clock;
+        Stamp { boot: self.inner.boot, mono_ms: clock.monotonic_ms(), wall_ms: clock.wall().0 }
+    }
+
+    /// What is told when facts were written: one waits for it at a time.
+    pub fn new_facts(&self) -> Arc<Notify> {
+        self.inner.stats.facts()
     }
 
     /// How the store is doing.

@@ -45,13 +45,18 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub struct SystemClock {
     origin: Instant,
+    /// For how long the machine had been running then.
+    up_ms: i64,
 }
 
 impl SystemClock {
-    /// A clock whose monotonic side begins now.
+    /// A clock whose monotonic side counts since the machine was started, where it says since when: so that what several
+    /// programs, or several runs of one, have noted in one run of the machine lies on one line.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        let up = std::fs::read_to_string("/proc/uptime").ok();
+        let up_s: Option<f64> = up.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        Self { origin: Instant::now(), up_ms: up_s.map_or(0, |up| (up * 1_000.0) as i64) }
     }
 }
 
@@ -71,7 +76,8 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_ms(&self) -> i64 {
-        i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX)
+        let since = i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.up_ms.saturating_add(since)
     }
 }
 

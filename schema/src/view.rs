@@ -91,6 +91,14 @@ pub struct PlayerView {
 pub struct SyncStatusView {
     /// Offline until the hub is enrolled and its cloud answers.
     pub state: SyncState,
+    /// Whether the hub has a cloud.
+    pub enrolled: bool,
+    /// Facts that the cloud keeps apart.
+    pub dead_letters: u64,
+    /// When the cloud last took facts.
+    pub last_pushed_at: Option<UnixMillis>,
+    /// When the hub last heard from the cloud.
+    pub last_pulled_at: Option<UnixMillis>,
     /// Facts that the cloud has not acknowledged.
     pub pending: u64,
     /// The oldest of them.

@@ -158,14 +158,14 @@ pub(super) fn status(status: &Status) {
         say(format!("  {zone}: {}", song.as_deref().unwrap_or("nothing is playing")));
     }
     say(format!(
-        "  {} here, {} of {} players in reach, {} of {} playable, {} facts wait for the cloud",
+        "  {} here, {} of {} players in reach, {} of {} playable",
         people(status.listeners),
         status.players.0,
         status.players.1,
         status.songs.0,
         songs(usize::try_from(status.songs.1).unwrap_or(usize::MAX)),
-        status.outbox
     ));
+    say(format!("  {}", status.cloud));
     status.complaints.iter().for_each(|complaint| say(format!("  ! {complaint}")));
 }
 

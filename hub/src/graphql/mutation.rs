@@ -8,6 +8,9 @@ use roomtone_server::listener::venue::Player;
 use roomtone_server::listener::{Payload, Unmet, UserError, id, key, settle};
 use roomtone_sync::trouble::harmless;
 
+use super::dead_letters::{
+    DiscardDeadLetterInput, DiscardDeadLetterPayload, RetryDeadLetterInput, RetryDeadLetterPayload,
+};
 use super::late::{ReportPlaysInput, ReportPlaysPayload};
 use super::ordering::{OrderPlayerInput, OrderPlayerPayload};
 use super::player::{Pick, PlayEnd, player};
@@ -197,6 +200,24 @@ impl PlayerMutation {
     /// Manager: an order to one player. What holds on (volume, pause, stop) is kept over restarts.
     async fn order_player(&self, ctx: &Context<'_>, input: OrderPlayerInput) -> Result<OrderPlayerPayload> {
         settle(super::ordering::order(ctx, &input).await)
+    }
+
+    /// Manager: sends a fact that the cloud keeps apart again.
+    async fn retry_dead_letter(
+        &self,
+        ctx: &Context<'_>,
+        input: RetryDeadLetterInput,
+    ) -> Result<RetryDeadLetterPayload> {
+        settle(super::dead_letters::retry(ctx, &input).await)
+    }
+
+    /// Manager: drops a fact that the cloud keeps apart; it is told no more.
+    async fn discard_dead_letter(
+        &self,
+        ctx: &Context<'_>,
+        input: DiscardDeadLetterInput,
+    ) -> Result<DiscardDeadLetterPayload> {
+        settle(super::dead_letters::discard(ctx, &input).await)
     }
 }
 

@@ -4,6 +4,7 @@ use async_graphql::{Context, Object};
 use roomtone_server::caller::Caller;
 use roomtone_server::listener::caller;
 
+use super::dead_letters::DeadLetter;
 use super::player::{Pick, PlayerPlan};
 use super::sync_status::SyncStatus;
 use crate::hub::Hub;
@@ -21,6 +22,11 @@ impl HubQuery {
             current: ahead.current.map(Pick),
             plan: ahead.plan.into_iter().map(Pick).collect(),
         })
+    }
+
+    /// Manager: facts that the cloud keeps apart, newest first, at most 100; null for whoever is no manager.
+    async fn dead_letters(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<DeadLetter>>> {
+        super::dead_letters::list(ctx).await
     }
 
     /// How the hub stands with the cloud.

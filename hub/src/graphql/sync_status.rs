@@ -12,6 +12,10 @@ use crate::view::{self, SyncStatusView};
 pub(super) struct SyncStatus {
     /// Offline until the hub is enrolled and its cloud answers.
     state: SyncState,
+    /// Whether this hub has a cloud.
+    enrolled: bool,
+    /// Facts that the cloud keeps apart, for a manager to look at.
+    dead_letters: u64,
     /// Facts that the cloud has not acknowledged. Float: Int is 32-bit.
     pending_operations: f64,
     /// The oldest of them.
@@ -48,10 +52,12 @@ impl From<&SyncStatusView> for SyncStatus {
     fn from(view: &SyncStatusView) -> Self {
         Self {
             state: view.state.into(),
+            enrolled: view.enrolled,
+            dead_letters: view.dead_letters,
             pending_operations: view.pending as f64,
             oldest_pending_at: view.oldest_pending_at.map(date),
-            last_pushed_at: None,
-            last_pulled_at: None,
+            last_pushed_at: view.last_pushed_at.map(date),
+            last_pulled_at: view.last_pulled_at.map(date),
             cached_songs: view.cached_songs,
             total_songs: view.total_songs,
             cached_bytes: view.cached_bytes as f64,

@@ -57,10 +57,9 @@ pub fn cast(tx: &Tx<'_>, ballot: &Ballot) -> rusqlite::Result<Cast> {
         return repeated(tx, vote.listener, kept);
     }
     let vote = Vote { hlc: tx.hlc(vote.cast_at), ..*vote };
-    let outcome = votes::apply(tx, &before, &vote, direction.as_ref())?;
-    if outcome.recorded {
-        outbox::push(tx, FactKind::VoteCast, *op, vote.cast_at, &vote)?;
-    }
+    let is_news = votes::is_news(&before, &vote);
+    let fact = is_news.then(|| outbox::push(tx, FactKind::VoteCast, *op, vote.cast_at, &vote)).transpose()?;
+    let outcome = votes::apply(tx, &before, &vote, direction.as_ref(), fact)?;
     let voted = Voted { vote: outcome.effective, taste: taste(&outcome.state, *prior) };
     let kept = to_bytes(&voted, outcome.recorded);
     idempotency::put_bytes(tx, vote.listener.to_bytes(), *key, VOTE, &kept, vote.cast_at)?;

@@ -11,7 +11,7 @@ use super::error::OpenError;
 use super::lock::Lock;
 use super::opening::{Restored, open_writer};
 use super::stats::beside;
-use super::{FILE_NAME, backup, connection, hub_state, salvage};
+use super::{FILE_NAME, backup, connection, hub_state, outbox, salvage};
 
 /// How often a file that seems damaged is looked at before it is believed.
 pub(super) const LOOKS: u32 = 4;
@@ -59,6 +59,7 @@ pub(super) fn restore(source: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Resu
 fn next_epoch(conn: &Connection, before: &Path) -> Result<(), OpenError> {
     let last = |conn: &Connection| hub_state::epoch(conn).unwrap_or(1);
     let ended = connection::reader(before).map_or(1, |conn| last(&conn));
+    hub_state::put(conn, hub_state::EPOCH_START, outbox::acknowledged(conn)?)?;
     Ok(hub_state::put(conn, hub_state::EPOCH, ended.max(last(conn)) + 1)?)
 }
 

@@ -23,6 +23,22 @@ pub const LAST_MS: &str = "last_ms";
 pub const EPOCH: &str = "epoch";
 /// Up to which fact the cloud has everything (integer).
 pub const ACKNOWLEDGED: &str = "acknowledged";
+/// Up to which fact the cloud had everything when this epoch began (integer).
+pub const EPOCH_START: &str = "epoch_start";
+/// The run of the program that the cloud welcomed last (16 bytes).
+pub const INSTANCE: &str = "instance";
+/// Where the database lay then: a digest of the machine and the file (32 bytes).
+pub const LIES_AT: &str = "lies_at";
+/// Who this hub is at the cloud, as JSON.
+pub const ENROLMENT: &str = "enrolment";
+/// The keys by which check-in tickets are known, 32 bytes each.
+pub const TICKET_KEYS: &str = "ticket_keys";
+/// What is being put in place in bites, as JSON.
+pub const UNSTAGING: &str = "unstaging";
+/// Behind which row the next look at the content of rows begins (kind, 0, pk).
+pub const SCRUBBED_TO: &str = "scrubbed_to";
+/// When the last look at all of them was done (integer).
+pub const SCRUBBED: &str = "scrubbed";
 /// When the whole database was last looked at closely (integer).
 pub const LOOKED_CLOSELY: &str = "looked_closely";
 /// 1 while nobody has the database open.
@@ -57,6 +73,12 @@ pub fn last_time(conn: &Connection) -> rusqlite::Result<UnixMillis> {
     let written: i64 = get(conn, LAST_MS)?.unwrap_or(0);
     let newest = (outbox::last_hlc(conn)? >> 16).cast_signed();
     Ok(UnixMillis(written.max(newest)))
+}
+
+/// Takes a value away.
+pub fn remove(conn: &Connection, key: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("delete from hub_state where key = :key")?.execute(named_params! { ":key": key })?;
+    Ok(())
 }
 
 /// Writes the steady time down.

@@ -5,9 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 
 /// The migrations in their order; the first makes version 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/hub/0001_first.sql"),
     include_str!("../../../migrations/hub/0002_pairing.sql"),
+    include_str!("../../../migrations/hub/0003_sync.sql"),
 ];
 
 /// The version that this program writes.

@@ -6,7 +6,7 @@ use roomtone_schema::UnixMillis;
 
 use super::tx::Tx;
 use super::{
-    Store, StoreError, devices, idempotency, limits, outbox, picks, plays, preferences, sessions, skip_votes,
+    Store, StoreError, dead_letters, devices, idempotency, limits, outbox, picks, plays, preferences, sessions, skip_votes,
     votes,
 };
 
@@ -77,6 +77,7 @@ fn bite(tx: &Tx<'_>, keep: &Retention, now: UnixMillis) -> rusqlite::Result<Purg
         facts: outbox::purge(tx, now - keep.acknowledged, history, BITE)?,
         small_things: idempotency::purge(tx, results, BITE)?
             + skip_votes::purge(tx, results, BITE)?
-            + limits::purge(tx, now, BITE)?,
+            + limits::purge(tx, now, BITE)?
+            + dead_letters::purge(tx, now - keep.acknowledged, BITE)?,
     })
 }

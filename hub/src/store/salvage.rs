@@ -31,7 +31,8 @@ const FARTHEST_GAP: i64 = 2_000;
 const SMALL_TABLES: [(&str, &str, &str); 5] = [
     (
         "hub_state",
-        "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe')",
+        "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe', 'epoch_start',
+             'instance', 'lies_at', 'unstaging', 'scrubbed_to', 'song_vec_filled_to')",
         REVOKED_OF_HUB,
     ),
     ("zones", "select * from zones", ""),
@@ -156,8 +157,11 @@ fn apply_and_keep(conn: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
         known.forget();
     }
     conn.execute_batch("release fact")?;
-    outbox::append(&tx, fact.kind, fact.op_id, fact.hlc, &fact.payload)?;
-    Ok(())
+    let seq = outbox::append(&tx, fact.kind, fact.op_id, fact.hlc, &fact.payload)?;
+    match (fact.kind, fact.noun::<roomtone_schema::vote::Vote>()) {
+        (FactKind::VoteCast, Ok(vote)) => votes::told_by(&tx, vote.id, seq),
+        _ => Ok(()),
+    }
 }
 
 fn apply(tx: &Tx<'_>, fact: &Fact) -> rusqlite::Result<()> {
@@ -186,7 +190,7 @@ fn cast(tx: &Tx<'_>, vote: &roomtone_schema::vote::Vote) -> rusqlite::Result<()>
         Some(Direction { unit, version: facts.embedding_version })
     });
     let before = votes::standing(tx, None, vote, direction.as_ref())?;
-    votes::apply(tx, &before, vote, direction.as_ref()).map(drop)
+    votes::apply(tx, &before, vote, direction.as_ref(), None).map(drop)
 }
 
 fn end_play(tx: &Tx<'_>, play: &Play) -> rusqlite::Result<()> {

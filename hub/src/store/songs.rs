@@ -96,7 +96,9 @@ pub fn by_sha256(conn: &Connection, sha256: Sha256) -> rusqlite::Result<Option<N
 pub fn withdraw(tx: &Tx<'_>, op: FactId, song: SongId, at: UnixMillis) -> rusqlite::Result<bool> {
     let changed = withdraw_row(tx, song)?;
     if changed {
-        outbox::push(tx, FactKind::SongWithdrawn, op, at, &Withdrawal { song, at })?;
+        let fact = outbox::push(tx, FactKind::SongWithdrawn, op, at, &Withdrawal { song, at })?;
+        tx.prepare_cached("update songs set withdrawn_fact = :fact where id = :id")?
+            .execute(named_params! { ":id": song.to_bytes(), ":fact": fact })?;
     }
     Ok(changed)
 }
@@ -114,7 +116,7 @@ pub(super) fn withdraw_row(tx: &Tx<'_>, song: SongId) -> rusqlite::Result<bool> 
 /// Brings a withdrawn song back, as a file that is imported again does. False where there was nothing to do.
 pub fn bring_back(tx: &Tx<'_>, op: FactId, song: &Song, at: UnixMillis) -> rusqlite::Result<bool> {
     let changed = tx
-        .prepare_cached("update songs set status = 'ready' where id = :id and status = 'withdrawn'")?
+        .prepare_cached("update songs set status = 'ready', withdrawn_fact = null where id = :id and status = 'withdrawn'")?
         .execute(named_params! { ":id": song.id.to_bytes() })?;
     if changed == 1 {
         let back = Song { status: SongStatus::Ready, ..song.clone() };

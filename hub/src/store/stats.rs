@@ -1,7 +1,10 @@
 //! How the store is doing: counters that anybody may read at any time.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
 
 /// The upper bounds of the commit histogram, in milliseconds.
 pub const COMMIT_BOUNDS_MS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 250, 1000, 5000];
@@ -55,6 +58,8 @@ pub(super) struct Counters {
     disk_failures: AtomicU64,
     last_seq: AtomicI64,
     acknowledged: AtomicI64,
+    /// Told when facts were written.
+    facts: Arc<Notify>,
 }
 
 impl Counters {
@@ -68,6 +73,7 @@ impl Counters {
             disk_failures: AtomicU64::new(0),
             last_seq: AtomicI64::new(last_seq),
             acknowledged: AtomicI64::new(acknowledged),
+            facts: Arc::default(),
         }
     }
 
@@ -77,7 +83,14 @@ impl Counters {
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.commit_ms.fetch_add(ms, Ordering::Relaxed);
         self.writes.fetch_add(writes as u64, Ordering::Relaxed);
-        self.last_seq.store(last_seq, Ordering::Relaxed);
+        if self.last_seq.swap(last_seq, Ordering::Relaxed) != last_seq {
+            self.facts.notify_one();
+        }
+    }
+
+    /// What is told when facts were written.
+    pub(super) fn facts(&self) -> Arc<Notify> {
+        Arc::clone(&self.facts)
     }
 
     pub(super) fn failed(&self, writes: usize) {

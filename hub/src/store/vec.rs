@@ -61,6 +61,12 @@ pub(super) fn refresh(tx: &Tx<'_>, song: SongId) -> rusqlite::Result<()> {
     }
 }
 
+/// Leaves songs from number `first` on to be filled again: many have changed.
+pub(super) fn fill_again_from(tx: &Tx<'_>, first: i64) -> rusqlite::Result<()> {
+    let filled = filled_to(tx)?;
+    if first <= filled { hub_state::put(tx, FILLED_TO, (first - 1).max(0)) } else { Ok(()) }
+}
+
 /// Notes that some zone hears a song. An earlier time than the one it knows changes nothing.
 pub(super) fn mark_played(tx: &Tx<'_>, song: SongId, at: UnixMillis) -> rusqlite::Result<()> {
     tx.prepare_cached(

@@ -79,12 +79,24 @@ fn standing_from_row(row: &Row<'_>) -> rusqlite::Result<Standing> {
     })
 }
 
+/// Whether a vote is another one than what counts.
+pub(super) fn is_news(before: &Standing, vote: &Vote) -> bool {
+    before.effective.is_none_or(|(effective, _)| effective.value != vote.value)
+}
+
+/// Notes by which fact of the outbox a vote is told.
+pub(super) fn told_by(tx: &Tx<'_>, vote: VoteId, fact: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("update votes set fact = ?2 where id = ?1")?.execute(params![vote.to_bytes(), fact])?;
+    Ok(())
+}
+
 /// Writes what `vote` changes: log, effect and taste. The same value again changes nothing; the other replaces it.
 pub(super) fn apply(
     tx: &Tx<'_>,
     before: &Standing,
     vote: &Vote,
     direction: Option<&Direction>,
+    fact: Option<i64>,
 ) -> rusqlite::Result<CastOutcome> {
     let Standing { effective, mut state, .. } = *before;
     let previous = effective.map(|(effective, _)| effective.value);
@@ -100,7 +112,7 @@ pub(super) fn apply(
     if let Some(Direction { unit, .. }) = direction {
         state.add(vote.value, unit);
     }
-    log(tx, vote, direction)?;
+    log(tx, vote, direction, fact)?;
     preferences::put(tx, vote.listener, version_of(direction), &state, vote.cast_at)?;
     Ok(CastOutcome { recorded: true, previous, effective: *vote, state })
 }
@@ -184,10 +196,15 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
     .execute(named_params! { ":before": before.0, ":limit": limit })
 }
 
-fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>) -> rusqlite::Result<()> {
+fn log(
+    tx: &Tx<'_>,
+    vote: &Vote,
+    direction: Option<&Direction>,
+    fact: Option<i64>,
+) -> rusqlite::Result<()> {
     tx.execute_again(
-        "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
+        "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts, fact)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)",
         params![
             vote.id.to_bytes(),
             vote.listener.to_bytes(),
@@ -197,6 +214,7 @@ fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>) -> rusqlite::Res
             vote.hlc.0.cast_signed(),
             vote.cast_at.0,
             direction.map(|direction| row::sums_to_bytes(&direction.unit)),
+            fact,
         ],
     )?;
     Ok(())

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Done, Engine, Step, millis};
+use super::{Done, Engine, Lane, Step, millis};
+use crate::backoff::SHORTEST;
 use crate::wire::Scope;
 
 /// A stream that ends before this did not last.
@@ -37,8 +38,12 @@ impl Engine {
                 self.opened_at = now;
             }
             Done::Pokes(pokes) => {
-                for poke in pokes {
-                    self.note_head(poke.scope, poke.head);
+                for poke in &pokes {
+                    self.poked(poke.scope, poke.head);
+                }
+                // A poll that is answered at once, again and again, must not become a loop.
+                if !pokes.is_empty() && !self.is_open {
+                    self.pace(Lane::Live).not_before = now + millis(SHORTEST);
                 }
             }
             _ => {}
@@ -59,6 +64,14 @@ impl Engine {
             self.short_lives = 0;
             self.poll_until = now + millis(POLLS);
         }
+    }
+
+    /// A feed that ends before where it was read to belongs to a cloud that was put back: that is for the next hello.
+    fn poked(&mut self, scope: Scope, head: i64) {
+        if self.cursors.get(&scope).is_some_and(|cursor| cursor.seq > head) {
+            self.hello_at = 0;
+        }
+        self.note_head(scope, head);
     }
 
     fn known_heads(&self) -> Vec<(Scope, i64)> {

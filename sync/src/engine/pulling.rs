@@ -69,7 +69,10 @@ impl Engine {
         self.pulled += 1;
         let Some(task) = self.task.take() else { return };
         if let Done::Page(page) = &done {
-            self.heads.entry(page.scope).and_modify(|head| *head = page.head.max(*head));
+            // A page that leads nowhere says so: what was told of more is not true any more.
+            let is_end = page.to.seq == page.from.seq;
+            let head_of = |head: i64| if is_end { page.head } else { page.head.max(head) };
+            self.heads.entry(page.scope).and_modify(|head| *head = head_of(*head));
             if let Some(trouble) = task.ask().and_then(|ask| hole(&ask, page)) {
                 // A feed with a hole, or one that is not ours: what is here is compared, and nothing of it is applied.
                 tracing::warn!(scope = %page.scope, "the feed's page does not fit: {trouble}");
@@ -84,12 +87,14 @@ impl Engine {
             return;
         }
         let cursor = task.scope().and_then(|scope| self.cursors.get(&scope).copied()).unwrap_or_default();
+        let is_compared = task.is_comparison();
         let After { want, moved } = task.advance(done, cursor);
         if let Some((scope, to)) = moved {
             self.cursors.insert(scope, to);
-            // After a digest the feed is where it says, also where that is further back.
-            if to.seq > self.heads.get(&scope).copied().unwrap_or(0) {
-                self.note_head(scope, to.seq);
+            // After a comparison the feed is where it says, also where that is further back.
+            match is_compared {
+                true => drop(self.heads.insert(scope, to.seq)),
+                false => self.note_head(scope, to.seq),
             }
         }
         match want {

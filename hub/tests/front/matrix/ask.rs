@@ -62,6 +62,7 @@ fn way_to(object: &str) -> (String, &'static str) {
         "Mutation" => ("mutation { @ }", ""),
         "Subscription" => ("subscription { @ }", ""),
         "Axis" => ("{ vibe { axes { @ } } }", "vibe axes"),
+        "DeadLetter" => ("{ deadLetters { @ } }", "deadLetters"),
         "Explanation" => {
             ("{ recommendations(first: 50) { explanation { @ } } }", "recommendations explanation")
         }
@@ -96,6 +97,8 @@ fn way_to(object: &str) -> (String, &'static str) {
         "CheckInPayload" => return mutation("checkIn", "@", "checkIn"),
         "CheckOutPayload" => return mutation("checkOut", "@", "checkOut"),
         "ClaimNextSongPayload" => return mutation("claimNextSong", "@", "claimNextSong"),
+        "DiscardDeadLetterPayload" => return mutation("discardDeadLetter", "@", "discardDeadLetter"),
+        "RetryDeadLetterPayload" => return mutation("retryDeadLetter", "@", "retryDeadLetter"),
         "OrderPlayerPayload" => return mutation("orderPlayer", "@", "orderPlayer"),
         "ReportPlaysPayload" => return mutation("reportPlays", "@", "reportPlays"),
         "ReportPlaybackPayload" => return mutation("reportPlayback", "@", "reportPlayback"),
@@ -119,6 +122,7 @@ fn input(mutation: &str) -> String {
         "reportPlayback" => "status: ACTIVE",
         "reportPlays" => "plays: []",
         "orderPlayer" => "playerId: \"$PLAYER\" kind: VOLUME volume: 0.5",
+        "retryDeadLetter" | "discardDeadLetter" => "deadLetterId: \"$LETTER\"",
         "checkOut" | "claimNextSong" | "voteToSkip" => "",
         other => panic!("no input for {other}: add one"),
     };

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use roomtone_hub::limits::LimitSettings;
+use roomtone_hub::store::{dead_letters, link};
 use roomtone_hub::view::PlayerCommandKind;
-use roomtone_schema::PlayerId;
+use roomtone_schema::{PlayerId, UnixMillis};
 use roomtone_schema::id::Id as _;
 use roomtone_server::front::FrontSettings;
+use roomtone_sync::wire::{Apart, Outcome};
 use serde_json::{Value, json};
 
 use super::ask::Ask;
@@ -154,11 +156,27 @@ impl Scene {
     pub(crate) async fn ask(&self, who: &str, ask: &Ask) -> Vec<Value> {
         let document = ask.document.replace("$KEY", &key()).replace("$CODE", &self.venue.code());
         let document = document.replace("$SONG", &self.song).replace("$PLAYER", &self.player.to_global());
+        let document = document.replace("$LETTER", &self.rejected().await);
         if ask.subscribes {
             return self.subscribe(who, &document).await;
         }
         let token = if ask.changes { self.fresh_token(who).await } else { self.token(who).await };
         vec![self.venue.ask(token.as_deref(), &document, Value::Null).await]
+    }
+
+    /// The cloud has rejected the first fact; what a manager has decided about it before is forgotten.
+    async fn rejected(&self) -> String {
+        let store = self.venue.hub.store();
+        let put = |tx: &roomtone_hub::store::Tx<'_>| {
+            let (_, facts) = link::facts_after(tx, 0, 1, usize::MAX)?;
+            let reason = "not a song".to_owned();
+            let apart = Apart { seq: 1, outcome: Outcome::Rejected, reason };
+            let told: Vec<_> = facts.into_iter().map(|fact| (apart.clone(), fact)).collect();
+            link::acknowledge(tx, 0, &told, UnixMillis(0))
+        };
+        store.write(put).await.unwrap();
+        let letters = store.read(|conn| dead_letters::newest(conn, 1)).await.unwrap();
+        letters[0].id.to_global()
     }
 
     async fn subscribe(&self, who: &str, document: &str) -> Vec<Value> {

@@ -122,6 +122,10 @@ impl Task {
         matches!(self, Self::List { .. } | Self::Fetch { .. })
     }
 
+    pub(super) fn is_comparison(&self) -> bool {
+        matches!(self, Self::Agree { .. } | Self::Replace { .. })
+    }
+
     pub(super) fn has_snapshot(&self) -> bool {
         matches!(self, Self::Fetch { .. })
     }

@@ -1,0 +1,155 @@
+//! Messages as each release sent them: what was understood once is understood for ever. `ROOMTONE_BLESS=1` writes the bytes
+//! of messages that have none yet; what is there is never written over.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use roomtone_schema::id::Id as _;
+use roomtone_schema::{BootId, HubId, OrganisationId, SongId, UnixMillis, VenueId, ZoneId};
+use roomtone_sync::wire::{
+    Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, Head, HeardAnswer, Hello, HelloAnswer,
+    Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, Row, RowsAnswer, RowsAsk, Scope,
+    Snapshot, Stamp, Standing, VenueSong, ZoneTold, decode, encode, encode_noun,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_bytes::ByteArray;
+use uuid::Uuid;
+
+const RELEASE: &str = "1.0";
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn is_as_it_was<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, message: &T) {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{RELEASE}-{name}.bin"));
+    if !path.exists() && std::env::var_os("ROOMTONE_BLESS").is_some() {
+        std::fs::write(&path, encode(message).unwrap()).unwrap();
+    }
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(&decode::<T>(&bytes).unwrap(), message, "{name} of {RELEASE} is understood otherwise today");
+}
+
+fn hello() -> Hello {
+    Hello {
+        epoch: 3,
+        instance: id(1),
+        predecessor: Some(id(2)),
+        moved: true,
+        last_seq: 90,
+        acked: 80,
+        oldest: 7,
+        acked_chain: Some(ByteArray::new([9; 32])),
+        forked: true,
+        now: Stamp { boot: BootId::from_uuid(id(3)), mono_ms: 1_000, wall_ms: -5 },
+        steady_ms: 1_795_348_800_000,
+        software: "roomtone-hub 1.0.0".to_owned(),
+        pending: 10,
+        zones: vec![ZoneTold { id: ZoneId::from_uuid(id(4)), name: "main".to_owned() }],
+        players: vec![],
+    }
+}
+
+fn facts() -> Vec<Fact> {
+    let fact = |number: u64, kind: &str| Fact {
+        kind: kind.to_owned(),
+        payload: format!("{{\"n\":{number}}}").into_bytes(),
+        hlc: number << 16,
+        boot: BootId::from_uuid(id(u128::from(number / 2))),
+        mono_ms: number as i64 * 10,
+        wall_ms: number as i64 * 10 + 5,
+    };
+    vec![fact(1, "vote_cast"), fact(2, "vote_cast"), fact(3, "pick_made")]
+}
+
+#[test]
+fn what_goes_up_is_understood() {
+    is_as_it_was("hello", &hello());
+    let facts = Facts::of(&facts()).unwrap();
+    let push = Push { epoch: 3, instance: id(1), first_seq: 81, before: ByteArray::new([9; 32]), facts };
+    is_as_it_was("push", &push);
+    let apart = vec![Apart { seq: 82, outcome: Outcome::Parked, reason: "not there yet".to_owned() }];
+    is_as_it_was("push-answer", &PushAnswer { ack: 83, apart, now: UnixMillis(5) });
+    is_as_it_was(
+        "enrol",
+        &EnrolAsk {
+            code: "ABCD-EFGH".to_owned(),
+            public_key: ByteArray::new([1; 32]),
+            proof: ByteArray::new([2; 64]),
+            software: "roomtone-hub 1.0.0".to_owned(),
+        },
+    );
+}
+
+#[test]
+fn what_comes_down_is_understood() {
+    let scope = Scope::Venue(VenueId(id(6)));
+    let catalogue = Scope::Catalogue(OrganisationId(id(7)));
+    is_as_it_was(
+        "hello-answer",
+        &HelloAnswer {
+            standing: Standing::Fenced,
+            now: UnixMillis(9),
+            epoch: 4,
+            ack: 80,
+            lease_ms: 90_000,
+            heads: vec![Head { scope, seq: 12 }],
+            revisions: vec![("song".to_owned(), 1)],
+            ticket_keys: vec![ByteArray::new([5; 32])],
+            venue_name: "Café".to_owned(),
+            hub_name: "Cellar".to_owned(),
+        },
+    );
+    is_as_it_was(
+        "enrol-answer",
+        &EnrolAnswer {
+            hub: HubId::from_uuid(id(8)),
+            venue: VenueId(id(6)),
+            organisation: OrganisationId(id(7)),
+            venue_name: "Café".to_owned(),
+            hub_name: "Cellar".to_owned(),
+        },
+    );
+    let noun = encode_noun(&VenueSong { song: SongId::from_uuid(id(9)), enabled: true }).unwrap();
+    let row = Row { seq: 5, kind: "venue_song".to_owned(), pk: id(9), body: Some(noun) };
+    let gone = Row { seq: 6, kind: "song".to_owned(), pk: id(10), body: None };
+    let (from, to) = (Cursor { seq: 4, tag: -1 }, Cursor { seq: 6, tag: i64::MAX });
+    is_as_it_was("pull", &PullAsk { scope, from, limit: 5_000 });
+    is_as_it_was("page", &Page { scope, from, to, head: 6, changes: 2, rows: vec![row.clone(), gone] });
+    let ask = RowsAsk {
+        scope,
+        kinds: vec![],
+        buckets: vec![0, 255],
+        after: Some(("song".to_owned(), id(1))),
+        limit: 9,
+    };
+    is_as_it_was("rows", &ask);
+    is_as_it_was("rows-answer", &RowsAnswer { scope, at: to, rows: vec![row], more: true });
+    is_as_it_was(
+        "digest-answer",
+        &DigestAnswer { scope, at: to, buckets: vec![ByteArray::new([3; 16]); 256] },
+    );
+    is_as_it_was("snapshot", &Snapshot { scope: catalogue, at: to, chunks: vec![] });
+    let heard = vec![(ZoneId::from_uuid(id(4)), SongId::from_uuid(id(9)), UnixMillis(77))];
+    is_as_it_was("heard-answer", &HeardAnswer { heard });
+    let message = "facts are missing".to_owned();
+    is_as_it_was(
+        "problem",
+        &Problem { code: ProblemCode::Gap, message, ack: Some(80), retry_after_ms: Some(1_000) },
+    );
+}
+
+#[test]
+fn what_a_later_version_adds_is_skipped() {
+    #[derive(Serialize)]
+    struct Later {
+        code: &'static str,
+        message: &'static str,
+        colour: &'static str,
+    }
+    let later = encode(&Later { code: "tea_time", message: "later", colour: "blue" }).unwrap();
+    let problem: Problem = decode(&later).unwrap();
+    assert_eq!((problem.code, problem.ack), (ProblemCode::Unknown, None));
+}
