@@ -18,7 +18,8 @@ use roomtone_cloud::ingest::{self, Batch, Item};
 use roomtone_cloud::store::facts;
 use roomtone_schema::id::Id;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
-use roomtone_schema::{HubId, ListenerId, SessionId, SongId, UnixMillis, VenueId, VoteId};
+use roomtone_schema::{BootId, HubId, ListenerId, SessionId, SongId, UnixMillis, VenueId, VoteId};
+use roomtone_sync::clocks::Moment;
 use sqlx::PgConnection;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -170,7 +171,8 @@ async fn take_a_turn(
     for side in [&mut turns.fresh, &mut turns.replayed] {
         let began = Instant::now();
         for (n, batch) in &sets {
-            let verdict = ingest::apply(database, pushers[*n].hub, pushers[*n].venue, batch).await.unwrap();
+            let verdict =
+                ingest::apply(database, pushers[*n].hub, pushers[*n].venue, batch, now()).await.unwrap();
             assert!(verdict.kept_apart.is_empty());
         }
         side.push(rate(began));
@@ -197,17 +199,33 @@ fn votes() -> Vec<Vote> {
     (0..BATCH).map(vote).collect()
 }
 
+/// No vote is younger than this.
+fn now() -> UnixMillis {
+    UnixMillis(i64::from(u32::MAX) * 1_000)
+}
+
+fn moment(vote: &Vote) -> Moment {
+    Moment { boot: BootId(Uuid::from_u128(1)), mono_ms: 0, hlc: vote.cast_at.0.cast_unsigned() << 16 }
+}
+
 fn batch(pusher: &mut Pusher) -> Batch {
     let items = votes().into_iter().map(|vote| {
         pusher.seq += 1;
-        Item { seq: pusher.seq, kind: "vote_cast".to_owned(), payload: serde_json::to_vec(&vote).unwrap() }
+        Item {
+            seq: pusher.seq,
+            kind: "vote_cast".to_owned(),
+            payload: serde_json::to_vec(&vote).unwrap(),
+            moment: moment(&vote),
+        }
     });
     Batch { epoch: 1, items: items.collect() }
 }
 
 async fn unnest(database: &Database, pusher: &Pusher, votes: &[Vote]) {
     let mut work = database.as_hub(pusher.hub, pusher.venue).await.unwrap();
-    facts::add_votes(&mut work, pusher.venue, votes).await.unwrap();
+    let votes: Vec<_> =
+        votes.iter().map(|vote| facts::KeptVote { vote: *vote, is_profiles: false }).collect();
+    facts::add_votes(&mut work, pusher.venue, &votes).await.unwrap();
     work.commit().await.unwrap();
 }
 

@@ -85,14 +85,17 @@ impl Database {
     /// Where the database cannot be reached.
     pub async fn as_hub(&self, hub: HubId, venue: VenueId) -> Result<Work, sqlx::Error> {
         let mut work = self.pool.begin().await?;
-        sqlx::query(
-            "select set_config('roomtone.hub_id', $1, true), set_config('roomtone.venue_id', $2, true),
-                    set_config('role', 'roomtone_hub', true)",
-        )
-        .bind(hub.to_string())
-        .bind(venue.to_string())
-        .execute(&mut *work)
-        .await?;
+        become_hub(&mut work, hub, venue).await?;
+        Ok(work)
+    }
+
+    /// The same to read only, where all statements see the database as the first one does.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn as_hub_in_one_snapshot(&self, hub: HubId, venue: VenueId) -> Result<Work, sqlx::Error> {
+        let mut work = self.pool.begin_with("begin isolation level repeatable read read only").await?;
+        become_hub(&mut work, hub, venue).await?;
         Ok(work)
     }
 
@@ -114,6 +117,18 @@ async fn prepare(connection: &mut PgConnection, statement_time: &str) -> Result<
     )
     .bind(statement_time)
     .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn become_hub(work: &mut PgConnection, hub: HubId, venue: VenueId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "select set_config('roomtone.hub_id', $1, true), set_config('roomtone.venue_id', $2, true),
+                set_config('role', 'roomtone_hub', true)",
+    )
+    .bind(hub.to_string())
+    .bind(venue.to_string())
+    .execute(work)
     .await
     .map(drop)
 }

@@ -12,6 +12,7 @@ use crate::cloud::Cloud;
 mod analytics;
 mod asking;
 mod audit;
+mod dead_letter;
 mod export;
 mod hub;
 mod loaders;
@@ -42,6 +43,7 @@ pub struct Mutation(
     mutation::hubs::HubMutation,
     mutation::songs::SongMutation,
     mutation::exports::ExportMutation,
+    mutation::sync::SyncMutation,
     uploads::UploadMutation,
 );
 

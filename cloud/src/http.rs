@@ -28,7 +28,7 @@ pub struct Front {
     gate: Gatekeeper,
     names: Arc<Names>,
     graphql: GraphqlFront<CloudSchema, Gatekeeper>,
-    /// Routes that only a trial has.
+    /// Routes beside its own: those of hubs, and what only a trial has.
     extra: Router,
     stop: CancellationToken,
     serving: ServeSettings,
@@ -61,7 +61,12 @@ impl Front {
     /// The same with more routes.
     #[must_use]
     pub fn with(self, extra: Router) -> Self {
-        Self { extra, ..self }
+        Self { extra: self.extra.merge(extra), ..self }
+    }
+
+    /// Cancelled when whoever waits for news is to let go.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
     }
 }
 

@@ -84,10 +84,11 @@ impl Hub {
             return Vec::new();
         }
         let code_expired = self.enrolment_expires_at.is_none_or(|at| at <= now);
+        let has_rival = self.rival_at.is_some_and(|at| now - at < delta(STALE));
         let told = [
             (self.clock_skew_ms.unwrap_or(0).abs() > WRONG_CLOCK_MS, HubReason::ClockWrong),
             (status == HubStatus::Waiting && code_expired, HubReason::CodeExpired),
-            (self.duplicates > 0, HubReason::Duplicate),
+            (self.duplicates > 0 || has_rival, HubReason::Duplicate),
             (self.pending_operations.unwrap_or(0) > MANY_PENDING, HubReason::FactsPending),
             (matches!(status, HubStatus::Stale | HubStatus::Offline), HubReason::Silent),
         ];
@@ -231,6 +232,7 @@ mod tests {
             created_at: at(0),
             epoch: Some(1),
             duplicates: 0,
+            rival_at: None,
         }
     }
 
@@ -258,6 +260,9 @@ mod tests {
             Hub { clock_skew_ms: Some(-120_000), pending_operations: Some(5_000), duplicates: 1, ..hub() };
         let reasons = [HubReason::ClockWrong, HubReason::Duplicate, HubReason::FactsPending];
         assert_eq!(wrong.reasons(at(1)), reasons);
+        let rivalled = Hub { rival_at: Some(at(0)), ..hub() };
+        assert_eq!(rivalled.reasons(at(1)), [HubReason::Duplicate]);
+        assert_eq!(Hub { last_seen_at: Some(at(16)), ..rivalled }.reasons(at(16)), []);
         let revoked = Hub { revoked_at: Some(at(1)), ..wrong };
         assert_eq!((revoked.status(at(1)), revoked.reasons(at(1))), (HubStatus::Revoked, Vec::new()));
     }

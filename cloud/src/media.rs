@@ -209,6 +209,17 @@ impl Media {
         put.send().await.map(drop).map_err(|error| failed("take an object", key, error))
     }
 
+    /// Stores bytes of ours.
+    ///
+    /// # Errors
+    /// [`MediaError::Failed`] where the store says no.
+    pub async fn put_bytes(&self, key: &str, bytes: Vec<u8>, content_type: &str) -> Result<(), MediaError> {
+        let body = ByteStream::from(bytes);
+        let put =
+            self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(body);
+        put.send().await.map(drop).map_err(|error| failed("take an object", key, error))
+    }
+
     /// Removes an object; that there is none is just as well.
     ///
     /// # Errors

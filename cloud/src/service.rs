@@ -9,15 +9,20 @@ use roomtone_schema::{Clock, SystemClock};
 use roomtone_server::doors::Names;
 use roomtone_server::front::Introspection;
 use roomtone_sync::supervisor::Supervisor;
+use roomtone_sync::wire::Hash;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::Gatekeeper;
 use crate::bus::{self, Bus, Link};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::database::Database;
+use crate::hub_store::PgStore;
 use crate::media::Media;
+use crate::sync::routes::{Office, routes};
+use crate::sync::{self, snapshots};
 use crate::trouble::{self, NOT_STARTED, Trouble, sentence};
-use crate::{analysing, doctor, exporting, http, upkeep};
+use crate::{analysing, doctor, exporting, http, tickets, upkeep};
 
 /// How long an orderly stop may take before what is left is cut off.
 const GRACE: Duration = Duration::from_secs(10);
@@ -81,7 +86,11 @@ impl Service {
         service.carry(config, &link);
         service.keep_the_gate(&gate);
         service.work();
-        service.open(listeners, gate, setup);
+        let keys = tickets::keys(&service.cloud).await.map_err(|error| {
+            tracing::error!(?error, "the keys of check-in tickets cannot be read");
+            unusable(&"the keys of check-in tickets cannot be read or made")
+        })?;
+        service.open(listeners, gate, &keys, setup);
         Ok(service)
     }
 
@@ -125,13 +134,30 @@ impl Service {
         self.supervisor.keep_running("reports", move |stop| exporting::work(cloud.clone(), stop));
     }
 
-    fn open(&self, listeners: Vec<TcpListener>, gate: Gatekeeper, setup: Setup) {
+    /// What answers hubs, and what keeps it up to date.
+    fn hubs(&self, ticket_keys: &[Hash], stopping: CancellationToken) -> Router {
+        let store = PgStore::new(self.cloud.database.clone(), ticket_keys);
+        let clock = Arc::clone(&self.cloud.clock);
+        let desk = sync::Desk::new(store.clone(), clock, sync::Limits::default(), stopping);
+        let office = Office::new(self.cloud.clone());
+        let (heads, of) = (desk.heads.clone(), store.clone());
+        self.supervisor.keep_running("heads of feeds", move |stop| heads.clone().keep(of.clone(), stop));
+        let (told, bus) = (desk.clone(), self.cloud.bus.clone());
+        self.supervisor.keep_running("news for hubs", move |stop| told.clone().listen(bus.clone(), stop));
+        let made = office.clone();
+        self.supervisor
+            .keep_running("snapshots", move |stop| snapshots::work(made.clone(), store.clone(), stop));
+        routes(office, desk)
+    }
+
+    fn open(&self, listeners: Vec<TcpListener>, gate: Gatekeeper, ticket_keys: &[Hash], setup: Setup) {
         let server = &setup.config.server;
         let names = Names { hosts: server.hosts.0.clone(), origins: server.origins.0.clone() };
         let mut settings = server.front();
         settings.introspection = setup.introspection;
         let front = http::Front::new(self.cloud.clone(), gate, names, settings);
-        let front = front.holding(server.serving()).with(setup.extra);
+        let hubs = self.hubs(ticket_keys, front.stopping());
+        let front = front.holding(server.serving()).with(setup.extra).with(hubs);
         for listener in listeners {
             let front = front.clone();
             self.supervisor.keep_running("front", move |stop| {

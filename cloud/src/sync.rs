@@ -23,13 +23,20 @@ use roomtone_sync::wire::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Bus, Topic};
 
 pub mod admission;
 mod answer;
 mod caller;
+mod enrolment;
 pub mod heads;
 mod live;
+mod media;
+pub mod routes;
+pub mod snapshots;
 
 pub use admission::{Admission, Class, Limits};
 pub use answer::{answer, problem};
@@ -80,9 +87,27 @@ impl<S: CloudStore> Desk<S> {
         Self { store, heads: Heads::default(), admission, clock, stop, known: caller::Known::default() }
     }
 
-    /// Asks for this hub's row again before it is believed without: something of its venue has changed.
-    pub fn forget(&self, venue: Option<roomtone_schema::VenueId>) {
-        self.known.forget(venue);
+    /// Hears of changes until `stop`: feeds may have moved, and a hub whose venue has changed is looked up again before it
+    /// is believed.
+    ///
+    /// # Errors
+    /// Where there is no bus any more.
+    pub async fn listen(self, bus: Bus, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut told = bus.everything();
+        loop {
+            let heard = match stop.run_until_cancelled(told.recv()).await {
+                None => return Ok(()),
+                Some(Err(RecvError::Closed)) => anyhow::bail!("there is no bus any more"),
+                Some(Ok(heard)) => heard,
+                Some(Err(RecvError::Lagged(_))) => None,
+            };
+            match heard {
+                Some(Topic::Venue(venue)) => self.known.forget(Some(venue)),
+                None => self.known.forget(None),
+                Some(_) => {}
+            }
+            self.heads.look();
+        }
     }
 }
 

@@ -152,7 +152,7 @@ impl NewUpload {
 }
 
 /// Our own word for a kind of file.
-fn known_type(announced: &str) -> Option<&'static str> {
+pub(crate) fn known_type(announced: &str) -> Option<&'static str> {
     let plain = announced.split(';').next()?.trim().to_ascii_lowercase();
     TYPES
         .iter()

@@ -26,6 +26,7 @@ impl Inner {
             let status = if restored { SongStatus::Ready } else { known.status };
             Ok((added, row, Song { status, ..known }))
         };
+        let _turn = self.cataloguing.lock().await;
         let (added, row, song) = self.store.write(work).await?;
         self.library.put(row, song);
         self.mark_library_stale();
@@ -36,6 +37,7 @@ impl Inner {
     pub(crate) async fn withdraw_song(self: &Arc<Self>, song: SongId) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let op: FactId = new_id(now);
+        let _turn = self.cataloguing.lock().await;
         let withdrawn = self.store.write(move |tx| songs::withdraw(tx, op, song, now)).await?;
         if withdrawn {
             self.library.withdraw(song);

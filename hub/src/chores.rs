@@ -8,7 +8,9 @@ use tokio::time::MissedTickBehavior;
 
 use crate::hub::Inner;
 use crate::locks::locked;
-use crate::store::{Retention, Soundness, StoreError, Tx, dead_letters, devices, hub_state, outbox, sessions, vec};
+use crate::store::{
+    Retention, Soundness, StoreError, Tx, dead_letters, devices, hub_state, outbox, sessions, vec,
+};
 use crate::view::SyncStatusView;
 
 /// After so long the room is looked at again though nothing happened: presence fades.

@@ -4,13 +4,14 @@ mod bringing_in;
 mod enrolment;
 mod joining;
 mod keeping;
+pub(crate) mod settings;
 mod sqlite_store;
 
 pub use enrolment::{Enrolment, KeyTrouble};
 pub use joining::EnrolError;
 pub use keeping::keep_in_touch;
-pub(crate) use sqlite_store::put_in_place;
 pub use sqlite_store::SqliteStore;
+pub(crate) use sqlite_store::put_in_place;
 
 use crate::view::{SyncState, SyncStatusView};
 

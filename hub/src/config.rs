@@ -221,6 +221,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a zone's settings are within what makes sense.
+    pub(crate) fn is_sound(zone: &str, settings: &ZoneSettings) -> bool {
+        let zones = BTreeMap::from([(zone.to_owned(), settings.clone())]);
+        ranges::check(&Self { zones, ..Self::default() }).is_ok()
+    }
+
     /// As TOML, with every setting: what `--print-config` shows. There are no secrets among them.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)

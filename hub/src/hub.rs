@@ -106,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
     pub(crate) stirred: Notify,
+    /// Held while songs change, on the disk and then here.
+    pub(crate) cataloguing: tokio::sync::Mutex<()>,
     /// Held while shelf and index are built anew.
     pub(crate) rebuilding: tokio::sync::Mutex<()>,
     /// The second engine lags behind.
@@ -282,17 +284,6 @@ impl Hub {
     /// The steady time.
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
-    }
-
-    /// The cloud's time, as far as it is known.
-    pub fn cloud_now(&self) -> UnixMillis {
-        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
-        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
-    }
-
-    /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
-    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
-        reading(&self.0.ticket_keys).clone()
     }
 
     /// Which hub this is.

@@ -131,7 +131,11 @@ impl Library {
         let songs: Vec<Kept> = songs.into_iter().map(kept).collect();
         let mut away = writing(&self.away);
         for kept in &songs {
-            if kept.is_playable() { away.remove(&kept.song.id) } else { away.insert(kept.song.id) };
+            if kept.is_playable() {
+                away.remove(&kept.song.id)
+            } else {
+                away.insert(kept.song.id)
+            };
         }
         drop(away);
         writing(&self.songs).extend(songs.into_iter().map(|kept| (kept.song.id, kept)));

@@ -16,6 +16,7 @@ use crate::health;
 use crate::hub::Hub;
 use crate::players::PlayerState;
 use crate::store::{COMMIT_BOUNDS_MS, StoreStats};
+use crate::view::SyncState;
 
 #[derive(Clone)]
 struct Watched {
@@ -153,6 +154,10 @@ fn saving(page: &mut Page, store: &StoreStats) {
 }
 
 fn machine(page: &mut Page, watched: &Watched) {
+    let status = watched.hub.sync_status().borrow().clone();
+    let is_linked = matches!(status.state, SyncState::Synced | SyncState::Syncing);
+    page.gauge("cloud_linked", "Whether the hub and its cloud talk.", u64::from(is_linked));
+    page.gauge("dead_letters", "Facts that the cloud keeps apart.", status.dead_letters);
     let health = watched.hub.health();
     page.gauge(
         "subscribers",

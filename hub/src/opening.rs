@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
-use crate::cloud_link::{Enrolment, put_in_place};
+use crate::cloud_link::{Enrolment, put_in_place, settings};
 use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, derived};
 use crate::library::Library;
@@ -73,15 +73,16 @@ pub(crate) async fn open(options: HubOptions, clock: Arc<dyn Clock>) -> Result<I
     opening.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
-fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenError> {
+fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenError> {
     let (store, opened) = Store::open(&options.data, Arc::clone(&clock))?;
     tell(&opened);
     let last = read(&store, hub_state::last_time)?;
     let clock = SteadyClock::start(clock, (last.0 > 0).then_some(last));
     let now = clock.now();
     let identity = write(&store, move |tx| identify(tx, now))?;
-    let zones = write_zones(&store, &options.zones, now)?;
     finish_what_came_down(&store, now)?;
+    settings::lay_over(&mut options.zones, &read(&store, settings::told)?);
+    let zones = write_zones(&store, &options.zones, now)?;
     let library = read_library(&store, &options.data)?;
     let shelf = library.shelf();
     let index = Arc::new(index_of(&shelf));
@@ -129,6 +130,7 @@ fn open_now(options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, OpenErr
         limits: options.limits,
         counters: Counters::default(),
         stirred: Notify::new(),
+        cataloguing: tokio::sync::Mutex::new(()),
         rebuilding: tokio::sync::Mutex::new(()),
         to_fill: Notify::new(),
         opened,

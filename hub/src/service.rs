@@ -166,7 +166,8 @@ impl Service {
             tracing::info!("[cloud] sync is off: this hub keeps everything to itself");
             return;
         }
-        let jitter = Box::new(|| f64::from(u32::from_le_bytes(crate::secrets::random())) / f64::from(u32::MAX));
+        let jitter =
+            Box::new(|| f64::from(u32::from_le_bytes(crate::secrets::random())) / f64::from(u32::MAX));
         self.supervisor.keep_running_spread("cloud", jitter, move |stop| {
             cloud_link::keep_in_touch(hub.clone(), config.clone(), stop)
         });

@@ -91,8 +91,8 @@ create index hubs_venue_idx on public.hubs (venue_id);
 -- How far each hub's facts have come. One row per hub, written with each push.
 create table public.sync_state (
   hub_id uuid primary key references public.hubs (id) on delete cascade,
-  epoch int not null default 1 check (epoch > 0),
-  -- The last seq of this epoch up to which every fact was applied, parked or rejected.
+  epoch bigint not null default 1 check (epoch > 0),
+  -- The last seq of this epoch up to which every fact was applied, parked or rejected, and the chain's link there.
   acked_seq bigint not null default 0 check (acked_seq >= 0),
   last_hash bytea check (octet_length(last_hash) = 32),
   -- One run of one hub may push at a time.
@@ -101,10 +101,10 @@ create table public.sync_state (
   updated_at timestamptz not null default now()) with (fillfactor = 50);
 
 -- Facts that could not be applied: parked ones wait for what they depend on, rejected ones for a person. Neither holds
--- up the others. Trying parked ones again comes with the endpoint that hubs push to.
+-- up the others.
 create table public.sync_quarantine (
   hub_id uuid not null references public.hubs (id) on delete cascade,
-  hub_epoch int not null, seq bigint not null,
+  hub_epoch bigint not null, seq bigint not null,
   venue_id uuid not null references public.venues (id) on delete cascade,
   kind text not null, payload jsonb not null,
   outcome text not null check (outcome in ('parked', 'rejected')),
@@ -115,8 +115,10 @@ create index sync_quarantine_venue_idx on public.sync_quarantine (venue_id, rece
 
 -- The key and the hash of everything that was taken: the same key with another hash is a fork, and is refused.
 create table private.sync_received (
-  hub_id uuid not null, epoch int not null, seq bigint not null,
+  hub_id uuid not null, epoch bigint not null, seq bigint not null,
   payload_hash bytea not null check (octet_length(payload_hash) = 32),
+  -- The chain's link behind it, where a push ended here.
+  link bytea check (octet_length(link) = 32),
   received_at timestamptz not null default now(),
   primary key (hub_id, epoch, seq));
 

@@ -6,7 +6,9 @@ use roomtone_schema::id::Id as _;
 use roomtone_server::listener::scalar::DateTime;
 
 use super::asking::cloud;
+use super::dead_letter::DeadLetterConnection;
 use super::loaders::{PlayersOf, load};
+use super::page::{PageArguments, size};
 use super::player::Player;
 use super::venue::{Venue, venue as venue_of};
 use super::words::{HubReason, HubStatus, date};
@@ -76,7 +78,8 @@ impl Hub {
 
     /// Until when its enrolment code may be shown; null where it waits for none.
     async fn code_expires_at(&self) -> Option<DateTime> {
-        self.0.enrolment_expires_at.map(date)
+        // A code that was traded may be shown again for a moment, by the same box: nobody need know.
+        self.0.enrolment_expires_at.filter(|_| self.0.enrolled_at.is_none()).map(date)
     }
 
     /// When it was let in; null while it waits.
@@ -87,6 +90,20 @@ impl Hub {
     /// When it was told to go.
     async fn revoked_at(&self) -> Option<DateTime> {
         self.0.revoked_at.map(date)
+    }
+
+    /// Its facts that are kept apart, newest first; for managers, and empty for others. At most 200 at a time.
+    #[graphql(complexity = "5 + size(first, last) * child_complexity")]
+    async fn dead_letters(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<DeadLetterConnection> {
+        let page = PageArguments { first, after, last, before };
+        super::dead_letter::page_of(ctx, *self.0.id, &page).await
     }
 
     /// Its players; at most 200.

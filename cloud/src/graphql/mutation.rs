@@ -4,4 +4,5 @@ pub(super) mod exports;
 pub(super) mod hubs;
 pub(super) mod members;
 pub(super) mod songs;
+pub(super) mod sync;
 pub(super) mod venues;

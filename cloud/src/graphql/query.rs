@@ -3,12 +3,13 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use roomtone_schema::id::{Id, split_global};
 use roomtone_schema::{
-    AuditEntryId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId, VenueId,
-    ZoneId,
+    AuditEntryId, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId,
+    VenueId, ZoneId,
 };
 
 use super::asking::{asker, cloud, coded, id as read_id, known};
 use super::audit::AuditEntry;
+use super::dead_letter::DeadLetter;
 use super::export::HistoryExport;
 use super::hub::Hub;
 use super::loaders::load;
@@ -23,7 +24,7 @@ use super::venue::{Organisation, Venue};
 use super::venues::VenueConnection;
 use super::zone::Zone;
 use crate::venues::Wanted;
-use crate::{audit, history, members};
+use crate::{audit, dead_letters, history, members};
 
 /// Ids that may be looked up in one request.
 const NODES_AT_ONCE: usize = 100;
@@ -34,6 +35,8 @@ const NODES_AT_ONCE: usize = 100;
 pub(super) enum Node {
     /// See there.
     AuditEntry(AuditEntry),
+    /// See there.
+    DeadLetter(DeadLetter),
     /// See there.
     HistoryExport(HistoryExport),
     /// See there.
@@ -169,6 +172,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         AuditEntryId::TYPE => {
             let line = audit::find(cloud, user, AuditEntryId(uuid)).await?;
             line.map(AuditEntry).map(Node::AuditEntry)
+        }
+        DeadLetterId::TYPE => {
+            let letter = dead_letters::find(cloud, user, DeadLetterId(uuid)).await?;
+            letter.map(DeadLetter).map(Node::DeadLetter)
         }
         _ => None,
     })

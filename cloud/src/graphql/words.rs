@@ -6,10 +6,21 @@ use roomtone_server::listener::scalar;
 
 use crate::analytics::{Bucket, Range};
 use crate::catalogue::{Direction, SongOrderField as Field};
+use crate::dead_letters;
 use crate::history;
 use crate::hubs;
 use crate::members;
 use crate::venues;
+
+/// How a fact is kept that is not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "dead_letters::LetterOutcome")]
+pub(super) enum DeadLetterOutcome {
+    /// What it depends on is not there yet; it is tried again by itself.
+    Parked,
+    /// It can never be applied as it is; a person decides.
+    Rejected,
+}
 
 /// What somebody may do in a venue: each may do what those below may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]

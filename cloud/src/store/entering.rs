@@ -18,7 +18,8 @@ pub struct Place {
     pub url: String,
 }
 
-/// Enters a song. Where its catalogue has these very bytes already, that song stays as it is.
+/// Enters a song. Where its catalogue has these very bytes already, that song stays as it is; where it was only told of
+/// by a hub, its file is what was missing, and it is ready.
 pub async fn enter(
     work: &mut PgConnection,
     id: SongId,
@@ -65,16 +66,51 @@ pub async fn enter(
     .fetch_optional(&mut *work)
     .await?;
     match added {
-        Some(added) => Ok(SongId(added)),
-        None => sqlx::query_scalar(
-            "select id from public.songs where organisation_id = $1 and content_sha256 = $2 and status <> 'withdrawn'",
-        )
-        .bind(upload.organisation_id)
-        .bind(&facts.sha256.0[..])
-        .fetch_one(work)
-        .await
-        .map(SongId),
+        Some(added) => return Ok(SongId(added)),
+        None => complete(work, claimed, facts, place).await?,
     }
+    sqlx::query_scalar(
+        "select id from public.songs where organisation_id = $1 and content_sha256 = $2 and status <> 'withdrawn'",
+    )
+    .bind(upload.organisation_id)
+    .bind(&facts.sha256.0[..])
+    .fetch_one(work)
+    .await
+    .map(SongId)
+}
+
+/// Gives a song that a hub told of the file that it was missing, and what was measured in it. What the hub read of it,
+/// and what a manager has said since, stays.
+async fn complete(
+    work: &mut PgConnection,
+    claimed: &Claimed,
+    facts: &SongFacts,
+    place: &Place,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update public.songs set status = 'ready', stored = true, failure = null, object_key = $3, file_url = $4, content_bytes = $5,
+           content_type = $6, duration_ms = $7, duration = greatest(round($7 / 1000.0)::int, 1), loudness_lufs = $8,
+           true_peak_dbtp = $9, cue_in_ms = $10, cue_out_ms = $11,
+           embedding = case when 'embedding' = any (own_values) then embedding else $12 end,
+           embedding_model_id = case when 'embedding' = any (own_values) then embedding_model_id else $13 end
+         where organisation_id = $1 and content_sha256 = $2 and status in ('draft', 'analysing', 'failed')",
+    )
+    .bind(claimed.upload.organisation_id)
+    .bind(&facts.sha256.0[..])
+    .bind(&place.key)
+    .bind(&place.url)
+    .bind(facts.bytes.cast_signed())
+    .bind(&facts.content_type)
+    .bind(facts.duration_ms.cast_signed())
+    .bind(facts.loudness_lufs)
+    .bind(facts.true_peak_dbtp)
+    .bind(facts.cue_in_ms.cast_signed())
+    .bind(facts.cue_out_ms.cast_signed())
+    .bind(facts.embedding.map(|embedding| Vector::from(embedding.values().to_vec())))
+    .bind(facts.embedding.map(|_| facts.embedding_version.0.cast_signed()))
+    .execute(work)
+    .await
+    .map(drop)
 }
 
 /// Has those of the upload's venues play it that are still its organisation's; says which.

@@ -5,19 +5,23 @@ use chrono::{DateTime, Utc};
 use roomtone_schema::play::Play;
 use roomtone_schema::player::Player;
 use roomtone_schema::session::Session;
-use roomtone_schema::vote::{Vote, VoteValue};
-use roomtone_schema::{HubId, ListenerId, UnixMillis, VenueId};
+use roomtone_schema::vote::Vote;
+use roomtone_schema::{BootId, HubId, ListenerId, UnixMillis, VenueId};
+use roomtone_sync::clocks::Moment;
+use roomtone_sync::wire::Hash;
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-/// How far a hub's facts have come.
+use super::tastes::sign;
+
+/// A vote as it is kept: its times mended, its song by the catalogue's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// The life of the hub's database that may push.
-    pub epoch: i32,
-    /// Up to which number every fact of it is taken.
-    pub acked_seq: i64,
+pub struct KeptVote {
+    /// The vote.
+    pub vote: Vote,
+    /// Whether whoever cast it has an account.
+    pub is_profiles: bool,
 }
 
 /// A song on a player, and what the decision for it weighed, where that is known.
@@ -40,46 +44,19 @@ pub struct Quarantined {
     pub kind: String,
     /// Its noun.
     pub payload: serde_json::Value,
+    /// What it is dated by.
+    pub moment: Moment,
     /// `parked` or `rejected`.
     pub outcome: &'static str,
     /// Why.
     pub error: String,
 }
 
-/// How far this hub has come; nobody else pushes for it until the transaction ends.
-pub async fn lock_progress(conn: &mut PgConnection, hub: HubId) -> Result<Progress, sqlx::Error> {
-    sqlx::query("insert into public.sync_state (hub_id) values ($1) on conflict (hub_id) do nothing")
-        .bind(hub.0)
-        .execute(&mut *conn)
-        .await?;
-    let row = sqlx::query("select epoch, acked_seq from public.sync_state where hub_id = $1 for update")
-        .bind(hub.0)
-        .fetch_one(conn)
-        .await?;
-    Ok(Progress { epoch: row.try_get(0)?, acked_seq: row.try_get(1)? })
-}
-
-/// Notes how far it has come.
-pub async fn note_progress(
-    conn: &mut PgConnection,
-    hub: HubId,
-    acked_seq: i64,
-    last_hash: &[u8],
-) -> Result<(), sqlx::Error> {
-    sqlx::query("update public.sync_state set acked_seq = $2, last_hash = $3 where hub_id = $1")
-        .bind(hub.0)
-        .bind(acked_seq)
-        .bind(last_hash)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 /// The first of these numbers that was taken with another content.
 pub async fn first_fork(
     conn: &mut PgConnection,
     hub: HubId,
-    epoch: i32,
+    epoch: i64,
     seqs: &[i64],
     hashes: &[Vec<u8>],
 ) -> Result<Option<i64>, sqlx::Error> {
@@ -96,22 +73,26 @@ pub async fn first_fork(
     .await
 }
 
-/// Notes what was taken, and its content.
+/// Notes what was taken, and its content, and the chain's link behind the last.
 pub async fn note_received(
     conn: &mut PgConnection,
     hub: HubId,
-    epoch: i32,
+    epoch: i64,
     seqs: &[i64],
     hashes: &[Vec<u8>],
+    link: Option<Hash>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into private.sync_received (hub_id, epoch, seq, payload_hash)
-         select $1, $2, seq, hash from unnest($3::bigint[], $4::bytea[]) n (seq, hash)",
+        "insert into private.sync_received (hub_id, epoch, seq, payload_hash, link)
+         select $1, $2, seq, hash, case when seq = $5 then $6::bytea end from unnest($3::bigint[], $4::bytea[]) n (seq, hash)
+         on conflict (hub_id, epoch, seq) do nothing",
     )
     .bind(hub.0)
     .bind(epoch)
     .bind(seqs)
     .bind(hashes)
+    .bind(seqs.last())
+    .bind(link.map(|link| link.to_vec()))
     .execute(conn)
     .await?;
     Ok(())
@@ -135,20 +116,20 @@ pub async fn add_guests(
     Ok(())
 }
 
-/// Presences: begun, or ended since they were told of. One of each id.
+/// Presences: begun, or ended since they were told of; and whether they are of somebody with an account. One of each id.
 pub async fn put_sessions(
     conn: &mut PgConnection,
     hub: HubId,
     venue: VenueId,
-    sessions: &[Session],
+    sessions: &[(Session, bool)],
 ) -> Result<(), sqlx::Error> {
     let ended = |session: &Session| {
         (session.status != roomtone_schema::session::SessionStatus::Active).then_some(session.last_seen_at)
     };
     sqlx::query(
-        "insert into public.sessions (venue_id, hub_id, id, guest_id, zone_id, status, checked_in_at, expires_at, ended_at)
-         select $1, $2, * from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[],
-                                      $8::timestamptz[], $9::timestamptz[])
+        "insert into public.sessions (venue_id, hub_id, id, guest_id, user_id, zone_id, status, checked_in_at, expires_at, ended_at)
+         select $1, $2, * from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::timestamptz[],
+                                      $9::timestamptz[], $10::timestamptz[])
          on conflict (venue_id, id) do update
            set status = excluded.status, ended_at = excluded.ended_at, expires_at = excluded.expires_at,
                received_at = excluded.received_at
@@ -157,36 +138,40 @@ pub async fn put_sessions(
     )
     .bind(venue.0)
     .bind(hub.0)
-    .bind(column(sessions, |session| session.id.0))
-    .bind(column(sessions, |session| session.listener.0))
-    .bind(column(sessions, |session| session.zone.0))
-    .bind(column(sessions, |session| word(&session.status)))
-    .bind(column(sessions, |session| time(session.checked_in_at)))
-    .bind(column(sessions, |session| time(session.expires_at)))
-    .bind(column(sessions, |session| ended(session).map(time)))
+    .bind(column(sessions, |(session, _)| session.id.0))
+    .bind(column(sessions, |(session, is_profiles)| (!is_profiles).then_some(session.listener.0)))
+    .bind(column(sessions, |(session, is_profiles)| is_profiles.then_some(session.listener.0)))
+    .bind(column(sessions, |(session, _)| session.zone.0))
+    .bind(column(sessions, |(session, _)| word(&session.status)))
+    .bind(column(sessions, |(session, _)| time(session.checked_in_at)))
+    .bind(column(sessions, |(session, _)| time(session.expires_at)))
+    .bind(column(sessions, |(session, _)| ended(session).map(time)))
     .execute(conn)
     .await?;
     Ok(())
 }
 
 /// Votes.
-pub async fn add_votes(conn: &mut PgConnection, venue: VenueId, votes: &[Vote]) -> Result<(), sqlx::Error> {
-    let sign = |value| match value {
-        VoteValue::Like => 1_i32,
-        VoteValue::Dislike => -1,
-    };
+pub async fn add_votes(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    votes: &[KeptVote],
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into public.votes (venue_id, id, song_id, session_id, guest_id, vote_value, vote_time)
-         select $1, * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::timestamptz[])
+        "insert into public.votes (venue_id, id, song_id, session_id, guest_id, user_id, vote_value, vote_time, hlc)
+         select $1, * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::timestamptz[],
+                                  $9::bigint[])
          on conflict (venue_id, id) do nothing",
     )
     .bind(venue.0)
-    .bind(column(votes, |vote| vote.id.0))
-    .bind(column(votes, |vote| vote.song.0))
-    .bind(column(votes, |vote| vote.session.0))
-    .bind(column(votes, |vote| vote.listener.0))
-    .bind(column(votes, |vote| sign(vote.value)))
-    .bind(column(votes, |vote| time(vote.cast_at)))
+    .bind(column(votes, |of| of.vote.id.0))
+    .bind(column(votes, |of| of.vote.song.0))
+    .bind(column(votes, |of| of.vote.session.0))
+    .bind(column(votes, |of| (!of.is_profiles).then_some(of.vote.listener.0)))
+    .bind(column(votes, |of| of.is_profiles.then_some(of.vote.listener.0)))
+    .bind(column(votes, |of| sign(of.vote.value)))
+    .bind(column(votes, |of| time(of.vote.cast_at)))
+    .bind(column(votes, |of| of.vote.hlc.0.cast_signed()))
     .execute(conn)
     .await?;
     Ok(())
@@ -267,12 +252,13 @@ pub async fn quarantine(
     conn: &mut PgConnection,
     hub: HubId,
     venue: VenueId,
-    epoch: i32,
+    epoch: i64,
     facts: &[Quarantined],
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into public.sync_quarantine (hub_id, hub_epoch, venue_id, seq, kind, payload, outcome, error)
-         select $1, $2, $3, * from unnest($4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[])
+        "insert into public.sync_quarantine (hub_id, hub_epoch, venue_id, seq, kind, payload, outcome, error, hlc, boot, mono_ms)
+         select $1, $2, $3, * from unnest($4::bigint[], $5::text[], $6::jsonb[], $7::text[], $8::text[], $9::bigint[],
+                                          $10::uuid[], $11::bigint[])
          on conflict (hub_id, hub_epoch, seq) do nothing",
     )
     .bind(hub.0)
@@ -283,17 +269,118 @@ pub async fn quarantine(
     .bind(column(facts, |fact| fact.payload.clone()))
     .bind(column(facts, |fact| fact.outcome.to_owned()))
     .bind(column(facts, |fact| fact.error.clone()))
+    .bind(column(facts, |fact| fact.moment.hlc.cast_signed()))
+    .bind(column(facts, |fact| fact.moment.boot.0))
+    .bind(column(facts, |fact| fact.moment.mono_ms))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-fn column<T, C>(rows: &[T], value: impl Fn(&T) -> C) -> Vec<C> {
+/// What is kept apart of some numbers: seq, outcome and why.
+pub async fn apart(
+    conn: &mut PgConnection,
+    hub: HubId,
+    epoch: i64,
+    numbers: std::ops::RangeInclusive<i64>,
+) -> Result<Vec<(i64, String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "select seq, outcome, error from public.sync_quarantine
+         where hub_id = $1 and hub_epoch = $2 and seq between $3 and $4 order by seq",
+    )
+    .bind(hub.0)
+    .bind(epoch)
+    .bind(numbers.start())
+    .bind(numbers.end())
+    .fetch_all(conn)
+    .await
+}
+
+/// A fact that waits, and of which life of the hub's database it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// The life.
+    pub epoch: i64,
+    /// Its number.
+    pub seq: i64,
+    /// What it says.
+    pub kind: String,
+    /// Its noun.
+    pub payload: serde_json::Value,
+    /// What it is dated by.
+    pub moment: Moment,
+}
+
+/// A hub's parked facts, those first that were not tried for the longest time.
+pub async fn waiting(conn: &mut PgConnection, hub: HubId, most: i64) -> Result<Vec<Waiting>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select hub_epoch, seq, kind, payload, boot, mono_ms, hlc from public.sync_quarantine
+         where hub_id = $1 and outcome = 'parked' order by tried_at nulls first, hub_epoch, seq limit $2",
+    )
+    .bind(hub.0)
+    .bind(most)
+    .fetch_all(conn)
+    .await?;
+    let mut waiting = Vec::with_capacity(rows.len());
+    for row in rows {
+        let boot = BootId(row.try_get(4)?);
+        let moment =
+            Moment { boot, mono_ms: row.try_get(5)?, hlc: row.try_get::<i64, _>(6)?.cast_unsigned() };
+        let (epoch, seq) = (row.try_get(0)?, row.try_get(1)?);
+        waiting.push(Waiting { epoch, seq, kind: row.try_get(2)?, payload: row.try_get(3)?, moment });
+    }
+    Ok(waiting)
+}
+
+/// A fact that was kept apart is applied now.
+pub async fn release(conn: &mut PgConnection, hub: HubId, epoch: i64, seq: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from public.sync_quarantine where hub_id = $1 and hub_epoch = $2 and seq = $3")
+        .bind(hub.0)
+        .bind(epoch)
+        .bind(seq)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a fact was tried again, and what came of it.
+pub async fn note_tried(
+    conn: &mut PgConnection,
+    hub: HubId,
+    epoch: i64,
+    fact: &Quarantined,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update public.sync_quarantine set tried_at = now(), outcome = $4, error = $5
+         where hub_id = $1 and hub_epoch = $2 and seq = $3",
+    )
+    .bind(hub.0)
+    .bind(epoch)
+    .bind(fact.seq)
+    .bind(fact.outcome)
+    .bind(&fact.error)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Hubs with parked facts, and their venues.
+pub async fn hubs_that_wait(conn: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "select distinct q.hub_id, q.venue_id from public.sync_quarantine q join public.hubs h on h.id = q.hub_id
+         where q.outcome = 'parked' and h.revoked_at is null and h.venue_id = q.venue_id",
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A column of some rows.
+pub(super) fn column<T, C>(rows: &[T], value: impl Fn(&T) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
 }
 
 /// A time as Postgres has it. [`crate::ingest`] refuses what lies beyond that.
-fn time(at: UnixMillis) -> DateTime<Utc> {
+pub(super) fn time(at: UnixMillis) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.0).unwrap_or(DateTime::UNIX_EPOCH)
 }
 

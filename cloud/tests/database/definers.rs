@@ -56,6 +56,8 @@ const CALLS: &[(&str, ForViewers)] = &[
     ("private.divide_song_upload('{t}0060', 'parts', 1)", No),
     ("private.finalise_song_upload('{t}0060', '{}', '{}')", No),
     ("private.cancel_song_upload('{t}0060')", No),
+    ("private.retry_dead_letter('{t}0110')", No),
+    ("private.discard_dead_letter('{t}0110')", No),
 ];
 
 /// Functions that are told nothing but who asks, and answer about them alone.

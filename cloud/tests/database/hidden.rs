@@ -24,6 +24,7 @@ async fn refused(conn: &mut PgConnection, asker: Asker, sql: &str) -> Option<Str
 #[case("public.hubs", "public_key", &[Owner, Hub])]
 #[case("public.hubs", "next_public_key", &[Owner, Hub])]
 #[case("public.hubs", "enrolment_hash", &[Owner, Hub])]
+#[case("private.ticket_keys", "seed", &[Owner, Hub])]
 #[case("public.votes", "guest_id", &[Owner])]
 #[case("public.votes", "user_id", &[Owner])]
 #[case("public.votes", "session_id", &[Owner])]

@@ -3,7 +3,8 @@
 use roomtone_cloud::database::Database;
 use roomtone_cloud::ingest::{self, Batch, Item, Outcome, Refused};
 use roomtone_schema::id::Id;
-use roomtone_schema::{HubId, PlayId, SessionId, SongId, UnixMillis, VenueId, VoteId};
+use roomtone_schema::{BootId, HubId, PlayId, SessionId, SongId, UnixMillis, VenueId, VoteId};
+use roomtone_sync::clocks::Moment;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -37,11 +38,16 @@ fn play(n: u8, ended: Option<&str>) -> Value {
             "ended": ended, "heard_ms": ended.map(|_| 240_000), "tier": "plan" })
 }
 
+fn moment() -> Moment {
+    Moment { boot: BootId(Uuid::from_u128(5)), mono_ms: 0, hlc: evening().0.cast_unsigned() << 16 }
+}
+
 fn batch(first: i64, facts: &[(&str, Value)]) -> Batch {
     let items = facts.iter().enumerate().map(|(at, (kind, payload))| Item {
         seq: first + at as i64,
         kind: (*kind).to_owned(),
         payload: payload.to_string().into_bytes(),
+        moment: moment(),
     });
     Batch { epoch: 1, items: items.collect() }
 }
@@ -65,7 +71,7 @@ impl Stage {
     }
 
     async fn push(&self, batch: &Batch) -> Result<ingest::Verdict, Refused> {
-        ingest::apply(&self.database, self.hub, self.venue, batch).await
+        ingest::apply(&self.database, self.hub, self.venue, batch, evening()).await
     }
 
     async fn count(&mut self, from: &'static str) -> i64 {
@@ -238,7 +244,7 @@ async fn a_hub_speaks_for_its_own_venue_alone() {
     };
     let their_hub = add_hub(&stage.test, theirs).await;
     let added = batch(1, &[("player_added", player("Theirs"))]);
-    ingest::apply(&stage.database, their_hub, theirs, &added).await.unwrap();
+    ingest::apply(&stage.database, their_hub, theirs, &added, evening()).await.unwrap();
     let mut smuggled = vote(1, "like");
     smuggled["venue_id"] = json!(theirs);
     let ours = batch(
@@ -265,7 +271,7 @@ async fn papers_that_do_not_fit_are_worth_nothing() {
     let facts = batch(1, &[("vote_cast", vote(9, "like"))]);
     let other = stage.test.user("other@example.com", None).await;
     let theirs = stage.test.venue(other).await;
-    let forged = ingest::apply(&stage.database, stage.hub, theirs, &facts).await;
+    let forged = ingest::apply(&stage.database, stage.hub, theirs, &facts, evening()).await;
     assert!(matches!(forged, Err(Refused::Database(_))), "{forged:?}");
     run(&mut stage.eyes, "update public.hubs set revoked_at = now() where revoked_at is null").await;
     let revoked = stage.push(&facts).await;
@@ -320,7 +326,7 @@ async fn any_way_of_cutting_leads_to_the_same_rows() {
         }
     }
     let whole = batch(1, &facts);
-    ingest::apply(&stage.database, their_hub, theirs, &whole).await.unwrap();
+    ingest::apply(&stage.database, their_hub, theirs, &whole, evening()).await.unwrap();
     // Each begins where the last ended, or earlier.
     let mut ends = 0;
     for (back, length) in [(0, 1), (1, 7), (3, 3), (0, 20), (20, 31), (5, 6), (31, 60), (2, 100), (100, 100)]
@@ -356,7 +362,9 @@ async fn any_way_of_cutting_leads_to_the_same_rows() {
 async fn the_same_batch_twice_at_once_is_taken_once() {
     let mut stage = Stage::set(Version::V16).await;
     let evening = an_evening();
-    let tries = (0..8).map(|_| ingest::apply(&stage.database, stage.hub, stage.venue, &evening));
+    let tries = (0..8).map(|_| {
+        ingest::apply(&stage.database, stage.hub, stage.venue, &evening, UnixMillis(1_796_000_000_000))
+    });
     for verdict in futures_util::future::join_all(tries).await {
         assert_eq!(verdict.unwrap().ack, 8);
     }
@@ -402,7 +410,7 @@ async fn hubs_that_play_the_same_songs_do_not_block_each_other() {
     for round in 0..2 {
         let pushes = hubs.iter().enumerate().map(|(n, (hub, venue))| {
             let (database, batch) = (stage.database.clone(), evening_of(n, round));
-            async move { ingest::apply(&database, *hub, *venue, &batch).await }
+            async move { ingest::apply(&database, *hub, *venue, &batch, evening()).await }
         });
         for verdict in futures_util::future::join_all(pushes).await {
             assert_eq!(verdict.unwrap().kept_apart, vec![]);

@@ -64,7 +64,16 @@ impl Asker {
 #[rustfmt::skip]
 const OWN: &[(&str, [&str; 6])] = &[
     //                           owner   manager staff   viewer  hub     service
-    ("private.sync_received",    ["",     "",     "",     "",     "si",   ""]),
+    ("private.clock_samples",    ["",     "",     "",     "",     "si",   "s"]),
+    ("private.effective_votes",  ["",     "",     "",     "",     "siu",  "s"]),
+    ("private.feed",             ["",     "",     "",     "",     "s",    "s"]),
+    ("private.feed_heads",       ["",     "",     "",     "",     "s",    "s"]),
+    ("private.feed_rows",        ["",     "",     "",     "",     "s",    "s"]),
+    ("private.snapshots",        ["",     "",     "",     "",     "",     "siu"]),
+    ("private.song_aliases",     ["",     "",     "",     "",     "s",    "s"]),
+    ("private.sync_received",    ["",     "",     "",     "",     "siu",  ""]),
+    ("private.venue_people",     ["",     "",     "",     "",     "siu",  "s"]),
+    ("private.zone_aliases",     ["",     "",     "",     "",     "siu",  "s"]),
     ("public.audit_log",         ["s",    "s",    "",     "",     "",     "si"]),
     ("public.guests",            ["",     "",     "",     "",     "si",   "s"]),
     ("public.history_exports",   ["s",    "s",    "",     "",     "",     "sud"]),
@@ -72,26 +81,34 @@ const OWN: &[(&str, [&str; 6])] = &[
     ("public.idempotency",       ["si",   "",     "",     "",     "",     "sd"]),
     ("public.organisations",     ["s",    "s",    "s",    "s",    "",     "s"]),
     ("public.players",           ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.preferences",       ["s",    "",     "",     "",     "su",   "s"]),
+    ("public.preferences",       ["s",    "",     "",     "",     "siu",  "s"]),
     ("public.profiles",          ["su",   "s",    "s",    "s",    "",     "s"]),
     ("public.roles",             ["s",    "",     "",     "",     "",     "s"]),
     ("public.sessions",          ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.song_uploads",       ["s",    "s",    "s",    "s",    "",     "su"]),
     ("public.songs",             ["su",   "su",   "su",   "s",    "s",    "siu"]),
     ("public.songs_playing",     ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.sync_quarantine",   ["s",    "s",    "",     "",     "si",   "sd"]),
+    ("public.sync_quarantine",   ["s",    "s",    "",     "",     "siud", "sud"]),
     ("public.sync_state",        ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.venue_daily",       ["s",    "s",    "s",    "s",    "",     "s"]),
     ("public.venue_members",     ["s",    "s",    "s",    "s",    "",     "s"]),
     ("public.venue_song_daily",  ["s",    "s",    "s",    "s",    "",     "s"]),
     ("public.venue_songs",       ["siu",  "siu",  "siu",  "s",    "s",    "siu"]),
     ("public.venues",            ["su",   "su",   "s",    "s",    "s",    "s"]),
-    ("public.votes",             ["s",    "s",    "s",    "s",    "si",   "s"]),
+    ("public.votes",             ["s",    "s",    "s",    "s",    "siu",  "s"]),
     ("public.zones",             ["s",    "s",    "s",    "s",    "s",    "s"]),
 ];
 
 /// Tables that belong to no tenant: who may read them, and nobody may write.
-const NOBODYS: [&str; 3] = ["private._sqlx_migrations", "private.upkeep", "public.embedding_models"];
+/// The two of the feed are of transactions under way, and always empty to others.
+const NOBODYS: [&str; 6] = [
+    "private._sqlx_migrations",
+    "private.feed_pending",
+    "private.feed_tx",
+    "private.ticket_keys",
+    "private.upkeep",
+    "public.embedding_models",
+];
 
 /// Two tenants with a row in each table.
 pub(crate) async fn settle(database: &TestDatabase) -> PgConnection {
@@ -134,6 +151,7 @@ fn belongs(table: &str, columns: &[String]) -> String {
         "public.preferences" => {
             return format!("(user_id = '{tail}0001' or guest_id = '{tail}0080')");
         }
+        _ if has("scope") => return format!("scope = 'venue:{tail}0020'"),
         _ if has("venue_id") => ("venue_id", "0020"),
         _ if has("organisation_id") => ("organisation_id", "0010"),
         _ if has("hub_id") => ("hub_id", "0040"),

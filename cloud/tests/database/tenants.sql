@@ -15,8 +15,8 @@ insert into public.hubs (id, venue_id, name, public_key, enrolled_at, enrolment_
 values ('00000000-0000-7000-8000-0000000{n}0040', '00000000-0000-7000-8000-0000000{n}0020', 'Hub',
   sha256('key {n}'), now(), sha256('code {n}'), now());
 insert into public.sync_state (hub_id) values ('00000000-0000-7000-8000-0000000{n}0040');
-insert into public.sync_quarantine (hub_id, hub_epoch, seq, venue_id, kind, payload, outcome, error)
-values ('00000000-0000-7000-8000-0000000{n}0040', 1, 1, '00000000-0000-7000-8000-0000000{n}0020', 'vote_cast', '{}', 'parked', 'because');
+insert into public.sync_quarantine (id, hub_id, hub_epoch, seq, venue_id, kind, payload, outcome, error)
+values ('00000000-0000-7000-8000-0000000{n}0110', '00000000-0000-7000-8000-0000000{n}0040', 1, 1, '00000000-0000-7000-8000-0000000{n}0020', 'vote_cast', '{}', 'parked', 'because');
 insert into private.sync_received (hub_id, epoch, seq, payload_hash)
 values ('00000000-0000-7000-8000-0000000{n}0040', 1, 1, sha256('x'));
 insert into public.songs (id, organisation_id, title, file_url, object_key, content_sha256, content_bytes, content_type,
@@ -54,3 +54,15 @@ values ('00000000-0000-7000-8000-0000000{n}0010', '00000000-0000-7000-8000-00000
   '00000000-0000-7000-8000-0000000{n}0001', 'venue.created', 'Venue:{n}');
 insert into public.idempotency (user_id, key, operation, input_hash, result)
 values ('00000000-0000-7000-8000-0000000{n}0001', gen_random_uuid(), 'createVenue', sha256('x'), '{}');
+insert into private.venue_people (venue_id, user_id, last_seen_at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0001', now());
+insert into private.effective_votes (user_id, song_id, vote_id, hlc, vote_value)
+values ('00000000-0000-7000-8000-0000000{n}0001', '00000000-0000-7000-8000-0000000{n}0050', gen_random_uuid(), 1, 1);
+insert into private.song_aliases (organisation_id, hub_song, song_id)
+values ('00000000-0000-7000-8000-0000000{n}0010', '00000000-0000-7000-8000-0000000{n}0051', '00000000-0000-7000-8000-0000000{n}0050');
+insert into private.zone_aliases (hub_id, hub_zone, zone_id)
+values ('00000000-0000-7000-8000-0000000{n}0040', '00000000-0000-7000-8000-0000000{n}0031', '00000000-0000-7000-8000-0000000{n}0030');
+insert into private.clock_samples (hub_id, boot, slot, mono_ms, cloud_at)
+values ('00000000-0000-7000-8000-0000000{n}0040', '00000000-0000-7000-8000-0000000{n}0041', 0, 0, now());
+insert into private.snapshots (scope, organisation_id, at_seq, at_tag, chunks, built_at)
+values ('venue:00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0010', 1, 1, '[]', now());

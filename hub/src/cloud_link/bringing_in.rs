@@ -30,7 +30,9 @@ impl Inner {
             self.bring_in_player(player, news).await;
         }
         if changed.venue {
-            tracing::info!("the venue's settings were changed at the cloud; zones take them at the hub's next start");
+            tracing::info!(
+                "the venue's settings were changed at the cloud; zones take them at the hub's next start"
+            );
         }
         Ok(())
     }
@@ -41,6 +43,8 @@ impl Inner {
         }
         songs.sort_unstable();
         songs.dedup();
+        // What is read now is not overtaken by what is withdrawn or imported meanwhile.
+        let _turn = self.cataloguing.lock().await;
         let inner = Arc::clone(self);
         let read = move || {
             let mut found = Vec::with_capacity(songs.len());
@@ -77,13 +81,17 @@ impl Inner {
         let done = if news.revoked {
             self.remove_player(player).await.map(|_| format!("{name} was sent away by a manager"))
         } else if news.name != name {
-            self.rename_player(player, &news.name).await.map(|_| format!("{name} is called {} now", news.name))
+            self.rename_player(player, &news.name)
+                .await
+                .map(|_| format!("{name} is called {} now", news.name))
         } else {
             return;
         };
         match done {
             Ok(done) => tracing::info!("{done}"),
-            Err(error) => tracing::warn!("a manager's word on the player {name} could not be followed: {error}"),
+            Err(error) => {
+                tracing::warn!("a manager's word on the player {name} could not be followed: {error}");
+            }
         }
     }
 

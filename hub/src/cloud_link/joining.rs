@@ -1,9 +1,10 @@
 //! How a hub comes to its cloud, and leaves it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{Clock, HubId, SystemClock};
+use roomtone_schema::{Clock, HubId, SystemClock, UnixMillis};
 use roomtone_sync::credential::enrolment_text;
 use roomtone_sync::transport::{Address, Client, Internet, NoAddress, NoAnswer};
 use roomtone_sync::wire::{EnrolAnswer, EnrolAsk, ProblemCode};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::enrolment::{forget_key, keep_key, new_key, read_key};
 use super::{Enrolment, KeyTrouble, SOFTWARE};
 use crate::hub::{Hub, Inner};
-use crate::locks::writing;
+use crate::locks::{reading, writing};
 use crate::store::{StoreError, hub_state, link, songs};
 
 /// Where codes are traded.
@@ -54,7 +55,18 @@ pub enum EnrolError {
 impl Hub {
     /// Who this hub is at the cloud, where it has one.
     pub fn enrolment(&self) -> Option<Enrolment> {
-        crate::locks::reading(&self.0.enrolment).clone()
+        reading(&self.0.enrolment).clone()
+    }
+
+    /// The cloud's time, as far as it is known.
+    pub fn cloud_now(&self) -> UnixMillis {
+        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
+        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
+    }
+
+    /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
+    pub fn ticket_keys(&self) -> Vec<[u8; 32]> {
+        reading(&self.0.ticket_keys).clone()
     }
 
     /// Trades a code for a place at the cloud. What the hub has gathered so far goes there; a code of another venue or
@@ -90,7 +102,7 @@ impl Hub {
 
 impl Inner {
     async fn join(self: &Arc<Self>, enrolment: Enrolment, seed: [u8; 32]) -> Result<(), EnrolError> {
-        let before = crate::locks::reading(&self.enrolment).clone();
+        let before = reading(&self.enrolment).clone();
         let is_other = before.is_some_and(|before| before.hub != enrolment.hub);
         keep_key(&self.data, &seed)?;
         let kept = enrolment.clone();
@@ -146,12 +158,15 @@ impl Inner {
     pub(super) fn credential(
         &self,
     ) -> Result<Option<(Enrolment, roomtone_sync::credential::SigningKey)>, KeyTrouble> {
-        let Some(enrolment) = crate::locks::reading(&self.enrolment).clone() else { return Ok(None) };
+        let Some(enrolment) = reading(&self.enrolment).clone() else { return Ok(None) };
         Ok(Some((enrolment, read_key(&self.data)?)))
     }
 
     /// Writes down the keys by which check-in tickets are known.
-    pub(super) fn keep_ticket_keys(&self, keys: &[[u8; 32]]) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    pub(super) fn keep_ticket_keys(
+        &self,
+        keys: &[[u8; 32]],
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let (store, bytes) = (self.store.clone(), keys.concat());
         async move { store.write(move |tx| hub_state::put(tx, hub_state::TICKET_KEYS, &bytes)).await }
     }

@@ -86,7 +86,9 @@ impl Inner {
             self.keys_changed.notified().await;
             let keys = reading(&self.ticket_keys).clone();
             if let Err(error) = self.keep_ticket_keys(&keys).await {
-                tracing::warn!("the keys of check-in tickets could not be saved; they are until the hub stops: {error}");
+                tracing::warn!(
+                    "the keys of check-in tickets could not be saved; they are until the hub stops: {error}"
+                );
             }
         }
     }
@@ -168,11 +170,15 @@ fn tell(report: &LinkReport, before: Option<&LinkReport>) {
     match report.state {
         Status::Synced => tracing::info!("the cloud and this hub have told each other everything"),
         Status::Syncing => tracing::debug!("the cloud and this hub are telling each other what is new"),
-        Status::Offline => tracing::info!("the cloud is out of reach ({why}); music and votes go on, and it is told later"),
+        Status::Offline => {
+            tracing::info!("the cloud is out of reach ({why}); music and votes go on, and it is told later");
+        }
         Status::Fenced => tracing::error!(
             "another box speaks to the cloud as this hub, so this one pushes nothing: it plays on and collects. Switch one \
              of the two off; if this is a copy that is to stay, enrol it as a hub of its own"
         ),
-        Status::Refused => tracing::error!("the cloud does not accept this hub ({why}); music and votes go on here"),
+        Status::Refused => {
+            tracing::error!("the cloud does not accept this hub ({why}); music and votes go on here");
+        }
     }
 }

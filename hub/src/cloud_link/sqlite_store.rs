@@ -70,6 +70,7 @@ impl From<StoreError> for LocalTrouble {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn died(error: JoinError) -> LocalTrouble {
     LocalTrouble(format!("the work on it ended early: {error}"))
 }
@@ -119,7 +120,9 @@ pub(crate) fn put_in_place(store: &Store, here: Here, what: &Unstaging) -> Resul
                 changed.and(in_bites(store, here, manner, down_rows::make_ready(rows))?);
             }
             // Digests tell which rows are missing.
-            Err(error) => tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}"),
+            Err(error) => {
+                tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}");
+            }
         }
         next = number + 1;
     }
@@ -195,7 +198,13 @@ impl HubStore for SqliteStore {
         Ok(self.store().write(move |tx| link::go_on_from(tx, epoch, ack)).await?)
     }
 
-    async fn apply(&self, scope: Scope, from: Cursor, to: Cursor, rows: Vec<Row>) -> Result<(), LocalTrouble> {
+    async fn apply(
+        &self,
+        scope: Scope,
+        from: Cursor,
+        to: Cursor,
+        rows: Vec<Row>,
+    ) -> Result<(), LocalTrouble> {
         self.bites(rows, Manner { scope, over: false, from: Some(from), to: Some(to) }).await
     }
 

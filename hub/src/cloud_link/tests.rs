@@ -10,8 +10,8 @@ use roomtone_schema::{Embedding, HubId, OrganisationId, SongId, VenueId};
 use roomtone_sync::digest;
 use roomtone_sync::store::HubStore as _;
 use roomtone_sync::wire::{
-    Apart, CatalogueSong, Cursor, HeardAnswer, Kind, LoudnessFacts, Outcome, PlayerNews, Row, Scope, TasteNews,
-    VenueSong, encode_noun,
+    Apart, CatalogueSong, Cursor, HeardAnswer, Kind, LoudnessFacts, Outcome, PlayerNews, Row, Scope,
+    TasteNews, VenueSong, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -24,6 +24,8 @@ use crate::library::media_path;
 use crate::locks::locked;
 use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
+
+mod keeping;
 
 const ME: u128 = 77;
 
@@ -163,7 +165,11 @@ async fn a_file_that_was_here_before_keeps_its_name_and_its_history() {
     let own = venue.add(Some([0.1, 0.2, 0.3, 0.4, 0.5])).await;
     let facts = venue.hub.song(own).unwrap().facts.clone();
     let store = link_of(&venue).await;
-    let known = CatalogueSong { sha256: ByteArray::new(facts.sha256.0), title: "As the cloud has it".to_owned(), ..noun(1) };
+    let known = CatalogueSong {
+        sha256: ByteArray::new(facts.sha256.0),
+        title: "As the cloud has it".to_owned(),
+        ..noun(1)
+    };
     let zone = venue.hub.main_zone();
     store.apply(catalogue(), at(0), at(1), vec![row(Kind::Song, pk(1), 1, &known)]).await.unwrap();
     assert_eq!(playable(&venue).await, [own], "it plays until it is told otherwise");
@@ -176,7 +182,11 @@ async fn a_file_that_was_here_before_keeps_its_name_and_its_history() {
     assert_eq!(playable(&venue).await, []);
     store.apply(venue_scope(), at(1), at(2), vec![enabled(1, 2, true)]).await.unwrap();
     assert_eq!(playable(&venue).await, [own]);
-    assert_eq!(store.scrub(100).await.unwrap(), 0, "sums are those of the columns, also of a song with two names");
+    assert_eq!(
+        store.scrub(100).await.unwrap(),
+        0,
+        "sums are those of the columns, also of a song with two names"
+    );
 }
 
 #[tokio::test]
@@ -270,7 +280,10 @@ async fn kinds_and_nouns_that_are_not_known_count_in_the_digest_and_hold_up_noth
     assert_eq!(store.digest(catalogue()).await.unwrap(), digest::of_rows(expected));
     assert!(venue.hub.song(song_id(3)).is_some());
     store.note_revision("song".to_owned(), 1).await.unwrap();
-    store.replace(catalogue(), vec!["song".to_owned()], Vec::new(), vec![song(2, 2), song(3, 3)], None).await.unwrap();
+    store
+        .replace(catalogue(), vec!["song".to_owned()], Vec::new(), vec![song(2, 2), song(3, 3)], None)
+        .await
+        .unwrap();
     assert!(venue.hub.song(song_id(2)).is_some(), "the same version is taken again");
     assert_eq!(store.digest(catalogue()).await.unwrap(), digest::of_rows(expected));
     assert_eq!(store.state().await.unwrap().revisions, [("song".to_owned(), 1)]);
@@ -283,10 +296,7 @@ async fn a_damaged_row_is_found_and_mended_by_its_bucket_alone() {
     let all = || (1..=50).map(|number| song(number, number as i64)).collect::<Vec<_>>();
     store.apply(catalogue(), at(0), at(50), all()).await.unwrap();
     let sound = store.digest(catalogue()).await.unwrap();
-    let spoil = |tx: &crate::store::Tx<'_>| {
-        tx.execute("update songs set title = 'rotten' where id = ?1", [song_id(7).to_bytes()]).map(drop)
-    };
-    venue.hub.store().write(spoil).await.unwrap();
+    venue.hub.store().write(|tx| down_rows::spoil(tx, song_id(7))).await.unwrap();
     let mut found = 0;
     for _ in 0..6 {
         found += store.scrub(10).await.unwrap();
@@ -307,7 +317,9 @@ async fn a_row_that_is_gone_from_its_bucket_goes_here_too() {
     store.apply(catalogue(), at(0), at(2), vec![song(1, 1), song(2, 2)]).await.unwrap();
     let bucket = digest::bucket_of(pk(1));
     store.replace(catalogue(), Vec::new(), vec![bucket], Vec::new(), Some(at(5))).await.unwrap();
-    let left = (1..=2).filter(|number| digest::bucket_of(pk(*number)) != bucket).map(|number| ("song", pk(number), number as i64));
+    let left = (1..=2)
+        .filter(|number| digest::bucket_of(pk(*number)) != bucket)
+        .map(|number| ("song", pk(number), number as i64));
     assert_eq!(store.digest(catalogue()).await.unwrap(), digest::of_rows(left));
     assert_eq!(store.state().await.unwrap().cursors, [(catalogue(), at(5))]);
 }
@@ -400,7 +412,10 @@ async fn an_epoch_goes_on_behind_what_the_cloud_has_and_may_go_back() {
     store.go_on_from(5, 3).await.unwrap();
     let state = store.state().await.unwrap();
     assert_eq!((state.epoch, state.acked), (5, 3));
-    assert_eq!(venue.hub.store().read(|conn| hub_state::get(conn, hub_state::EPOCH_START)).await.unwrap(), Some(3_i64));
+    assert_eq!(
+        venue.hub.store().read(|conn| hub_state::get(conn, hub_state::EPOCH_START)).await.unwrap(),
+        Some(3_i64)
+    );
 }
 
 #[tokio::test]
@@ -440,7 +455,7 @@ async fn a_hub_that_leaves_its_cloud_keeps_its_own_songs_and_facts() {
     store.apply(catalogue(), at(0), at(1), vec![song(1, 1)]).await.unwrap();
     store.apply(venue_scope(), at(0), at(1), vec![enabled(1, 1, true)]).await.unwrap();
     assert_eq!(playable(&venue).await.len(), 2);
-    venue.hub.store().write(|tx| link::forget(tx)).await.unwrap();
+    venue.hub.store().write(link::forget).await.unwrap();
     let venue = venue.restart().await;
     assert_eq!(playable(&venue).await, [own]);
     let state = link_of(&venue).await.state().await.unwrap();

@@ -38,7 +38,9 @@ fn path_of(setting: &str) -> Option<Vec<&str>> {
             let (zone, key) = key.split_once('_')?;
             Some(vec![section, zone, key])
         }
-        "venue" | "network" | "upkeep" | "cloud" | "limits" | "requests" | "connections" => Some(vec![section, key]),
+        "venue" | "network" | "upkeep" | "cloud" | "limits" | "requests" | "connections" => {
+            Some(vec![section, key])
+        }
         _ => None,
     }
 }

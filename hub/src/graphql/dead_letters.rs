@@ -124,7 +124,12 @@ pub(super) async fn discard(
     Ok(DiscardDeadLetterPayload { dead_letter: Some(letter), user_errors: Vec::new() })
 }
 
-async fn decide(ctx: &Context<'_>, given_key: &ID, letter: &ID, decision: Decision) -> Result<DeadLetter, Unmet> {
+async fn decide(
+    ctx: &Context<'_>,
+    given_key: &ID,
+    letter: &ID,
+    decision: Decision,
+) -> Result<DeadLetter, Unmet> {
     if caller(ctx) != Caller::Manager {
         let why = "this needs the manager's token; `roomtone-hub manager token` prints one";
         return Err(UserError::new(UserErrorCode::Forbidden, why).into());

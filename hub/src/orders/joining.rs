@@ -21,7 +21,9 @@ fn not_enrolled(error: &EnrolError) -> Trouble {
         EnrolError::NoAddress(_) | EnrolError::Plain => "Give the address as --cloud https://cloud.example.",
         EnrolError::Code => "Have the cloud show a new code, and type it within its time.",
         EnrolError::NoAnswer(_) => "Look whether this machine has internet, and try again.",
-        EnrolError::Key(_) | EnrolError::NoKey | EnrolError::Store(_) => "Look whether the hub's disk is full or failing.",
+        EnrolError::Key(_) | EnrolError::NoKey | EnrolError::Store(_) => {
+            "Look whether the hub's disk is full or failing."
+        }
         EnrolError::NotEnrolled => "`roomtone-hub enrol CODE --cloud URL` comes to one.",
     };
     Trouble::new(
@@ -64,7 +66,9 @@ fn in_words(status: &SyncStatusView, now: UnixMillis) -> String {
     match status.state {
         SyncState::Synced => "everything is there".to_owned(),
         SyncState::Syncing => format!("{facts} and will be there soon"),
-        SyncState::Offline => format!("out of reach, {}; {facts}, music and votes go on", heard(status.last_pulled_at)),
+        SyncState::Offline => {
+            format!("out of reach, {}; {facts}, music and votes go on", heard(status.last_pulled_at))
+        }
         SyncState::Blocked => format!(
             "it takes nothing from this hub; {facts}, music and votes go on{}",
             status.last_error.as_ref().map(|why| format!(": {why}")).unwrap_or_default()

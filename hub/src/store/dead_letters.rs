@@ -34,7 +34,8 @@ pub struct DeadLetter {
 pub(super) fn put(tx: &Tx<'_>, why: &Apart, fact: &Fact, now: UnixMillis) -> rusqlite::Result<()> {
     // Without its row, which cannot be: the payload alone tells which fact it is.
     let known = outbox::by_seq(tx, why.seq)?.map(|fact| fact.op_id);
-    let id = known.unwrap_or_else(|| FactId::from_bytes(super::down_rows::short(blake3::hash(&fact.payload))));
+    let id =
+        known.unwrap_or_else(|| FactId::from_bytes(super::down_rows::short(blake3::hash(&fact.payload))));
     let outcome = if why.outcome == Outcome::Parked { "parked" } else { "rejected" };
     tx.prepare_cached(
         "insert into dead_letters (op_id, seq, kind, payload, hlc, outcome, reason, told_at)
@@ -61,7 +62,8 @@ pub fn newest(conn: &Connection, limit: u32) -> rusqlite::Result<Vec<DeadLetter>
 
 /// How many there are.
 pub fn count(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.query_row("select count(*) from dead_letters", [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    conn.query_row("select count(*) from dead_letters", [], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
 }
 
 /// The one with this id.

@@ -131,7 +131,8 @@ struct Hands<'a> {
     over: bool,
 }
 
-const PUT: &str = "insert into down_rows (kind, pk, scope, seq, sum, enabled, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+const PUT: &str =
+    "insert into down_rows (kind, pk, scope, seq, sum, enabled, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     on conflict (kind, pk, scope) do update
     set seq = excluded.seq, sum = excluded.sum, enabled = excluded.enabled, body = excluded.body
     where ?8 or seq < excluded.seq";
@@ -272,4 +273,10 @@ pub(super) fn short(hash: blake3::Hash) -> [u8; 16] {
 /// The songs with these names, whatever their status.
 pub fn songs_of(conn: &Connection, ids: &[SongId]) -> rusqlite::Result<Vec<super::songs::NumberedSong>> {
     ids.iter().filter_map(|id| super::songs::by_id(conn, *id).transpose()).collect()
+}
+
+/// What a dying disk does to a song.
+#[cfg(test)]
+pub(crate) fn spoil(tx: &Tx<'_>, song: SongId) -> rusqlite::Result<()> {
+    tx.execute("update songs set title = 'rotten' where id = ?1", [song.to_bytes()]).map(drop)
 }

@@ -119,8 +119,8 @@ pub(super) fn epoch_start(conn: &Connection) -> rusqlite::Result<i64> {
 
 /// Where each scope was read to; those that were never read to any place are not in it.
 pub fn cursors(conn: &Connection) -> rusqlite::Result<Vec<(Scope, Cursor)>> {
-    let mut select =
-        conn.prepare_cached("select scope, seq, tag from sync_scopes where seq <> 0 or tag <> 0 order by id")?;
+    let mut select = conn
+        .prepare_cached("select scope, seq, tag from sync_scopes where seq <> 0 or tag <> 0 order by id")?;
     let rows = select.query_map([], |row| {
         let scope: String = row.get(0)?;
         Ok((scope, Cursor { seq: row.get(1)?, tag: row.get(2)? }))
@@ -171,7 +171,13 @@ pub fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
          where told is not null or enabled is not null or born_here = 0",
     )?;
     super::vec::fill_again_from(tx, 0)?;
-    for key in [hub_state::ENROLMENT, hub_state::INSTANCE, hub_state::LIES_AT, hub_state::UNSTAGING, hub_state::TICKET_KEYS] {
+    for key in [
+        hub_state::ENROLMENT,
+        hub_state::INSTANCE,
+        hub_state::LIES_AT,
+        hub_state::UNSTAGING,
+        hub_state::TICKET_KEYS,
+    ] {
         hub_state::remove(tx, key)?;
     }
     hub_state::put(tx, hub_state::ACKNOWLEDGED, 0)?;

@@ -6,8 +6,8 @@ use roomtone_schema::UnixMillis;
 
 use super::tx::Tx;
 use super::{
-    Store, StoreError, dead_letters, devices, idempotency, limits, outbox, picks, plays, preferences, sessions, skip_votes,
-    votes,
+    Store, StoreError, dead_letters, devices, idempotency, limits, outbox, picks, plays, preferences,
+    sessions, skip_votes, votes,
 };
 
 /// How many rows are forgotten in one transaction, so that no vote ever waits long for the broom.

@@ -156,7 +156,9 @@ mod tests {
         let whole = |folded: i64| {
             let mut state = TasteState::default();
             for vote in votes().into_iter().filter(|vote| vote.fact <= folded) {
-                if let Some(before) = votes().iter().find(|other| other.song == vote.song && other.fact < vote.fact) {
+                if let Some(before) =
+                    votes().iter().find(|other| other.song == vote.song && other.fact < vote.fact)
+                {
                     state.remove(before.value, &[1, 0, 0, 0, 0]);
                 }
                 state.add(vote.value, &[1, 0, 0, 0, 0]);
@@ -164,12 +166,8 @@ mod tests {
             add_later(&mut state, votes(), folded);
             state
         };
-        let expected = TasteState {
-            n_like: 1,
-            sum_like: [1, 0, 0, 0, 0],
-            n_dislike: 1,
-            sum_dislike: [1, 0, 0, 0, 0],
-        };
+        let expected =
+            TasteState { n_like: 1, sum_like: [1, 0, 0, 0, 0], n_dislike: 1, sum_dislike: [1, 0, 0, 0, 0] };
         for folded in 0..=3 {
             assert_eq!(whole(folded), expected, "the cloud has {folded} of 3");
         }

@@ -196,12 +196,7 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
     .execute(named_params! { ":before": before.0, ":limit": limit })
 }
 
-fn log(
-    tx: &Tx<'_>,
-    vote: &Vote,
-    direction: Option<&Direction>,
-    fact: Option<i64>,
-) -> rusqlite::Result<()> {
+fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>, fact: Option<i64>) -> rusqlite::Result<()> {
     tx.execute_again(
         "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts, fact)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)",

@@ -54,8 +54,9 @@ fn ask(object: &str, asked: &str, name: &str) -> Ask {
 }
 
 /// Objects that have an id: they are asked for by it.
-const NODES: [&str; 11] = [
+const NODES: [&str; 12] = [
     "AuditEntry",
+    "DeadLetter",
     "HistoryExport",
     "Hub",
     "Organisation",
@@ -81,6 +82,7 @@ fn way_to(object: &str) -> (String, String) {
         );
     }
     let of_venue = |inside: &str| format!("{{ node(id: \"$Venue\") {{ ... on Venue {{ {inside} }} }} }}");
+    let of_hub = |inside: &str| format!("{{ node(id: \"$Hub\") {{ ... on Hub {{ {inside} }} }} }}");
     let (way, path) = match object {
         "Query" => ("{ @ }".to_owned(), ""),
         "Mutation" => ("mutation { @ }".to_owned(), ""),
@@ -92,6 +94,8 @@ fn way_to(object: &str) -> (String, String) {
         "Member" => (of_venue("members { @ }"), "node members"),
         "AuditEntryConnection" => (of_venue("auditLog { @ }"), "node auditLog"),
         "AuditEntryEdge" => (of_venue("auditLog { edges { @ } }"), "node auditLog edges"),
+        "DeadLetterConnection" => (of_hub("deadLetters { @ }"), "node deadLetters"),
+        "DeadLetterEdge" => (of_hub("deadLetters { edges { @ } }"), "node deadLetters edges"),
         "PlayConnection" => (of_venue("history { @ }"), "node history"),
         "PlayEdge" => (of_venue("history { edges { @ } }"), "node history edges"),
         "SongConnection" => (of_venue("songs { @ }"), "node songs"),
@@ -150,6 +154,8 @@ fn input(mutation: &str) -> String {
             "venueId: \"$Venue\", filename: \"a.flac\", contentType: \"audio/flac\", bytes: 9, sha256: \"$SHA256\""
         }
         "finaliseSongUpload" | "cancelSongUpload" => "id: \"$SongUpload\"",
+        "createCheckInTicket" => "venueId: \"$Venue\"",
+        "retryDeadLetter" | "discardDeadLetter" => "id: \"$DeadLetter\"",
         "createHistoryExport" => "venueId: \"$Venue\", range: $RANGE",
         other => panic!("no input for {other}: add one"),
     };

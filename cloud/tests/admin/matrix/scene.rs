@@ -6,8 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, Clock as _, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, SystemClock,
-    UploadId, UserId, VenueId, ZoneId,
+    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId,
+    SystemClock, UploadId, UserId, VenueId, ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -89,6 +89,16 @@ impl Scene {
             .await
             .unwrap();
         self.name(venue, member, email, row);
+        let letter: Uuid = sqlx::query_scalar(
+            "insert into public.sync_quarantine (hub_id, hub_epoch, seq, venue_id, kind, payload, outcome, error)
+             values ($1, 1, 1, $2, 'vote_cast', '{\"sesame\": 1}', 'rejected', 'sesame') returning id",
+        )
+        .bind(row.2)
+        .bind(venue.0)
+        .fetch_one(&mut self.conn)
+        .await
+        .unwrap();
+        self.things.insert("$DeadLetter", global(DeadLetterId(letter)));
         for (placeholder, state, refusal) in
             [("$SongUpload", "waiting", None), ("$RefusedUpload", "refused", Some("UNSUPPORTED"))]
         {
@@ -178,6 +188,7 @@ impl Scene {
                (select string_agg(z::text, ',' order by z.id) from public.zones z where venue_id = $1),
                (select string_agg(m::text, ',' order by m.user_id) from public.venue_members m where venue_id = $1),
                (select string_agg(h::text, ',' order by h.id) from public.hubs h where venue_id = $1),
+               (select string_agg(q::text, ',' order by q.id) from public.sync_quarantine q where venue_id = $1),
                (select string_agg(p::text, ',' order by p.id) from public.players p where venue_id = $1),
                (select string_agg(s::text, ',' order by s.id) from public.songs s join public.venues v using (organisation_id) where v.id = $1),
                (select string_agg(a::text, ',' order by a.song_id) from public.venue_songs a where venue_id = $1),

@@ -1,7 +1,9 @@
 //! Rows made ready for the tables, away from the writer: read, checked, summed.
 
 use roomtone_schema::Embedding;
-use roomtone_sync::wire::{CatalogueSong, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews, VenueSong, ZoneNews};
+use roomtone_sync::wire::{
+    CatalogueSong, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews, VenueSong, ZoneNews,
+};
 use roomtone_sync::wire::{WireError, decode_noun};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -104,7 +106,9 @@ pub(crate) fn of_song(song: &CatalogueSong) -> Sum {
         bytes.extend(text.unwrap_or_default().as_bytes());
     };
     let optional = [&song.artist, &song.album, &song.isrc, &song.label, &song.key];
-    optional.into_iter().for_each(|column| text(column.as_deref()));
+    for column in optional {
+        text(column.as_deref());
+    }
     text(Some(&song.title));
     text(Some(&song.content_type));
     for number in [song.bpm, song.loudness.lufs, song.loudness.true_peak_dbtp] {

@@ -1,7 +1,7 @@
 //! Rows are read again and compared with the sums of what came: a disk that rots is found before the room hears it.
 
-use roomtone_schema::id::Id as _;
 use roomtone_schema::SongId;
+use roomtone_schema::id::Id as _;
 use roomtone_sync::wire::Kind;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -38,12 +38,19 @@ pub fn scrub(conn: &Connection, most: u32) -> rusqlite::Result<Scrubbed> {
         seen += 1;
         last = Some((kind, pk));
     }
-    found.next = last.filter(|_| seen == most).map(|(kind, pk)| [kind.as_bytes(), &[0], pk.as_bytes()].concat());
+    found.next =
+        last.filter(|_| seen == most).map(|(kind, pk)| [kind.as_bytes(), &[0], pk.as_bytes()].concat());
     Ok(found)
 }
 
 /// The sum of what stands in the tables. What cannot be read is damaged, too.
-fn sum_of(conn: &Connection, kind: &str, pk: Uuid, enabled: Option<bool>, body: Option<&[u8]>) -> Option<Sum> {
+fn sum_of(
+    conn: &Connection,
+    kind: &str,
+    pk: Uuid,
+    enabled: Option<bool>,
+    body: Option<&[u8]>,
+) -> Option<Sum> {
     match Kind::of(kind)? {
         Kind::Song => songs::told(conn, SongId::from_uuid(pk)).ok()?.map(|song| noun::of_song(&song)),
         Kind::VenueSong => Some(noun::of_venue_song(pk, enabled?)),

@@ -1,7 +1,8 @@
 //! Songs of the catalogue in `songs`, and which of them this venue plays.
 
-use roomtone_schema::id::Id as _;
 use roomtone_schema::SongId;
+use roomtone_schema::id::Id as _;
+use roomtone_schema::song::{Explicit, SongKind, SongStatus};
 use roomtone_sync::wire::{CatalogueSong, LoudnessFacts};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, params};
 use serde_bytes::ByteArray;
@@ -14,9 +15,19 @@ use crate::store::{aliases, outbox, row};
 macro_rules! status {
     ($told:literal, $enabled:literal, $withdrawn:literal) => {
         concat!(
-            "case when ", $withdrawn, " is not null or ", $told, " = 'withdrawn' or ", $enabled, " = 0 then 'withdrawn'",
-            " when songs.born_here = 1 then 'ready' when ", $enabled, " is null then 'withdrawn'",
-            " else coalesce(", $told, ", 'withdrawn') end"
+            "case when ",
+            $withdrawn,
+            " is not null or ",
+            $told,
+            " = 'withdrawn' or ",
+            $enabled,
+            " = 0 then 'withdrawn'",
+            " when songs.born_here = 1 then 'ready' when ",
+            $enabled,
+            " is null then 'withdrawn'",
+            " else coalesce(",
+            $told,
+            ", 'withdrawn') end"
         )
     };
 }
@@ -80,13 +91,18 @@ impl<'a> Hands<'a> {
     }
 
     /// Puts a song in its place; the hub's name and number of it.
-    pub(super) fn put(&mut self, tx: &Tx<'_>, pk: SongId, song: &CatalogueSong) -> rusqlite::Result<(SongId, i64)> {
+    pub(super) fn put(
+        &mut self,
+        tx: &Tx<'_>,
+        pk: SongId,
+        song: &CatalogueSong,
+    ) -> rusqlite::Result<(SongId, i64)> {
         let embedding: Option<Vec<u8>> =
             song.embedding.map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect());
         let numbered = self.put.query_row(
             params![
                 pk.to_bytes(),
-                row::word(song.status)?,
+                status_word(song.status),
                 song.stored,
                 *song.sha256,
                 song.bytes.cast_signed(),
@@ -96,8 +112,8 @@ impl<'a> Hands<'a> {
                 song.album,
                 song.isrc,
                 song.label,
-                row::word(song.explicit)?,
-                song.kind.map(row::word).transpose()?,
+                explicit_word(song.explicit),
+                song.kind.map(kind_word),
                 song.duration_ms,
                 song.bpm,
                 song.key,
@@ -125,6 +141,32 @@ impl<'a> Hands<'a> {
     /// The catalogue has the song no more; its history stays.
     pub(super) fn take_out(&mut self, pk: SongId) -> rusqlite::Result<Option<(SongId, i64)>> {
         self.take_out.query_row(params![pk.to_bytes()], numbered).optional()
+    }
+}
+
+/// The words of the wire, without the detour over it: a catalogue has a hundred thousand of each.
+fn status_word(status: SongStatus) -> &'static str {
+    match status {
+        SongStatus::Draft => "draft",
+        SongStatus::Analysing => "analysing",
+        SongStatus::Ready => "ready",
+        SongStatus::Failed => "failed",
+        SongStatus::Withdrawn => "withdrawn",
+    }
+}
+
+fn explicit_word(explicit: Explicit) -> &'static str {
+    match explicit {
+        Explicit::Clean => "clean",
+        Explicit::Explicit => "explicit",
+        Explicit::Unknown => "unknown",
+    }
+}
+
+fn kind_word(kind: SongKind) -> &'static str {
+    match kind {
+        SongKind::Soundscape => "soundscape",
+        SongKind::Instrumental => "instrumental",
     }
 }
 

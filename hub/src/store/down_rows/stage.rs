@@ -28,7 +28,8 @@ pub fn stage(tx: &Tx<'_>, scope: Scope, name: &str) -> rusqlite::Result<u64> {
         tx.execute("delete from sync_stage where scope = ?1", params![number])?;
         tx.execute("update sync_scopes set collecting = ?2 where id = ?1", params![number, name])?;
     }
-    let parts: i64 = tx.query_row("select count(*) from sync_stage where scope = ?1", params![number], |row| row.get(0))?;
+    let parts: i64 =
+        tx.query_row("select count(*) from sync_stage where scope = ?1", params![number], |row| row.get(0))?;
     Ok(parts.cast_unsigned())
 }
 
@@ -46,9 +47,11 @@ pub fn put_part(tx: &Tx<'_>, scope: Scope, part: u64, rows: &[u8]) -> rusqlite::
 /// The first part from number `from` on.
 pub fn part(conn: &Connection, scope: Scope, from: i64) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
     let Some(number) = link::known_number(conn, scope)? else { return Ok(None) };
-    conn.prepare_cached("select part, rows from sync_stage where scope = ?1 and part >= ?2 order by part limit 1")?
-        .query_row(params![number, from], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+    conn.prepare_cached(
+        "select part, rows from sync_stage where scope = ?1 and part >= ?2 order by part limit 1",
+    )?
+    .query_row(params![number, from], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()
 }
 
 /// Forgets what was collected.
@@ -68,8 +71,8 @@ pub fn unstaging(conn: &Connection) -> rusqlite::Result<Option<Unstaging>> {
 impl Unstaging {
     /// Notes that this is being put in place.
     pub fn begin(&self, tx: &Tx<'_>) -> rusqlite::Result<()> {
-        let text =
-            serde_json::to_string(self).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let text = serde_json::to_string(self)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         hub_state::put(tx, hub_state::UNSTAGING, text)
     }
 }
