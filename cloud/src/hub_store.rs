@@ -209,6 +209,7 @@ fn diverged() -> Problem {
 }
 
 /// What a failing database comes to: nothing was taken, and asking again helps where it is only busy.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn failed(error: sqlx::Error) -> Problem {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let is_crossed = code.is_some_and(|code| code == "40001" || code == "40P01" || code == "55P03");

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use crate::cloud::Cloud;
 use crate::database::Database;
+use crate::ingest;
 use crate::store::upkeep::{self, FactTable, Strays};
 
 /// How often a replica looks.
@@ -36,6 +37,9 @@ const AT_ONCE: usize = 200;
 
 /// How long counting them may take, or dropping a week behind somebody's long report.
 const PATIENCE_MINUTES: u32 = 10;
+
+/// A hub that was away for longer compares digests instead of reading what has changed.
+const FEED: Days = Days::new(90);
 
 /// For how many days facts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,10 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
                     "facts lie outside every week: a hub's clock is wrong, or upkeep was long not done"
                 );
             }
+        }
+        let released = ingest::retry_all(&cloud.database, &[], now).await?;
+        if released > 0 {
+            info!(released, "facts that had waited for something were applied");
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -140,6 +148,10 @@ async fn round(database: &Database, now: UnixMillis, retention: Retention) -> an
     let mut work = database.as_service().await?;
     upkeep::sweep(&mut work, now).await?;
     let strays = upkeep::strays(&mut work).await?;
+    work.commit().await?;
+    let mut work = database.as_service().await?;
+    upkeep::allow_minutes(&mut work, PATIENCE_MINUTES).await?;
+    upkeep::trim_feed(&mut work, now - FEED).await?;
     work.commit().await?;
     Ok(Some(Kept { made, counted, dropped, strays }))
 }

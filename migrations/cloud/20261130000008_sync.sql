@@ -472,7 +472,10 @@ create function private.trim_feed(p_before timestamptz) returns bigint
 language plpgsql volatile security definer set search_path = '' as $$
 declare gone bigint;
 begin
-  perform from private.feed_heads h order by h.scope for update;
+  -- Only where something is to go: whoever changes anything there waits meanwhile.
+  perform from private.feed_heads h
+  where exists (select from private.feed f where f.scope = h.scope and f.seq > h.floor and f.at < p_before)
+  order by h.scope for update;
   update private.feed_heads h set floor = t.seq
   from (select f.scope, max(f.seq) as seq from private.feed f where f.at < p_before group by f.scope) t
   where h.scope = t.scope and h.floor < t.seq;

@@ -15,6 +15,10 @@ const MOST: i64 = 500;
 pub(super) async fn retry(conn: &mut PgConnection, teller: Teller<'_>) -> Result<usize, sqlx::Error> {
     let mut applied = 0;
     for fact in facts::waiting(conn, teller.hub, MOST).await? {
+        // Without the keys every ticket looks forged.
+        if teller.ticket_keys.is_empty() && fact.kind == "listener_signed_in" {
+            continue;
+        }
         let teller = Teller { epoch: fact.epoch, ..teller };
         let payload = match fact.payload {
             // What Postgres could not keep as JSON was not to be read in the first place.
@@ -23,12 +27,11 @@ pub(super) async fn retry(conn: &mut PgConnection, teller: Teller<'_>) -> Result
         };
         let item = Item { seq: fact.seq, kind: fact.kind, payload, moment: fact.moment };
         let (apart, _) = Box::pin(apply_fresh(conn, teller, std::slice::from_ref(&item))).await?;
-        match apart.first() {
-            Some(still) => facts::note_tried(conn, teller.hub, fact.epoch, still).await?,
-            None => {
-                facts::release(conn, teller.hub, fact.epoch, fact.seq).await?;
-                applied += 1;
-            }
+        if let Some(still) = apart.first() {
+            facts::note_tried(conn, teller.hub, fact.epoch, still).await?;
+        } else {
+            facts::release(conn, teller.hub, fact.epoch, fact.seq).await?;
+            applied += 1;
         }
     }
     Ok(applied)

@@ -213,6 +213,7 @@ pub async fn rows(conn: &mut PgConnection, scope: Scope, keys: &[RowKey]) -> Res
 }
 
 type Bodies = Vec<(Uuid, Vec<u8>)>;
+type Read = fn(&PgRow) -> Result<Vec<u8>, sqlx::Error>;
 
 async fn bodies_of(
     conn: &mut PgConnection,
@@ -224,7 +225,7 @@ async fn bodies_of(
         Scope::Catalogue(organisation) => organisation.0,
         Scope::Venue(venue) => venue.0,
     };
-    let (sql, read): (&'static str, fn(&PgRow) -> Result<Vec<u8>, sqlx::Error>) = match kind {
+    let (sql, read): (&'static str, Read) = match kind {
         Kind::Song => (SONGS, song),
         Kind::Venue => (VENUES, venue),
         Kind::Zone => (ZONES, zone),

@@ -198,3 +198,8 @@ pub async fn roll_up(conn: &mut PgConnection, days: &[(VenueId, NaiveDate)]) -> 
 pub async fn sweep(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select private.sweep($1)").bind(now).fetch_one(conn).await
 }
+
+/// Trims feeds to what changed since `before`, and lets go of who was nowhere for a month; how many changes went.
+pub async fn trim_feed(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select private.trim_feed($1)").bind(before).fetch_one(conn).await
+}

@@ -2,6 +2,9 @@
 //! some who read all the while. Whoever has read up to a number has read everything below it. The cursor that everybody
 //! writes first (a serial number given at the insert) stands beside it, and must lose rows: else this shows nothing.
 
+#![expect(clippy::unwrap_used, reason = "those who write and read are part of the test")]
+#![expect(clippy::disallowed_methods, reason = "they are awaited before the test ends")]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

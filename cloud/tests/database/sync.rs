@@ -1,5 +1,7 @@
 //! Postgres as hubs use it: hello, push, pull, digests and rows.
 
+#![expect(clippy::unwrap_used, reason = "the stage is part of the tests")]
+
 use roomtone_cloud::hub_store::PgStore;
 use roomtone_cloud::ingest;
 use roomtone_schema::id::Id;
@@ -24,12 +26,13 @@ const NOON: UnixMillis = UnixMillis(1_796_000_000_000);
 /// The hub's clocks are that much behind.
 const BEHIND: i64 = 400 * 86_400_000;
 
-struct Stage {
-    store: PgStore,
-    hub: KnownHub,
-    venue: VenueId,
-    test: TestDatabase,
-    eyes: PgConnection,
+/// A hub that is enrolled at a venue.
+pub(crate) struct Stage {
+    pub(crate) store: PgStore,
+    pub(crate) hub: KnownHub,
+    pub(crate) venue: VenueId,
+    pub(crate) test: TestDatabase,
+    pub(crate) eyes: PgConnection,
     link: [u8; 32],
     seq: i64,
 }
@@ -42,7 +45,7 @@ fn id<T: Id>(n: u8) -> T {
     T::mint(NOON, [n; 10])
 }
 
-async fn hub(test: &TestDatabase, store: &PgStore, venue: VenueId, name: &str) -> KnownHub {
+pub(crate) async fn hub(test: &TestDatabase, store: &PgStore, venue: VenueId, name: &str) -> KnownHub {
     let hub: Uuid = sqlx::query_scalar(
         "insert into public.hubs (venue_id, name, public_key, enrolled_at) values ($1, $2, sha256(convert_to($2, 'UTF8')), now()) returning id",
     )
@@ -56,7 +59,11 @@ async fn hub(test: &TestDatabase, store: &PgStore, venue: VenueId, name: &str) -
 
 impl Stage {
     async fn set() -> Self {
-        let test = Postgres::start(Version::V18).database().await;
+        Self::on(Version::V18).await
+    }
+
+    pub(crate) async fn on(version: Version) -> Self {
+        let test = Postgres::start(version).database().await;
         let venue = test.venue(test.user("owner@example.com", None).await).await;
         let store = PgStore::new(test.open(), &[key().public()]);
         let hub = hub(&test, &store, venue, "Hub").await;
@@ -311,4 +318,52 @@ async fn somebody_known_at_two_venues_has_one_taste() {
     let moved = stage.store.heads_since(0).await.unwrap();
     assert!(moved.0.iter().any(|head| head.scope == stage.hub.scopes()[1] && head.seq == page.head));
     assert_eq!(ingest::retry_all(&stage.test.open(), &[key().public()], NOON).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_cloud_that_was_restored_is_told_again_and_its_feed_is_another() {
+    let mut stage = Stage::set().await;
+    stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
+    stage.push(&[("song_added", song(1, 1)), ("song_added", song(2, 2))]).await;
+    let scope = stage.hub.scopes()[0];
+    let at = stage.pull(scope, Cursor::default()).await.to;
+    // The backup is of before the push.
+    run(
+        &mut stage.eyes,
+        "delete from private.sync_received where true; delete from private.feed where scope like 'catalogue:%';
+         delete from private.feed_rows where scope like 'catalogue:%'; update private.feed_heads set head = 0 where scope like 'catalogue:%';
+         delete from public.sync_state where true",
+    )
+    .await;
+    let answer = stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
+    assert_eq!(
+        (answer.standing, answer.epoch, answer.ack),
+        (Standing::Welcome, 1, 0),
+        "it sends all of it again"
+    );
+    assert_eq!(stage.count("public.sync_state where news = 'cloud_restored'").await, 1);
+    run(&mut stage.eyes, "update public.songs set title = 'Otherwise' where true").await;
+    assert_eq!(stage.pull(scope, Cursor::default()).await.to.seq, at.seq, "the same number");
+    let refused = stage.store.pull(&stage.hub, PullAsk { scope, from: at, limit: 1 }).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::Diverged, "and another tag");
+}
+
+#[tokio::test]
+async fn what_hubs_tell_of_players_does_not_come_back_to_them() {
+    let mut stage = Stage::set().await;
+    run(&mut stage.eyes, "insert into public.zones (venue_id, name) select id, 'main' from public.venues")
+        .await;
+    stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
+    let at = stage.pull(stage.hub.scopes()[1], Cursor::default()).await.to;
+    let player = json!({ "id": Uuid::from_u128(80), "name": "Bar", "tag": null, "zone": Uuid::from_u128(77), "status": "idle",
+        "current_song": null, "last_seen_at": null, "volume": 1.0, "silence_ms": 0, "created_at": NOON.0 - BEHIND });
+    assert_eq!(stage.push(&[("player_added", player)]).await.apart, []);
+    assert_eq!(
+        stage.count("public.players p join public.zones z on z.id = p.zone_id where z.name = 'main'").await,
+        1
+    );
+    assert_eq!(stage.pull(stage.hub.scopes()[1], at).await.rows, []);
+    run(&mut stage.eyes, "update public.players set name = 'Window' where true").await;
+    let page = stage.pull(stage.hub.scopes()[1], at).await;
+    assert_eq!((page.rows.len(), page.rows[0].kind.as_str()), (1, "player"));
 }
