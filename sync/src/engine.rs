@@ -41,6 +41,8 @@ pub struct Settings {
     pub seed: u64,
     /// How often it says hello: what keeps the lease, and the poll that finds what no poke told.
     pub hello_every: Duration,
+    /// How often it asks for news though nobody told of any: this sees also that a feed is not the one that it was.
+    pub poll_every: Duration,
     /// How often it compares digests.
     pub verify_every: Duration,
     /// How often it reads some rows to see whether they are what was applied.
@@ -60,6 +62,7 @@ impl Settings {
             instance,
             seed,
             hello_every: HELLO_EVERY,
+            poll_every: Duration::from_mins(1),
             verify_every: Duration::from_hours(1),
             scrub_every: Duration::from_mins(5),
             scrub: 5_000,
@@ -129,6 +132,8 @@ pub struct Engine {
     pulled_at_hello: u64,
     todo: VecDeque<Task>,
     verify_at: u64,
+    poll_at: u64,
+    to_poll: VecDeque<Scope>,
     scrub_at: u64,
     // Listening.
     is_open: bool,
@@ -162,6 +167,8 @@ impl Engine {
             pulled_at_hello: 0,
             todo: VecDeque::new(),
             verify_at: 0,
+            poll_at: 0,
+            to_poll: VecDeque::new(),
             scrub_at: 0,
             is_open: false,
             opened_at: 0,

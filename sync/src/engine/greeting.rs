@@ -54,6 +54,7 @@ impl Engine {
         }
         if first {
             self.verify_at = now + millis(self.settings.verify_every);
+            self.poll_at = now + millis(self.settings.poll_every);
             self.scrub_at = now + millis(self.settings.scrub_every);
         }
         self.want_revisions(&state, &answer);
@@ -64,7 +65,7 @@ impl Engine {
     fn look_for_what_was_lost(&mut self) {
         for (scope, head) in &self.heads {
             if self.cursors.get(scope).is_some_and(|cursor| cursor.seq > *head) {
-                self.todo.push_back(Task::compare(*scope, true));
+                self.todo.push_back(Task::all(*scope));
             }
         }
     }

@@ -22,8 +22,9 @@ impl Engine {
         if self.task.is_none() && !self.is_heard() {
             return None;
         }
-        let has_work = self.task.is_some() || !self.todo.is_empty() || self.behind().is_some();
-        Some(if has_work { now } else { self.verify_at.min(self.scrub_at) })
+        let has_more = !self.todo.is_empty() || !self.to_poll.is_empty() || self.behind().is_some();
+        let has_work = self.task.is_some() || has_more;
+        Some(if has_work { now } else { self.poll_at.min(self.verify_at).min(self.scrub_at) })
     }
 
     pub(super) fn is_refetching(&self, kind: &str) -> bool {
@@ -47,11 +48,18 @@ impl Engine {
             if from == Cursor::default() && head >= self.settings.snapshot_from {
                 return Some(Task::bootstrap(scope));
             }
-            let ask = PullAsk { scope, from, limit: self.settings.page };
-            return Some(Task::catch_up(ask, format!("feed {} {}", self.settings.instance, self.pulled)));
+            return Some(self.catch_up(scope));
         }
         if let Some(task) = self.todo.pop_front() {
             return Some(task);
+        }
+        if now >= self.poll_at {
+            let every = millis(self.settings.poll_every);
+            self.poll_at = now + every * 4 / 5 + (every as f64 * 0.2 * self.chance.draw()) as u64;
+            self.to_poll = self.heads.keys().copied().collect();
+        }
+        if let Some(scope) = self.to_poll.pop_front() {
+            return Some(self.catch_up(scope));
         }
         if now >= self.verify_at {
             self.verify_at = now + millis(self.settings.verify_every);
@@ -63,6 +71,12 @@ impl Engine {
             return Some(Task::Scrub(self.settings.scrub));
         }
         None
+    }
+
+    fn catch_up(&self, scope: Scope) -> Task {
+        let from = self.cursors.get(&scope).copied().unwrap_or_default();
+        let ask = PullAsk { scope, from, limit: self.settings.page };
+        Task::catch_up(ask, format!("feed {} {}", self.settings.instance, self.pulled))
     }
 
     pub(super) fn took(&mut self, done: Done, now: u64) {
@@ -111,7 +125,8 @@ impl Engine {
         let Fault::Refused(problem) = fault else { return };
         let Some(task) = &self.task else { return };
         match (problem.code, task.scope()) {
-            (ProblemCode::Diverged, Some(scope)) => self.task = Some(Task::compare(scope, true)),
+            // Another feed may have given the same numbers to other rows: digests cannot tell, so all of it comes again.
+            (ProblemCode::Diverged, Some(scope)) => self.task = Some(Task::all(scope)),
             (ProblemCode::NotFound, Some(scope)) if task.is_bootstrap() => {
                 // No snapshot, or a chunk of one that was replaced meanwhile.
                 self.task = Some(if task.has_snapshot() { Task::bootstrap(scope) } else { Task::all(scope) });

@@ -220,6 +220,7 @@ impl Task {
 
 fn paged(page: Page, limit: u32, name: String, parts: Option<u64>) -> After {
     match parts {
+        None if page.to == page.from => After::end(None),
         None if page.to.seq >= page.head => After::go(Task::Apply { page }),
         None => After::go(Task::Begin { page, limit, name }),
         Some(part) => After::go(Task::Collect { page, limit, name, part }),
