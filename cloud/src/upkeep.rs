@@ -14,8 +14,8 @@ use tracing::{info, warn};
 
 use crate::cloud::Cloud;
 use crate::database::Database;
-use crate::ingest;
 use crate::store::upkeep::{self, FactTable, Strays};
+use crate::{ingest, tickets};
 
 /// How often a replica looks.
 const EVERY: Duration = Duration::from_hours(1);
@@ -89,7 +89,9 @@ pub async fn work(cloud: Cloud, stop: CancellationToken) -> anyhow::Result<()> {
                 );
             }
         }
-        let released = ingest::retry_all(&cloud.database, &[], now).await?;
+        // Without the keys, sign-ins that wait would be taken for forged ones.
+        let keys = tickets::keys(&cloud).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let released = ingest::retry_all(&cloud.database, &keys, now).await?;
         if released > 0 {
             info!(released, "facts that had waited for something were applied");
         }
