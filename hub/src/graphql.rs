@@ -21,6 +21,7 @@ mod query;
 mod room;
 #[cfg(test)]
 mod sharing;
+mod sign_in;
 mod subscription;
 mod sync_status;
 mod validator;
@@ -33,7 +34,7 @@ pub struct Query(ListenerQuery, query::HubQuery);
 
 /// Changing. Every input carries an idempotencyKey (UUID): a retry returns the first result.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(ListenerMutation, mutation::PlayerMutation);
+pub struct Mutation(ListenerMutation, mutation::PlayerMutation, sign_in::SignInMutation);
 
 /// State: the current value first, then the latest on change (slow readers skip, never lag).
 #[derive(Debug, Default, MergedSubscription)]

@@ -426,12 +426,12 @@ impl Hub {
 
     /// Takes a listener out; their weight goes at once.
     pub async fn check_out(&self, viewer: &Viewer, key: IdempotencyKey) -> Result<Session, CheckOutError> {
-        self.0.check_out(viewer, key).await
+        self.0.check_out(&self.as_now(viewer), key).await
     }
 
     /// Counts a like or dislike.
     pub async fn vote(&self, viewer: &Viewer, input: Opinion) -> Result<Voted, VoteError> {
-        self.0.vote(viewer, input).await
+        self.0.vote(&self.as_now(viewer), input).await
     }
 
     /// Counts a wish to leave the current song.
@@ -440,13 +440,13 @@ impl Hub {
         viewer: &Viewer,
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, SkipError> {
-        self.0.vote_to_skip(viewer, key).await
+        self.0.vote_to_skip(&self.as_now(viewer), key).await
     }
 
     /// A viewer's votes as they stand, newest first.
     pub fn viewer_votes(&self, viewer: &Viewer) -> Vec<Vote> {
         let people = locked(&self.0.people);
-        let listener = people.listener(viewer.listener);
+        let listener = people.listener(people.as_now(viewer).listener);
         let mut votes: Vec<Vote> =
             listener.map_or_else(Vec::new, |known| known.votes.values().copied().collect());
         votes.sort_unstable_by_key(|vote| std::cmp::Reverse((vote.hlc, vote.id)));
@@ -455,11 +455,13 @@ impl Hub {
 
     /// A viewer's vote for one song.
     pub fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {
-        locked(&self.0.people).listener(viewer.listener)?.votes.get(&song).copied()
+        let listener = self.as_now(viewer).listener;
+        locked(&self.0.people).listener(listener)?.votes.get(&song).copied()
     }
 
     /// A viewer's taste, where their votes give it a direction.
     pub fn taste(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
+        let viewer = &self.as_now(viewer);
         let state = locked(&self.0.people).listener(viewer.listener)?.state;
         taste(&state, self.0.prior(viewer))
     }

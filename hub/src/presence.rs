@@ -127,6 +127,38 @@ impl People {
         }
     }
 
+    /// Who somebody is by now: a socket that was opened before they signed in still names the guest.
+    pub(crate) fn as_now(&self, viewer: &Viewer) -> Viewer {
+        let listener = self.session(viewer.session).map_or(viewer.listener, |session| session.listener);
+        Viewer { listener, ..*viewer }
+    }
+
+    /// Makes all sessions of a phone those of another listener; `known` is what the store has of them.
+    pub(crate) fn become_listener(&mut self, device: DeviceId, listener: ListenerId, known: Listener) {
+        let sessions = self.of_device(device);
+        let mut zones = BTreeSet::new();
+        let mut before = BTreeSet::new();
+        for id in sessions {
+            if let Some(Here { session, .. }) = self.sessions.get_mut(&id) {
+                before.insert(std::mem::replace(&mut session.listener, listener));
+                zones.insert(session.zone);
+            }
+        }
+        before.remove(&listener);
+        let mut debts: HashMap<ZoneId, Debt> =
+            self.listeners.get(&listener).map(|here| here.debts.clone()).unwrap_or_default();
+        for guest in before {
+            // What the room owed the guest it owes the profile, unless that was here already.
+            for (zone, debt) in self.listeners.remove(&guest).map(|guest| guest.debts).unwrap_or_default() {
+                debts.entry(zone).or_insert(debt);
+            }
+        }
+        for zone in zones {
+            debts.entry(zone).or_default();
+        }
+        self.listeners.insert(listener, Listener { debts, ..known });
+    }
+
     /// Who holds a token; it is a sign of life. `None` where nobody ever did.
     pub(crate) fn holder(&mut self, token: &Hash, now: UnixMillis) -> Option<Holder> {
         let Some(id) = self.by_token.get(token).copied() else {

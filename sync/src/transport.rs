@@ -24,10 +24,12 @@ use crate::wire::{
 };
 
 mod connect;
+mod files;
 mod line;
 mod live;
 
 pub use connect::{Address, Connect, Internet, NoAddress};
+pub use files::Piece;
 pub use live::{Live, Poke};
 
 use line::{Answer, Line};

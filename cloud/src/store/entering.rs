@@ -89,7 +89,7 @@ async fn complete(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update public.songs set status = 'ready', stored = true, failure = null, object_key = $3, file_url = $4, content_bytes = $5,
-           content_type = $6, duration_ms = $7, duration = greatest(round($7 / 1000.0)::int, 1), loudness_lufs = $8,
+           content_type = $6, duration_ms = $7::int, duration = greatest(round($7::int / 1000.0)::int, 1), loudness_lufs = $8,
            true_peak_dbtp = $9, cue_in_ms = $10, cue_out_ms = $11,
            embedding = case when 'embedding' = any (own_values) then embedding else $12 end,
            embedding_model_id = case when 'embedding' = any (own_values) then embedding_model_id else $13 end

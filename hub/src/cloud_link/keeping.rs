@@ -15,6 +15,7 @@ use super::{Enrolment, SqliteStore, unlinked};
 use crate::config::CloudSection;
 use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
+use crate::media_link;
 use crate::secrets::random;
 use crate::store::StoreError;
 use crate::view::{SyncState, SyncStatusView};
@@ -69,7 +70,10 @@ impl Inner {
         }
         let store = Arc::new(SqliteStore::new(hub, enrolment.hub));
         let cloud = if config.url.is_empty() { enrolment.url } else { config.url.clone() };
-        let link = LinkSettings { cloud, hub: enrolment.hub, key: Arc::new(key) };
+        let key = Arc::new(key);
+        let line = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
+        let carrying = media_link::keep_carrying(hub.clone(), line);
+        let link = LinkSettings { cloud, hub: enrolment.hub, key };
         let told = Mutex::new(None);
         let report = |report: LinkReport| self.note_report(report, &mut locked(&told));
         let wake = self.store.new_facts();
@@ -77,6 +81,7 @@ impl Inner {
         tokio::select! {
             ended = run_over(Internet::new(), settings, store, link, clock, report, wake, stop) => ended,
             never = keys => never,
+            never = carrying => never,
         }
     }
 

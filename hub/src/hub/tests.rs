@@ -6,4 +6,5 @@ mod music;
 mod plays;
 mod restart;
 mod room;
+mod sign_in;
 pub(crate) mod venue;

@@ -5,10 +5,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 
 /// The migrations in their order; the first makes version 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/hub/0001_first.sql"),
     include_str!("../../../migrations/hub/0002_pairing.sql"),
     include_str!("../../../migrations/hub/0003_sync.sql"),
+    include_str!("../../../migrations/hub/0004_media_sync.sql"),
 ];
 
 /// The version that this program writes.

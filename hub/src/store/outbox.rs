@@ -39,6 +39,10 @@ pub enum FactKind {
     PlayerChanged,
     /// It was taken out.
     PlayerRemoved,
+    /// Somebody who is here showed by a ticket which profile of the cloud they are.
+    ListenerSignedIn,
+    /// What they had said as a guest counts for the profile.
+    VotesClaimed,
 }
 
 /// A row of the outbox.

@@ -7,7 +7,7 @@ use roomtone_schema::UnixMillis;
 use super::tx::Tx;
 use super::{
     Store, StoreError, dead_letters, devices, idempotency, limits, outbox, picks, plays, preferences,
-    sessions, skip_votes, votes,
+    sessions, sign_ins, skip_votes, votes,
 };
 
 /// How many rows are forgotten in one transaction, so that no vote ever waits long for the broom.
@@ -78,6 +78,7 @@ fn bite(tx: &Tx<'_>, keep: &Retention, now: UnixMillis) -> rusqlite::Result<Purg
         small_things: idempotency::purge(tx, results, BITE)?
             + skip_votes::purge(tx, results, BITE)?
             + limits::purge(tx, now, BITE)?
+            + sign_ins::purge(tx, results, BITE)?
             + dead_letters::purge(tx, now - keep.acknowledged, BITE)?,
     })
 }

@@ -20,7 +20,7 @@ use super::outbox::{self, Fact, FactKind};
 use super::songs::Withdrawal;
 use super::tx::{Known, Stamp, Tx};
 use super::votes::{self, Direction};
-use super::{connection, picks, players, plays, sessions, songs};
+use super::{connection, picks, players, plays, sessions, sign_ins, songs};
 
 /// Facts are looked for up to so many numbers past the last one found, where the damaged file does not say how many
 /// there are.
@@ -180,6 +180,8 @@ fn apply(tx: &Tx<'_>, fact: &Fact) -> rusqlite::Result<()> {
         FactKind::PlayerAdded => players::insert_row(tx, &noun(fact)?, &nobodys_token(fact)),
         FactKind::PlayerChanged => players::change_row(tx, &noun(fact)?).map(drop),
         FactKind::PlayerRemoved => players::remove_row(tx, noun::<Player>(fact)?.id).map(drop),
+        FactKind::ListenerSignedIn => sign_ins::sign_in_rows(tx, &noun(fact)?).map(drop),
+        FactKind::VotesClaimed => sign_ins::claim_rows(tx, &noun(fact)?).map(drop),
     }
 }
 

@@ -1,6 +1,6 @@
 // Coming in and going out: the room code, the guest token, and the way back when a session has ended.
 
-import { CHECK_IN, CHECK_OUT } from "./operations.js";
+import { CHECK_IN, CHECK_OUT, SIGN_IN } from "./operations.js";
 import { OutOfReach, change } from "./link.js";
 import { forget, newKey, recall, remember } from "./memory.js";
 import { SAYS } from "./words.js";
@@ -21,10 +21,23 @@ function readAddress() {
   }
 }
 
+// What the account's page has sent along, `?ticket=...`. It is good once, and for minutes: the address forgets it at once,
+// the tab holds it until somebody is in.
+function readTicket() {
+  const asked = new URLSearchParams(location.search);
+  const ticket = asked.get("ticket");
+  if (ticket === null) return null;
+  asked.delete("ticket");
+  const rest = asked.toString();
+  history.replaceState(null, "", location.pathname + (rest ? `?${rest}` : "") + location.hash);
+  return ticket.trim() || null;
+}
+
 export function createDoor({ onIn, onOut, say }) {
   const form = $("door");
   const input = $("code");
   const button = $("check-in");
+  let ticket = readTicket();
   readAddress();
 
   // Who is outside sees the music too, and in the place of the votes the way in.
@@ -55,6 +68,7 @@ export function createDoor({ onIn, onOut, say }) {
       remember("token", fresh);
       input.value = "";
       show();
+      await signIn();
       onIn();
       $("like").focus({ preventScroll: true });
     } catch (error) {
@@ -75,6 +89,22 @@ export function createDoor({ onIn, onOut, say }) {
         $("door-words").textContent = SAYS.yourTurn;
         await new Promise((go) => setTimeout(go, TURN_MS));
       }
+    }
+  }
+
+  // Who comes from their account is that account here; what this phone said before as a guest counts for it. A ticket that
+  // is not good leaves a guest, who is told so.
+  async function signIn() {
+    if (!ticket || token() === null) return;
+    const shown = ticket;
+    try {
+      await change(SIGN_IN, "signIn", { idempotencyKey: newKey(), ticket: shown, claimVotes: true }, token());
+      ticket = null;
+      $("presence").textContent = SAYS.signedIn;
+    } catch (error) {
+      if (error instanceof OutOfReach) return say(SAYS.notSent);
+      ticket = null;
+      say(error.message);
     }
   }
 
@@ -109,6 +139,7 @@ export function createDoor({ onIn, onOut, say }) {
   $("check-out").addEventListener("click", goOut);
   addEventListener("hashchange", () => { readAddress(); show(); });
   show();
+  if (ticket && token() !== null) signIn().then(onIn);
 
   return {
     // The hub no longer knows this session.

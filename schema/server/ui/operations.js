@@ -33,6 +33,8 @@ export const CHECK_IN = `mutation CheckIn($input: CheckInInput!) {
   checkIn(input: $input) { token session { expiresAt } ${REFUSALS} }
 }`;
 
+export const SIGN_IN = `mutation SignIn($input: SignInInput!) { signIn(input: $input) { claimedVotes ${REFUSALS} } }`;
+
 export const CHECK_OUT = `mutation CheckOut($input: CheckOutInput!) { checkOut(input: $input) { ${REFUSALS} } }`;
 
 export const VOTE = `mutation Vote($input: VoteInput!) { vote(input: $input) { taste { name value } ${REFUSALS} } }`;

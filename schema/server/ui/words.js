@@ -103,4 +103,5 @@ export const SAYS = {
   noNext: "What comes next stays a surprise here.",
   noListen: "This browser could not play the song. The next one may work.",
   here: "You are checked in.",
+  signedIn: "You are checked in with your account.",
 };

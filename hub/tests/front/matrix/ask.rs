@@ -102,6 +102,7 @@ fn way_to(object: &str) -> (String, &'static str) {
         "OrderPlayerPayload" => return mutation("orderPlayer", "@", "orderPlayer"),
         "ReportPlaysPayload" => return mutation("reportPlays", "@", "reportPlays"),
         "ReportPlaybackPayload" => return mutation("reportPlayback", "@", "reportPlayback"),
+        "SignInPayload" => return mutation("signIn", "@", "signIn"),
         "VotePayload" => return mutation("vote", "@", "vote"),
         "VoteToSkipPayload" => return mutation("voteToSkip", "@", "voteToSkip"),
         other => panic!("no way to {other}: add one"),
@@ -118,6 +119,7 @@ fn mutation(name: &str, rest: &str, path: &'static str) -> (String, &'static str
 fn input(mutation: &str) -> String {
     let more = match mutation {
         "checkIn" => "venueCode: \"$CODE\"",
+        "signIn" => "ticket: \"none\"",
         "vote" => "songId: \"$SONG\", value: LIKE",
         "reportPlayback" => "status: ACTIVE",
         "reportPlays" => "plays: []",

@@ -1,0 +1,69 @@
+//! Which files of songs the cloud has, and which are nowhere but here.
+
+use roomtone_schema::song::Sha256;
+use roomtone_schema::{SongId, UnixMillis};
+use rusqlite::{Connection, params};
+
+use super::row;
+use super::tx::Tx;
+
+/// A song's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SongFile {
+    /// The song as this hub names it.
+    pub song: SongId,
+    /// As the catalogue names it.
+    pub canonical: SongId,
+    /// The sum of the file.
+    pub sha256: Sha256,
+    /// How long it is.
+    pub bytes: u64,
+    /// What it is.
+    pub content_type: String,
+    /// Whether the cloud has it, verified.
+    pub stored: bool,
+    /// Whether it may be played here.
+    pub ready: bool,
+    /// The cloud refused it.
+    pub refused: bool,
+}
+
+/// The files of all songs.
+pub fn all(conn: &Connection) -> rusqlite::Result<Vec<SongFile>> {
+    conn.prepare_cached(
+        "select songs.id, coalesce(aliases.canonical, songs.id), songs.sha256, bytes, content_type, stored,
+             status = 'ready', uploads_refused.sha256 is not null
+         from songs left join aliases on aliases.local = songs.id left join uploads_refused using (sha256)
+         order by songs.row",
+    )?
+    .query_map([], |row| {
+        Ok(SongFile {
+            song: row::id(row, 0)?,
+            canonical: row::id(row, 1)?,
+            sha256: Sha256(row.get(2)?),
+            bytes: row.get::<_, i64>(3)?.cast_unsigned(),
+            content_type: row.get(4)?,
+            stored: row.get(5)?,
+            ready: row.get(6)?,
+            refused: row.get(7)?,
+        })
+    })?
+    .collect()
+}
+
+/// Notes that the cloud has a file: from now on it may give way.
+pub fn verified(tx: &Tx<'_>, sha256: Sha256) -> rusqlite::Result<()> {
+    tx.prepare_cached("update songs set stored = 1 where sha256 = ?1")?.execute(params![sha256.0])?;
+    tx.prepare_cached("delete from uploads_refused where sha256 = ?1")?.execute(params![sha256.0])?;
+    Ok(())
+}
+
+/// Notes that the cloud refused a file, and why.
+pub fn refused(tx: &Tx<'_>, sha256: Sha256, reason: &str, at: UnixMillis) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "insert into uploads_refused (sha256, reason, refused_at) values (?1, ?2, ?3)
+         on conflict (sha256) do update set reason = excluded.reason, refused_at = excluded.refused_at",
+    )?
+    .execute(params![sha256.0, reason, at.0])?;
+    Ok(())
+}
