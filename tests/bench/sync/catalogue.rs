@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 /// What titles are made of: real ones share words, and pack better than random letters.
 const WORDS: [&str; 24] = [
-    "Night", "Rain", "Harbour", "Glass", "Slow", "Morning", "Paper", "Moon", "River", "Ash", "Velvet", "Echo", "Summer",
-    "North", "Copper", "Silent", "Garden", "Blue", "Mirror", "Dust", "Lantern", "Winter", "Tide", "Signal",
+    "Night", "Rain", "Harbour", "Glass", "Slow", "Morning", "Paper", "Moon", "River", "Ash", "Velvet",
+    "Echo", "Summer", "North", "Copper", "Silent", "Garden", "Blue", "Mirror", "Dust", "Lantern", "Winter",
+    "Tide", "Signal",
 ];
 
 /// A generator whose numbers are the same in every run.
@@ -65,7 +66,12 @@ pub(crate) fn song_document(lots: &mut Lots) -> Value {
 }
 
 /// Puts songs into a venue's catalogue, all of them played there, as a manager's import does: in one transaction.
-pub(crate) async fn stock(conn: &mut PgConnection, venue: VenueId, songs: usize, lots: &mut Lots) -> Vec<SongId> {
+pub(crate) async fn stock(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    songs: usize,
+    lots: &mut Lots,
+) -> Vec<SongId> {
     let organisation: Uuid = sqlx::query_scalar("select organisation_id from public.venues where id = $1")
         .bind(venue.0)
         .fetch_one(&mut *conn)
@@ -81,7 +87,13 @@ pub(crate) async fn stock(conn: &mut PgConnection, venue: VenueId, songs: usize,
     ids
 }
 
-async fn insert(conn: &mut PgConnection, organisation: Uuid, venue: VenueId, ids: &[SongId], lots: &mut Lots) {
+async fn insert(
+    conn: &mut PgConnection,
+    organisation: Uuid,
+    venue: VenueId,
+    ids: &[SongId],
+    lots: &mut Lots,
+) {
     let many = ids.len();
     let keys: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let titles: Vec<String> = (0..3 * many).map(|_| lots.title()).collect();
@@ -117,12 +129,14 @@ async fn insert(conn: &mut PgConnection, organisation: Uuid, venue: VenueId, ids
     .execute(&mut *conn)
     .await
     .unwrap();
-    sqlx::query("insert into public.venue_songs (venue_id, song_id) select $1, id from unnest($2::uuid[]) t (id)")
-        .bind(venue.0)
-        .bind(keys)
-        .execute(conn)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into public.venue_songs (venue_id, song_id) select $1, id from unnest($2::uuid[]) t (id)",
+    )
+    .bind(venue.0)
+    .bind(keys)
+    .execute(conn)
+    .await
+    .unwrap();
 }
 
 /// Votes of one venue over some days: forty people an evening, who like and dislike what plays.

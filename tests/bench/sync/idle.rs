@@ -31,15 +31,26 @@ pub(crate) async fn measure(world: &mut World, many: usize) {
     }
     let (questions, cpu) = (asked(world).await, world.cloud.cpu_seconds());
     tokio::time::sleep(WATCHED).await;
-    let (asked, cores) = (asked(world).await - questions, (world.cloud.cpu_seconds() - cpu) / WATCHED.as_secs_f64());
+    let (asked, cores) =
+        (asked(world).await - questions, (world.cloud.cpu_seconds() - cpu) / WATCHED.as_secs_f64());
     most("-", &format!("{many} idle hubs: cores of the cloud"), cores, 1.0, "cores");
     // The cloud looks at the heads once a second for all of them together, and upkeep looks after itself.
     let per_hub_minute = asked as f64 / many as f64;
-    most("-", &format!("{many} idle hubs: questions to Postgres for each in a minute"), per_hub_minute, 0.1, "");
+    most(
+        "-",
+        &format!("{many} idle hubs: questions to Postgres for each in a minute"),
+        per_hub_minute,
+        0.1,
+        "",
+    );
     drop(waiting);
 }
 
-async fn open(key: SigningKey, hub: HubId, address: Address) -> (Client<Counted>, roomtone_sync::transport::Live) {
+async fn open(
+    key: SigningKey,
+    hub: HubId,
+    address: Address,
+) -> (Client<Counted>, roomtone_sync::transport::Live) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let client = Client::new(Counted::default(), address, hub, Arc::new(key), clock);
     let live = client.live("/v1/sync/live?catalogue=0&venue=0").await.unwrap();

@@ -56,7 +56,8 @@ async fn measure(size: Size) {
     let hub = HubBox::open(&mut world, 1).await;
     let mut linked = bootstrap(&hub, size, pulled.map(pouch::Measured::rate)).await;
 
-    let votes = catalogue::votes(&songs, size.votes + size.documents, UnixMillis(1_790_000_000_000), &mut lots);
+    let votes =
+        catalogue::votes(&songs, size.votes + size.documents, UnixMillis(1_790_000_000_000), &mut lots);
     let (week, others) = votes.split_at(size.votes);
     let documents = others.iter().map(|vote| pouch::document(&vote.id, catalogue::vote_document(vote)));
     let pushed = pouch::replicate(Way::Push, documents);
@@ -69,7 +70,14 @@ async fn measure(size: Size) {
     linked.settled().await;
     let rate = week.len() as f64 / began.elapsed().as_secs_f64();
     let bytes = (hub.meter.read().0 - meter.0) as f64 / week.len() as f64;
-    row("10", "votes pushed, applied and acknowledged", rate, "/s", pushed.map(pouch::Measured::rate), Some(3.0));
+    row(
+        "10",
+        "votes pushed, applied and acknowledged",
+        rate,
+        "/s",
+        pushed.map(pouch::Measured::rate),
+        Some(3.0),
+    );
     most("10", "bytes on the wire for a vote", bytes, 40.0, "B");
     linked.down().await;
 
@@ -112,7 +120,8 @@ async fn week_offline(world: &mut World, hub: &HubBox, songs: &[SongId], size: S
     most("10", &what, began.elapsed().as_secs_f64(), 15.0, "s");
     let live = hub.hub.songs().iter().filter(|song| song.facts.title.ends_with("(live)")).count();
     assert_eq!(live, changed.len(), "every change has come down");
-    let here: i64 = sqlx::query_scalar("select count(*) from public.votes").fetch_one(&mut world.conn).await.unwrap();
+    let here: i64 =
+        sqlx::query_scalar("select count(*) from public.votes").fetch_one(&mut world.conn).await.unwrap();
     assert_eq!(here, 2 * size.votes as i64, "no vote is lost, and none is doubled");
     linked.down().await;
 }
@@ -177,12 +186,16 @@ fn row(goal: &str, what: &str, ours: f64, unit: &str, theirs: Option<f64>, least
         Some(least) => (format!(">= {least}"), if ratio >= least { "ok" } else { "MISSED" }),
         None => (String::from("-"), "reported"),
     };
-    println!("BENCH | {goal} | {what} | {ours:.0} {unit} | PouchDB {theirs:.0} {unit} | {ratio:.1} | {wanted} | {verdict}");
+    println!(
+        "BENCH | {goal} | {what} | {ours:.0} {unit} | PouchDB {theirs:.0} {unit} | {ratio:.1} | {wanted} | {verdict}"
+    );
 }
 
 /// A line of the table: a bound of its own.
 fn most(goal: &str, what: &str, ours: f64, most: f64, unit: &str) {
     let verdict = if ours <= most { "ok" } else { "MISSED" };
-    println!("BENCH | {goal} | {what} | {ours:.2} {unit} | {most} {unit} | {:.2} | <= 1 | {verdict}", ours / most);
+    println!(
+        "BENCH | {goal} | {what} | {ours:.2} {unit} | {most} {unit} | {:.2} | <= 1 | {verdict}",
+        ours / most
+    );
 }
-
