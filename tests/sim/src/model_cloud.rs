@@ -298,7 +298,9 @@ impl CloudStore for SimCloud {
         let changes = &feed[from.seq as usize..to as usize];
         let there = changes.iter().filter(|change| change.is_there);
         let named: BTreeSet<(String, Uuid)> = there.map(|change| (change.kind.clone(), change.pk)).collect();
-        let rows = named.into_iter().map(|(kind, pk)| tables.row(scope, &kind, pk)).collect();
+        // What has changed again behind this page comes with that change: see the cloud's own store.
+        let rows = named.into_iter().map(|(kind, pk)| tables.row(scope, &kind, pk));
+        let rows = rows.filter(|row| row.seq <= to).collect();
         let to = Cursor { seq: to, tag: tables.tag(scope, to) };
         Ok(Page { scope, from, to, head, changes: to.seq - from.seq, rows })
     }

@@ -94,7 +94,6 @@ struct World<'a> {
     confirmed: BTreeSet<Uuid>,
     /// Open: rows of a hub are not always healed after a cloud was put back. A page tells rows as they are now, also beyond
     /// its end; the cloud that was put back may give their numbers to other content, which no digest of numbers sees.
-    was_cloud_restored: bool,
     drawn: u64,
     trace: String,
     broken: Vec<String>,
@@ -164,7 +163,6 @@ impl World<'_> {
             places,
             hubs,
             confirmed: BTreeSet::new(),
-            was_cloud_restored: false,
             drawn: 0,
             trace: String::new(),
             broken: Vec::new(),
@@ -337,7 +335,6 @@ impl World<'_> {
 
     fn restore_cloud(&mut self) {
         let Some(backup) = self.cloud_backup.clone() else { return };
-        self.was_cloud_restored = true;
         self.sim.crash(CLOUD);
         self.cloud.restore(backup);
         self.sim.bounce(CLOUD);
@@ -412,8 +409,7 @@ impl World<'_> {
         if tally != ids {
             self.broken.push(format!("{tally} facts were counted of {ids}"));
         }
-        let held = self.places.iter().filter(|place| place.is_up && !self.was_cloud_restored);
-        for place in held {
+        for place in self.places.iter().filter(|place| place.is_up) {
             for scope in self.hubs[place.hub].scopes() {
                 if place.store.table(scope) != self.cloud.projection(scope) {
                     self.broken.push(format!("{} does not have the rows of {scope}", place.name));
