@@ -79,16 +79,15 @@ pub async fn decide(
     };
     let intent = Intent::new(user, key, operation, &id);
     let mut work = cloud.database.as_user(user).await?;
-    let hub = match intent.answered::<HubId>(&mut work).await? {
-        Some(hub) => hub,
-        None => {
-            let hub = match decision {
-                Decision::Retry => dead_letters::retry(&mut work, id).await?,
-                Decision::Discard => dead_letters::discard(&mut work, id).await?,
-            };
-            intent.answer(&mut work, &hub).await?;
-            hub
-        }
+    let hub = if let Some(hub) = intent.answered::<HubId>(&mut work).await? {
+        hub
+    } else {
+        let hub = match decision {
+            Decision::Retry => dead_letters::retry(&mut work, id).await?,
+            Decision::Discard => dead_letters::discard(&mut work, id).await?,
+        };
+        intent.answer(&mut work, &hub).await?;
+        hub
     };
     let found = store::hubs::find(&mut work, &[hub]).await?.pop();
     let hub = found.ok_or_else(|| Refusal::not_found("hub"))?;

@@ -28,14 +28,11 @@ pub async fn create(cloud: &Cloud, user: UserId, venue: VenueId) -> Result<Issue
     let mut work = cloud.database.as_service().await?;
     let holder = tickets::holder(&mut work, user, venue).await?;
     let name = holder.ok_or_else(|| Refusal::not_found("venue"))?;
-    let seed = match tickets::seed(&mut work).await? {
-        Some(seed) => seed,
-        None => {
-            make_key(&mut work).await?;
-            tickets::seed(&mut work)
-                .await?
-                .ok_or_else(|| anyhow::anyhow!("the key of tickets is not there"))?
-        }
+    let seed = if let Some(seed) = tickets::seed(&mut work).await? {
+        seed
+    } else {
+        make_key(&mut work).await?;
+        tickets::seed(&mut work).await?.ok_or_else(|| anyhow::anyhow!("the key of tickets is not there"))?
     };
     work.commit().await?;
     let key = SigningKey::from_seed(&seed).map_err(anyhow::Error::from)?;

@@ -347,7 +347,8 @@ pub struct PullAsk {
     pub limit: u32,
 }
 
-/// Changes behind a cursor, as the rows are now: a row that changed a thousand times is in it once.
+/// Changes behind a cursor, as the rows are now: a row that changed a thousand times is in it once, and one whose newest
+/// change lies behind `to` is not in it yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// Of which scope.

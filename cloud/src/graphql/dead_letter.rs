@@ -39,7 +39,7 @@ impl DeadLetter {
         self.0.hub_epoch
     }
 
-    /// What it says, as the hub names it, such as vote_cast.
+    /// What it says, as the hub names it, such as a vote that was cast.
     async fn kind(&self) -> &str {
         &self.0.kind
     }

@@ -40,9 +40,11 @@ pub struct Kept {
     pub built_at: DateTime<Utc>,
 }
 
+type Columns = (i64, i64, Json<Vec<Piece>>, Json<Vec<Retired>>, DateTime<Utc>);
+
 /// The snapshot of a scope.
 pub async fn find(work: &mut PgConnection, scope: Scope) -> Result<Option<Kept>, sqlx::Error> {
-    let row: Option<(i64, i64, Json<Vec<Piece>>, Json<Vec<Retired>>, DateTime<Utc>)> = sqlx::query_as(
+    let row: Option<Columns> = sqlx::query_as(
         "select at_seq, at_tag, chunks, retired, built_at from private.snapshots where scope = $1",
     )
     .bind(scope.to_string())

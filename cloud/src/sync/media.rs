@@ -116,8 +116,8 @@ async fn begin(
 ) -> Result<Begun, sqlx::Error> {
     let mut work = office.cloud.database.as_service().await?;
     match hub_media::known(&mut work, hub.organisation, &*ask.sha256).await? {
-        Some(song) if song.is_ready => return Ok(Begun::Have),
-        None => return Ok(Begun::Unknown),
+        Some(song) if song.is_ready => Ok(Begun::Have),
+        None => Ok(Begun::Unknown),
         Some(song) => {
             let before = hub_media::brought(&mut work, hub.id, &*ask.sha256).await?;
             if let Some(before) = &before
