@@ -245,7 +245,7 @@ async fn what_was_refused_is_counted_and_offered_again_a_day_later() {
     *locked(&cloud.verdicts) = vec![UploadedState::Verified, UploadedState::Refused];
     let (porter, _serving) = beside(&cloud, &venue).await;
     porter.round().await.unwrap();
-    venue.clock.advance(OFFERED_AGAIN - Duration::from_secs(1));
+    venue.clock.advance(OFFERED_AGAIN.saturating_sub(Duration::from_secs(1)));
     assert!(!porter.round().await.unwrap());
     let refused = || venue.hub.counters().uploads_refused.get();
     assert_eq!((stored(&venue).await, refused()), (vec![(false, true)], 1.0));
