@@ -180,9 +180,7 @@ impl Task {
                 After::go(Self::Collect { page, limit, name, part })
             }
             (Self::Collect { page, limit, name, part }, _) => collected(&page, limit, name, part + 1),
-            (Self::Place { scope, to, .. }, _) => {
-                After::end(Some((scope, to)))
-            }
+            (Self::Place { scope, to, .. }, _) => After::end(Some((scope, to))),
             (Self::List { .. }, Done::Snapshot(snapshot)) => After::go(Self::Resume { snapshot }),
             (Self::Resume { snapshot }, Done::Staged(part)) => fetched(snapshot, part),
             (Self::Fetch { snapshot, part }, Done::Chunk(rows)) => {
