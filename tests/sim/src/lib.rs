@@ -5,7 +5,15 @@
 //! long each message takes. `tests/sim/run --seeds N --from S` runs more seeds; a seed that fails is printed, and runs the
 //! same way again.
 
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "they are checks, and end where something is not as it must be"
+)]
 pub mod conformance_cloud;
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "they are checks, and end where something is not as it must be"
+)]
 pub mod conformance_hub;
 pub mod defences;
 pub mod model_cloud;

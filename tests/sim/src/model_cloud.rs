@@ -63,8 +63,11 @@ pub struct Tables {
     feeds: BTreeMap<Scope, Vec<Change>>,
     rows: BTreeMap<(Scope, String, Uuid), Live>,
     /// Changes whose transaction is under way, where feeds are not sealed.
-    open: Vec<(Scope, usize, String, Uuid, Option<Vec<u8>>)>,
+    open: Vec<UnderWay>,
 }
+
+/// Of which scope, at which place of its feed, and what the row will be.
+type UnderWay = (Scope, usize, String, Uuid, Option<Vec<u8>>);
 
 /// The database. Clones are the same one.
 #[derive(Debug, Clone)]

@@ -271,7 +271,9 @@ impl HubStore for SimHub {
             if file.cursors.get(&scope).copied().unwrap_or_default() != from {
                 return;
             }
-            rows.into_iter().for_each(|row| file.put_row(scope, row));
+            for row in rows {
+                file.put_row(scope, row);
+            }
             file.cursors.insert(scope, to);
         })
     }
@@ -322,7 +324,9 @@ impl HubStore for SimHub {
                     && (buckets.is_empty() || buckets.contains(&digest::bucket_of(*pk)));
                 !is_meant
             });
-            rows.into_iter().for_each(|row| file.put_row(scope, row));
+            for row in rows {
+                file.put_row(scope, row);
+            }
             if let Some(to) = to {
                 file.cursors.insert(scope, to);
             }
@@ -330,7 +334,9 @@ impl HubStore for SimHub {
     }
 
     async fn note_revision(&self, kind: String, revision: u32) -> Stored<()> {
-        self.write(|file| drop(file.revisions.insert(kind, revision)))
+        self.write(|file| {
+            file.revisions.insert(kind, revision);
+        })
     }
 
     async fn scrub(&self, _: u32) -> Stored<u64> {

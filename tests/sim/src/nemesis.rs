@@ -49,6 +49,7 @@ pub enum Event {
 }
 
 /// Draws what happens next.
+#[expect(clippy::match_same_arms, reason = "the chances stand in their order")]
 pub fn draw(chance: &mut StdRng, hubs: usize) -> Event {
     let hub = (chance.next_u32() as usize) % hubs;
     match chance.random_range(0..100) {
