@@ -30,6 +30,8 @@ impl TestCloud {
     /// One that runs; `None` where no Postgres is installed for tests.
     pub fn open() -> Option<Self> {
         let postgres = postgres_programs()?;
+        // The client below is made before any program is started, which would say this, too.
+        let _said_before = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder for the cloud");
         // Postgres does not run as root, and must get through.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).expect("our folder");

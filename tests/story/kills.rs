@@ -81,8 +81,9 @@ async fn a_cloud_that_is_killed_again_and_again_has_every_vote_once() {
             }
             let has = ledger.count("select count(*) from private.sync_received").await;
             std::mem::replace(&mut had, has) < has
-        });
-        println!("kill {kill}: told again after {:?}, {had} facts", took.await);
+        })
+        .await;
+        println!("kill {kill}: told again after {took:?}, {had} facts");
         pair.cloud.kill();
         pair.cloud.start();
     }
