@@ -154,7 +154,10 @@ impl CloudStore for PgStore {
         let to = pointers.last().map_or(from, |last| last.at);
         let mut seen = std::collections::HashSet::new();
         let keys = pointers.into_iter().map(|pointer| pointer.key);
-        let keys: Vec<_> = keys.filter(|key| seen.insert((key.kind.clone(), key.pk))).collect();
+        // What has changed again behind this page comes with that change: a hub has nothing newer than its cursor, so a
+        // cursor that still holds after a restore of ours vouches for all that it has.
+        let keys: Vec<_> =
+            keys.filter(|key| key.version <= to.seq && seen.insert((key.kind.clone(), key.pk))).collect();
         let rows = feed::rows(&mut work, ask.scope, &keys).await.map_err(failed)?;
         Ok(Page { scope: ask.scope, from, to, head: bounds.head, changes: to.seq - from.seq, rows })
     }

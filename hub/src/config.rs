@@ -91,6 +91,9 @@ pub struct CloudSection {
     /// Where the cloud is: what `enrol` uses where no `--cloud` is given, and where the hub looks for its cloud although it
     /// has enrolled at another address; empty for none.
     pub url: String,
+    /// Megabytes (of 1 000 000 bytes) that the files of songs may take; 0 = what the disk has free, less 2 GiB, which stay
+    /// free in any case.
+    pub media_budget_mb: u32,
 }
 
 /// One or more addresses; a single one may stand without a list around it.
@@ -189,7 +192,7 @@ impl Default for NetworkSection {
 
 impl Default for CloudSection {
     fn default() -> Self {
-        Self { sync: true, url: String::new() }
+        Self { sync: true, url: String::new(), media_budget_mb: 0 }
     }
 }
 

@@ -74,6 +74,18 @@ pub struct Counters {
     pub missing_files: Count,
     /// Picks and plays that could never be saved: the disk was full or failing for too long.
     pub lost_records: Count,
+    /// Files of songs that came from the cloud.
+    pub downloads: Count,
+    /// Their bytes.
+    pub downloaded_bytes: Count,
+    /// Files of songs that were put to the cloud.
+    pub uploads: Count,
+    /// Their bytes.
+    pub uploaded_bytes: Count,
+    /// Files of songs that gave way to others.
+    pub evictions: Count,
+    /// Files that the cloud does not take.
+    pub uploads_refused: Level,
     /// Milliseconds of unplanned silence that players reported.
     pub silence_ms: Count,
     /// Mean satisfaction of the people in the main zone.

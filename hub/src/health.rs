@@ -9,9 +9,37 @@ use roomtone_schema::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::hub::Hub;
+use crate::locks::locked;
 
 /// Below this the disk counts as nearly full: the store, its backups and its log need some of it to go on.
 const SCARCE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Whether the hub does its work.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The hub's steady time.
+    pub now: UnixMillis,
+    /// Whether the wall clock agrees with it.
+    pub clock_trusted: bool,
+    /// Songs that may be played.
+    pub playable_songs: u64,
+    /// Songs of the catalogue, playable or not.
+    pub total_songs: u64,
+    /// People checked in, in all zones.
+    pub active_listeners: u64,
+    /// Players that have been heard of lately, and all of them.
+    pub players_online: u64,
+    /// Players known.
+    pub players: u64,
+    /// Players from which nothing is heard though something should be.
+    pub players_silent: u64,
+    /// Facts that the cloud does not have yet.
+    pub outbox: u64,
+    /// Whether writes are refused (a full or failing disk).
+    pub read_only: bool,
+    /// Whether the exact index serves (false: it rebuilds, and vec0 does).
+    pub index_ready: bool,
+}
 
 #[derive(Clone)]
 struct Watched {
@@ -26,6 +54,29 @@ pub(crate) fn router(hub: Hub, since: UnixMillis) -> Router {
 
 async fn answer(State(watched): State<Watched>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(report(&watched.hub, watched.since))).into_response()
+}
+
+impl Hub {
+    /// Whether the hub does its work.
+    pub fn health(&self) -> Health {
+        let now = self.now();
+        let census = self.0.library.census();
+        let stats = self.0.store.stats();
+        let (players_online, players) = locked(&self.0.players).count();
+        Health {
+            now,
+            clock_trusted: self.0.clock.is_trusted(),
+            playable_songs: census.playable,
+            total_songs: census.total,
+            active_listeners: locked(&self.0.people).count(None, now) as u64,
+            players_online,
+            players,
+            players_silent: self.player_states().iter().filter(|state| state.is_silent()).count() as u64,
+            outbox: stats.outbox_pending,
+            read_only: stats.health != crate::store::Health::Good,
+            index_ready: !self.0.library_is_stale(),
+        }
+    }
 }
 
 /// What `/health` says. `status` is `ok`, or `degraded` with the `problems` as sentences.
@@ -72,7 +123,7 @@ pub(crate) fn disk(hub: &Hub) -> Option<Disk> {
     Some(Disk { free: about.f_bavail * about.f_frsize, total: about.f_blocks * about.f_frsize })
 }
 
-fn problems(health: &crate::hub::Health, disk: Option<&Disk>) -> Vec<&'static str> {
+fn problems(health: &Health, disk: Option<&Disk>) -> Vec<&'static str> {
     let scarce = disk.is_some_and(|disk| disk.free < SCARCE_BYTES);
     [
         (health.read_only, "nothing can be saved: the disk is full or failing"),

@@ -31,6 +31,7 @@ use crate::check_in::{CheckInError, CheckOutError, NoViewer};
 use crate::clock::SteadyClock;
 use crate::cloud_link::Enrolment;
 use crate::counters::Counters;
+pub use crate::health::Health;
 use crate::late::{LateError, LateTaken};
 use crate::library::Library;
 use crate::limits::LimitSettings;
@@ -201,33 +202,6 @@ pub enum Added {
     Known(SongId),
     /// The same file was there, withdrawn; it plays again.
     Restored(SongId),
-}
-
-/// Whether the hub does its work.
-#[derive(Debug, Clone)]
-pub struct Health {
-    /// The hub's steady time.
-    pub now: UnixMillis,
-    /// Whether the wall clock agrees with it.
-    pub clock_trusted: bool,
-    /// Songs that may be played.
-    pub playable_songs: u64,
-    /// Songs of the catalogue, playable or not.
-    pub total_songs: u64,
-    /// People checked in, in all zones.
-    pub active_listeners: u64,
-    /// Players that have been heard of lately, and all of them.
-    pub players_online: u64,
-    /// Players known.
-    pub players: u64,
-    /// Players from which nothing is heard though something should be.
-    pub players_silent: u64,
-    /// Facts that the cloud does not have yet.
-    pub outbox: u64,
-    /// Whether writes are refused (a full or failing disk).
-    pub read_only: bool,
-    /// Whether the exact index serves (false: it rebuilds, and vec0 does).
-    pub index_ready: bool,
 }
 
 impl Hub {
@@ -641,27 +615,6 @@ impl Hub {
     pub fn look_for_files(&self) {
         if self.0.library.look_for_all() {
             self.0.mark_library_stale();
-        }
-    }
-
-    /// Whether the hub does its work.
-    pub fn health(&self) -> Health {
-        let now = self.now();
-        let census = self.0.library.census();
-        let stats = self.0.store.stats();
-        let (players_online, players) = locked(&self.0.players).count();
-        Health {
-            now,
-            clock_trusted: self.0.clock.is_trusted(),
-            playable_songs: census.playable,
-            total_songs: census.total,
-            active_listeners: locked(&self.0.people).count(None, now) as u64,
-            players_online,
-            players,
-            players_silent: self.player_states().iter().filter(|state| state.is_silent()).count() as u64,
-            outbox: stats.outbox_pending,
-            read_only: stats.health != crate::store::Health::Good,
-            index_ready: !self.0.library_is_stale(),
         }
     }
 

@@ -5,20 +5,15 @@
 //! length and sum before it has a name; one that was cut goes on where it stopped. A file that the cloud has not verified
 //! is never removed.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use roomtone_schema::SongId;
 use roomtone_schema::rank::{Candidate, rank};
-use roomtone_schema::song::Sha256;
 use roomtone_sync::backoff::Backoff;
 use roomtone_sync::file_cache::{CacheError, Expected, FileCache, Resuming};
 use roomtone_sync::transport::{Address, Client, Internet, NoAnswer, Piece};
-use roomtone_sync::wire::{
-    Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
-};
+use roomtone_sync::wire::{Downloads, DownloadsAsk, MediaFile};
 use serde_bytes::ByteArray;
 
 use crate::hub::{Hub, Inner};
@@ -28,16 +23,16 @@ use crate::programme::room_window;
 use crate::store::StoreError;
 use crate::store::media_sync::{self, SongFile};
 
+use turns::Turns;
+
+mod bringing;
+mod turns;
+
 /// Where it is asked for files.
 const DOWNLOADS: &str = "/v1/sync/downloads";
-const UPLOAD: &str = "/v1/sync/upload";
-const UPLOADED: &str = "/v1/sync/uploaded";
 
 /// So many files are asked for, and fetched, in a round; then the room is asked again what it wants.
 const FETCHED_AT_ONCE: usize = 16;
-
-/// So many files are asked about in a round.
-const ASKED_AT_ONCE: usize = 32;
 
 /// Where there is nothing to do, it is looked again after this.
 const RESTS: Duration = Duration::from_secs(15);
@@ -62,7 +57,8 @@ enum NoRound {
 }
 
 /// Carries files for as long as it is let. What goes wrong with them never ends anything else.
-pub(crate) async fn keep_carrying(hub: Hub, client: Client<Internet>) -> anyhow::Result<()> {
+/// They take `most_mb` megabytes at most, where that is not 0.
+pub(crate) async fn keep_carrying(hub: Hub, client: Client<Internet>, most_mb: u32) -> anyhow::Result<()> {
     let media = hub.media_dir();
     let files = loop {
         let media = media.clone();
@@ -74,7 +70,8 @@ pub(crate) async fn keep_carrying(hub: Hub, client: Client<Internet>) -> anyhow:
             }
         }
     };
-    let porter = Porter { hub, client, files: Arc::new(files), verifying: Mutex::default() };
+    let most = (most_mb != 0).then(|| u64::from(most_mb) * 1_000_000);
+    let porter = Porter::new(hub, client, Arc::new(files), most);
     let mut backoff = Backoff::default();
     loop {
         let rest = match porter.round().await {
@@ -106,32 +103,54 @@ struct Porter {
     hub: Hub,
     client: Client<Internet>,
     files: Arc<FileCache>,
-    /// Files that were put and are being read by the cloud.
-    verifying: Mutex<HashSet<Sha256>>,
+    /// What the files may take, where that is set.
+    most: Option<u64>,
+    /// Files that could not be fetched just now.
+    fetching: Mutex<Turns>,
+    /// Files that go up, each in its turn.
+    bringing: Mutex<Turns>,
+}
+
+/// What the files may take and take, and what is to be done about it.
+struct Room {
+    plan: Plan,
+    budget: u64,
+    held: u64,
 }
 
 impl Porter {
+    fn new(hub: Hub, client: Client<Internet>, files: Arc<FileCache>, most: Option<u64>) -> Self {
+        Self { hub, client, files, most, fetching: Mutex::default(), bringing: Mutex::default() }
+    }
+
     /// One round; whether there may be more to do at once.
     async fn round(&self) -> Result<bool, NoRound> {
         let songs = self.hub.0.store.read(media_sync::all).await?;
-        let inner = Arc::clone(&self.hub.0);
-        let (planned, budget, songs) = tokio::task::spawn_blocking(move || {
-            let (plan, budget) = inner.plan_files(&songs)?;
-            Ok::<_, std::io::Error>((plan, budget, songs))
+        let refused = songs.iter().filter(|song| song.refused_at.is_some()).count();
+        self.hub.counters().uploads_refused.set(refused as f64);
+        let (inner, most) = (Arc::clone(&self.hub.0), self.most);
+        let (mut room, songs) = tokio::task::spawn_blocking(move || {
+            let room = inner.plan_files(&songs, most)?;
+            Ok::<_, std::io::Error>((room, songs))
         })
         .await
         .map_err(std::io::Error::other)??;
-        let fetched = self.fetch(&songs, &planned, budget).await?;
-        let brought = self.bring(&songs).await?;
-        Ok(fetched || brought)
+        self.make_room(&songs, &mut room, 0)?;
+        let fetched = self.fetch(&songs, &mut room).await;
+        // What cannot be fetched does not keep what is nowhere else from going up.
+        let brought = self.bring(&songs).await;
+        Ok(fetched? | brought?)
     }
 
-    async fn fetch(&self, songs: &[SongFile], plan: &Plan, budget: u64) -> Result<bool, NoRound> {
-        let next: Vec<&SongFile> = plan
+    async fn fetch(&self, songs: &[SongFile], room: &mut Room) -> Result<bool, NoRound> {
+        let now = self.hub.now();
+        let next: Vec<&SongFile> = room
+            .plan
             .fetch
             .iter()
-            .take(FETCHED_AT_ONCE)
             .filter_map(|id| songs.iter().find(|song| song.song == *id))
+            .filter(|song| locked(&self.fetching).is_due(song.sha256, now))
+            .take(FETCHED_AT_ONCE)
             .collect();
         if next.is_empty() {
             return Ok(false);
@@ -140,13 +159,24 @@ impl Porter {
         let found: Downloads = self.client.ask(DOWNLOADS, &asked).await?;
         let mut came = false;
         for song in next {
-            let Some(file) = found.files.iter().find(|file| file.song == song.canonical) else { continue };
-            if file.sha256 != ByteArray::new(song.sha256.0) || file.bytes != song.bytes {
-                tracing::debug!("the cloud has another file for {}; its news is on its way", song.song);
+            let is_it =
+                |file: &&MediaFile| file.sha256 == ByteArray::new(song.sha256.0) && file.bytes == song.bytes;
+            let found = found.files.iter().find(|file| file.song == song.canonical);
+            let Some(file) = found.filter(is_it) else {
+                tracing::debug!(
+                    "the cloud has no such file for {}; perhaps its news is on its way",
+                    song.song
+                );
+                locked(&self.fetching).wait(song.sha256, now, None);
                 continue;
+            };
+            self.make_room(songs, room, song.bytes)?;
+            if let Err(why) = self.fetch_one(song, file).await {
+                locked(&self.fetching).wait(song.sha256, now, None);
+                return Err(why);
             }
-            self.make_room(songs, plan, song.bytes, budget)?;
-            self.fetch_one(song, file).await?;
+            room.held += song.bytes;
+            locked(&self.fetching).done(song.sha256);
             came = true;
         }
         Ok(came)
@@ -166,94 +196,33 @@ impl Porter {
         }
         tokio::task::spawn_blocking(move || arriving.finish()).await.map_err(std::io::Error::other)??;
         self.hub.0.file_came_or_went(song.song);
+        self.hub.counters().downloads.up();
+        self.hub.counters().downloaded_bytes.add(song.bytes);
         Ok(())
     }
 
     /// Lets files give way that the cloud has, the least wanted first, and no more than must.
-    fn make_room(&self, songs: &[SongFile], plan: &Plan, coming: u64, budget: u64) -> Result<(), NoRound> {
-        let here = |song: &&SongFile| self.files.contains(song.sha256);
-        let held = songs.iter().filter(here).map(|song| song.bytes).sum();
-        let spare: Vec<File> = plan
+    fn make_room(&self, songs: &[SongFile], room: &mut Room, coming: u64) -> Result<(), NoRound> {
+        if room.held + coming <= room.budget {
+            return Ok(());
+        }
+        let spare: Vec<File> = room
+            .plan
             .spare
             .iter()
             .filter_map(|id| songs.iter().find(|song| song.song == *id))
-            .filter(here)
             .map(|song| song.as_file(true))
             .collect();
-        for gone in prefetch::giving_way(&spare, held, coming, budget) {
+        for gone in prefetch::giving_way(&spare, room.held, coming, room.budget) {
             if let Some(song) = songs.iter().find(|song| song.song == gone) {
                 self.files.remove(song.sha256)?;
+                room.held = room.held.saturating_sub(song.bytes);
                 self.hub.0.file_came_or_went(gone);
+                self.hub.counters().evictions.up();
             }
+            room.plan.spare.retain(|song| *song != gone);
         }
         Ok(())
-    }
-
-    /// Brings the next file up that is nowhere else. One that the cloud does not know of yet waits for its fact.
-    async fn bring(&self, songs: &[SongFile]) -> Result<bool, NoRound> {
-        let only_here = songs.iter().filter(|song| song.ready && !song.stored && !song.refused);
-        for song in only_here.filter(|song| self.hub.is_cached(song.song)).take(ASKED_AT_ONCE) {
-            let (id, sha256) = (song.song, ByteArray::new(song.sha256.0));
-            if locked(&self.verifying).contains(&song.sha256) {
-                if self.is_decided(song).await? {
-                    return Ok(true);
-                }
-                continue;
-            }
-            let ask =
-                UploadAsk { song: id, sha256, bytes: song.bytes, content_type: song.content_type.clone() };
-            let (url, headers) = match self.client.ask::<UploadAnswer>(UPLOAD, &ask).await {
-                // Not this one, or not now: the others need not wait for it.
-                Ok(UploadAnswer::Unknown) | Err(NoAnswer::Refused(_)) => continue,
-                Ok(UploadAnswer::Have) => {
-                    self.note(song, UploadedState::Verified, None).await?;
-                    return Ok(true);
-                }
-                Ok(UploadAnswer::Put { url, headers }) => (url, headers),
-                Err(line) => return Err(line.into()),
-            };
-            let file = tokio::fs::read(self.files.path_of(song.sha256)).await?;
-            self.client.put(&url, &headers, Bytes::from(file)).await?;
-            locked(&self.verifying).insert(song.sha256);
-            self.is_decided(song).await?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    /// Asks what became of a file that was put; whether that is known by now.
-    async fn is_decided(&self, song: &SongFile) -> Result<bool, NoRound> {
-        let told = UploadedAsk { song: song.song, sha256: ByteArray::new(song.sha256.0) };
-        let UploadedAnswer { state, reason } = self.client.ask(UPLOADED, &told).await?;
-        if state == UploadedState::Verifying {
-            return Ok(false);
-        }
-        locked(&self.verifying).remove(&song.sha256);
-        self.note(song, state, reason).await?;
-        Ok(true)
-    }
-
-    async fn note(
-        &self,
-        song: &SongFile,
-        state: UploadedState,
-        reason: Option<String>,
-    ) -> Result<(), StoreError> {
-        let (sha256, now) = (song.sha256, self.hub.now());
-        match state {
-            UploadedState::Verified => {
-                self.hub.0.store.write(move |tx| media_sync::verified(tx, sha256)).await
-            }
-            UploadedState::Verifying => Ok(()),
-            UploadedState::Refused => {
-                let reason = reason.unwrap_or_else(|| "no reason was given".to_owned());
-                tracing::warn!(
-                    "the cloud does not take the file of {} ({reason}); it plays here, and stays here",
-                    song.song
-                );
-                self.hub.0.store.write(move |tx| media_sync::refused(tx, sha256, &reason, now)).await
-            }
-        }
     }
 }
 
@@ -265,14 +234,15 @@ impl SongFile {
 
 impl Inner {
     /// What to fetch and what may give way, and within how many bytes. Blocks: every file is looked for.
-    fn plan_files(&self, songs: &[SongFile]) -> std::io::Result<(Plan, u64)> {
+    fn plan_files(&self, songs: &[SongFile], most: Option<u64>) -> std::io::Result<Room> {
         let media = self.library.media();
         let is_here = |song: &SongFile| crate::library::media_path(media, song.sha256).is_file();
         let files: Vec<File> = songs.iter().map(|song| song.as_file(is_here(song))).collect();
         let held: u64 = files.iter().filter(|file| file.here).map(|file| file.bytes).sum();
         let disk = rustix::fs::statvfs(media)?;
-        let budget = (held + disk.f_bavail.saturating_mul(disk.f_frsize)).saturating_sub(KEPT_FREE);
-        Ok((prefetch::plan(&files, &self.wishes(songs), budget), budget))
+        let free = (held + disk.f_bavail.saturating_mul(disk.f_frsize)).saturating_sub(KEPT_FREE);
+        let budget = most.map_or(free, |most| most.min(free));
+        Ok(Room { plan: prefetch::plan(&files, &self.wishes(songs), budget), budget, held })
     }
 
     fn wishes(&self, songs: &[SongFile]) -> Wishes {

@@ -12,6 +12,7 @@ use axum::routing::get;
 use roomtone_schema::UnixMillis;
 use roomtone_schema::play::Tier;
 
+use crate::counters::Counters;
 use crate::health;
 use crate::hub::Hub;
 use crate::players::PlayerState;
@@ -153,11 +154,21 @@ fn saving(page: &mut Page, store: &StoreStats) {
     page.gauge("wal_bytes", "Size of its write-ahead log.", store.wal_bytes);
 }
 
+fn files(page: &mut Page, counters: &Counters) {
+    page.counter("downloads", "Files of songs that came from the cloud.", counters.downloads.get());
+    page.counter("downloaded_bytes", "Their bytes.", counters.downloaded_bytes.get());
+    page.counter("uploads", "Files of songs that were put to the cloud.", counters.uploads.get());
+    page.counter("uploaded_bytes", "Their bytes.", counters.uploaded_bytes.get());
+    page.counter("evictions", "Files of songs that gave way to others.", counters.evictions.get());
+    page.gauge("uploads_refused", "Files that the cloud does not take.", counters.uploads_refused.get());
+}
+
 fn machine(page: &mut Page, watched: &Watched) {
     let status = watched.hub.sync_status().borrow().clone();
     let is_linked = matches!(status.state, SyncState::Synced | SyncState::Syncing);
     page.gauge("cloud_linked", "Whether the hub and its cloud talk.", u64::from(is_linked));
     page.gauge("dead_letters", "Facts that the cloud keeps apart.", status.dead_letters);
+    files(page, watched.hub.counters());
     let health = watched.hub.health();
     page.gauge(
         "subscribers",

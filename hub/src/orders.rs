@@ -351,7 +351,7 @@ fn status(hub: &Hub, place: &Place) -> Status {
         players: (health.players_online, health.players),
         outbox: health.outbox,
         cloud: joining::standing(hub),
-        complaints: complaints(&health).into_iter().chain(joining::complaint(hub)).collect(),
+        complaints: complaints(&health).into_iter().chain(joining::complaints(hub)).collect(),
     }
 }
 

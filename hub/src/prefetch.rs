@@ -97,7 +97,8 @@ pub fn giving_way(spare: &[File], held: u64, coming: u64, budget: u64) -> Vec<So
 /// All wishes as one list, without repetitions.
 fn order(wishes: &Wishes, is_here: &impl Fn(&SongId) -> bool) -> Vec<SongId> {
     let mut seen = HashSet::new();
-    let liked = in_turn(wishes.ranked.iter().map(|zone| sticky(zone, is_here)).collect());
+    let ranked: Vec<_> = wishes.ranked.iter().map(|zone| sticky(zone, is_here)).collect();
+    let liked = in_turn(&ranked);
     let all = wishes.soon.iter().chain(&wishes.planned).copied().chain(liked);
     all.filter(|song| seen.insert(*song)).collect()
 }
@@ -108,9 +109,12 @@ fn sticky(ranked: &[SongId], is_here: &impl Fn(&SongId) -> bool) -> Vec<SongId> 
     let mut placed: Vec<(usize, bool, usize, SongId)> = ranked
         .iter()
         .enumerate()
-        .map(|(place, song)| match is_here(song) {
-            true => (place.saturating_sub(ahead), false, place, *song),
-            false => (place, true, place, *song),
+        .map(|(place, song)| {
+            if is_here(song) {
+                (place.saturating_sub(ahead), false, place, *song)
+            } else {
+                (place, true, place, *song)
+            }
         })
         .collect();
     placed.sort_unstable();
@@ -118,7 +122,7 @@ fn sticky(ranked: &[SongId], is_here: &impl Fn(&SongId) -> bool) -> Vec<SongId> 
 }
 
 /// One of each list in turn: no zone waits for another.
-fn in_turn(lists: Vec<Vec<SongId>>) -> Vec<SongId> {
+fn in_turn(lists: &[Vec<SongId>]) -> Vec<SongId> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest).flat_map(|place| lists.iter().filter_map(move |list| list.get(place).copied())).collect()
 }

@@ -12,7 +12,14 @@ create table profiles (
     signed_in_at integer not null
 ) strict, without rowid;
 
--- Files that the cloud refused, and why: they stay here, and a person has to look at them. What it has is told by
+-- Files that were put to the cloud, which has not said yet what it makes of them: they are asked after before they are put
+-- again, also after a restart.
+create table uploads_put (
+    sha256 blob not null primary key check (length(sha256) = 32),
+    put_at integer not null
+) strict, without rowid;
+
+-- Files that the cloud refused, and why: they stay here, a person has to look at them, and they are offered once a day. What it has is told by
 -- `songs.stored`.
 create table uploads_refused (
     sha256 blob not null primary key check (length(sha256) = 32),

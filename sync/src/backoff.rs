@@ -9,7 +9,7 @@ pub const SHORTEST: Duration = Duration::from_secs(1);
 pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// Longer than this nobody is believed who asks for a pause.
-const LONGEST_ASKED: Duration = Duration::from_mins(60);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// Pauses that double, each drawn between nothing and the whole: a thousand hubs that failed together do not come back
 /// together.

@@ -1,4 +1,4 @@
-//! How a hub shows who it is: a JSON web token (RFC 7519, EdDSA after RFC 8037) that it signs itself, for a minute, with
+//! How a hub shows who it is: a JSON web token (RFC 7519, `EdDSA` after RFC 8037) that it signs itself, for a minute, with
 //! the Ed25519 key whose public half it left at the cloud when it enrolled. Nothing that could be stolen from the cloud
 //! speaks as a hub.
 

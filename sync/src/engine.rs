@@ -233,11 +233,11 @@ impl Engine {
                     Lane::Live => self.heard(done, now),
                 }
             }
-            Err(fault) => self.failed(lane, fault, now),
+            Err(fault) => self.failed(lane, &fault, now),
         }
     }
 
-    fn failed(&mut self, lane: Lane, fault: Fault, now: u64) {
+    fn failed(&mut self, lane: Lane, fault: &Fault, now: u64) {
         let asked = fault.retry_after();
         let chance = self.chance.draw();
         let pause = self.pace(lane).backoff.after_failure(chance, asked);
@@ -246,7 +246,7 @@ impl Engine {
         if lane != Lane::Live {
             self.trouble = Some(fault.to_string());
         }
-        if let Fault::Refused(problem) = &fault
+        if let Fault::Refused(problem) = fault
             && matches!(problem.code, ProblemCode::Revoked | ProblemCode::Version)
         {
             self.agreed = Agreed::Refused;
@@ -254,9 +254,9 @@ impl Engine {
             return;
         }
         match lane {
-            Lane::Greet => self.not_greeted(&fault),
-            Lane::Push => self.not_pushed(&fault, now),
-            Lane::Pull => self.not_taken(&fault),
+            Lane::Greet => {}
+            Lane::Push => self.not_pushed(fault, now),
+            Lane::Pull => self.not_taken(fault),
             Lane::Live => self.unheard(now),
         }
     }

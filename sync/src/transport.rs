@@ -23,6 +23,7 @@ use crate::wire::{
     self, Chunk, Hash, MEDIA_TYPE, MOST_BYTES, Problem, ProblemCode, TIME_HEADER, VERSION, VERSION_HEADER,
 };
 
+mod body;
 mod connect;
 mod files;
 mod line;
@@ -199,14 +200,13 @@ impl<C: Connect> Client<C> {
             bytes.clear();
         }
         let is_here = chunk.url.starts_with('/');
-        let (address, path) = match is_here {
-            true => (self.address.clone(), chunk.url.clone()),
-            false => Address::split(&chunk.url).map_err(NoAnswer::malformed)?,
+        let (address, path) = if is_here {
+            (self.address.clone(), chunk.url.clone())
+        } else {
+            Address::split(&chunk.url).map_err(NoAnswer::malformed)?
         };
-        let mut request = match is_here {
-            true => self.request(Method::GET, &path, &Bytes::new())?,
-            false => bare(&address, &path)?,
-        };
+        let mut request =
+            if is_here { self.request(Method::GET, &path, &Bytes::new())? } else { bare(&address, &path)? };
         if !bytes.is_empty() {
             let range = format!("bytes={}-", bytes.len()).parse().map_err(NoAnswer::malformed)?;
             request.headers_mut().insert(RANGE, range);
@@ -244,11 +244,11 @@ impl<C: Connect> Client<C> {
         if let Some(line) = kept
             && let Ok(answer) = self.over(line, self.request(method.clone(), path, body)?).await
         {
-            return self.judged(answer);
+            return judged(answer);
         }
         let line = self.fresh(&self.address).await?;
         let answer = self.over(line, self.request(method, path, body)?).await?;
-        self.judged(answer)
+        judged(answer)
     }
 
     async fn over(&self, mut line: Line, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
@@ -259,13 +259,6 @@ impl<C: Connect> Client<C> {
             idle.push(line);
         }
         Ok(answer)
-    }
-
-    fn judged(&self, answer: Answer) -> Result<Answer, NoAnswer> {
-        if answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED {
-            return Ok(answer);
-        }
-        Err(NoAnswer::Refused(problem_of(answer.status, &answer.headers, &answer.body)))
     }
 
     async fn fresh(&self, address: &Address) -> Result<Line, NoAnswer> {
@@ -307,6 +300,13 @@ impl<C: Connect> Client<C> {
     fn lock_begun(&self) -> std::sync::MutexGuard<'_, Option<(Hash, Vec<u8>)>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn judged(answer: Answer) -> Result<Answer, NoAnswer> {
+    if answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED {
+        return Ok(answer);
+    }
+    Err(NoAnswer::Refused(problem_of(answer.status, &answer.headers, &answer.body)))
 }
 
 fn bare(address: &Address, path: &str) -> Result<Request<Full<Bytes>>, NoAnswer> {

@@ -1,6 +1,6 @@
 //! What hub and cloud say to each other: values, and the bytes they travel as.
 //!
-//! A message is MessagePack with named fields, compressed with zstd. Fields that a reader does not know are skipped, and
+//! A message is `MessagePack` with named fields, compressed with zstd. Fields that a reader does not know are skipped, and
 //! every field that was added after 1.0 has a default: a hub of last year and a cloud of today understand each other.
 //! The golden bytes of each release stand in `sync/tests/golden`.
 
@@ -347,7 +347,8 @@ pub struct PullAsk {
     pub limit: u32,
 }
 
-/// Changes behind a cursor, as the rows are now: a row that changed a thousand times is in it once.
+/// Changes behind a cursor, as the rows are now: a row that changed a thousand times is in it once, and one whose newest
+/// change lies behind `to` is not in it yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// Of which scope.
@@ -513,7 +514,7 @@ pub enum ProblemCode {
     Unknown,
 }
 
-/// The bytes of a row's noun: MessagePack with named fields, not compressed (what it travels in is).
+/// The bytes of a row's noun: `MessagePack` with named fields, not compressed (what it travels in is).
 ///
 /// # Errors
 /// Where the noun cannot be written as such.

@@ -33,7 +33,7 @@ pub struct DeadLetter {
     pub received_at: DateTime<Utc>,
 }
 
-const COLUMNS: &str = "select id, hub_id, hub_epoch, seq, kind, payload, outcome, error, received_at \
+const COLUMNS: &str = "select id, hub_id, least(hub_epoch, 2147483647)::int as hub_epoch, seq, kind, payload, outcome, error, received_at \
     from public.sync_quarantine where ";
 
 /// A part of a hub's, newest first.

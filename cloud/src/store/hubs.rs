@@ -40,7 +40,7 @@ pub struct Hub {
 }
 
 const COLUMNS: &str = "select h.id, h.venue_id, h.name, h.enrolled_at, h.enrolment_expires_at, h.software, \
-    h.clock_skew_ms, h.pending_operations, h.last_seen_at, h.revoked_at, h.created_at, s.epoch::int as epoch, s.rival_at, \
+    h.clock_skew_ms, h.pending_operations, h.last_seen_at, h.revoked_at, h.created_at, (case when s.epoch < 2147483647 then s.epoch end)::int as epoch, s.rival_at, \
     (select count(*) from public.sync_quarantine q where q.hub_id = h.id and q.outcome = 'rejected' and q.error like 'fork%') as duplicates \
     from public.hubs h left join public.sync_state s on s.hub_id = h.id where ";
 

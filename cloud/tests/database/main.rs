@@ -4,6 +4,7 @@
 mod postgres;
 
 mod advisor;
+mod conformance;
 mod definers;
 mod doors;
 mod faults;

@@ -7,6 +7,7 @@ mod analysing;
 mod desk;
 mod graph;
 mod hostile;
+mod hubs;
 mod media;
 mod parts;
 #[path = "../support/postgres.rs"]

@@ -71,8 +71,8 @@ impl Inner {
         let store = Arc::new(SqliteStore::new(hub, enrolment.hub));
         let cloud = if config.url.is_empty() { enrolment.url } else { config.url.clone() };
         let key = Arc::new(key);
-        let line = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
-        let carrying = media_link::keep_carrying(hub.clone(), line);
+        let road = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
+        let files = media_link::keep_carrying(hub.clone(), road, config.media_budget_mb);
         let link = LinkSettings { cloud, hub: enrolment.hub, key };
         let told = Mutex::new(Told::default());
         let report = |report: LinkReport| self.note_report(report, &mut locked(&told));
@@ -81,7 +81,7 @@ impl Inner {
         tokio::select! {
             ended = run_over(Internet::new(), settings, store, link, clock, report, wake, stop) => ended,
             never = keys => never,
-            never = carrying => never,
+            never = files => never,
         }
     }
 

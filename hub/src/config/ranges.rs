@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
     }
     within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
+    within("cloud.media_budget_mb", config.cloud.media_budget_mb, 0..=100_000_000)?;
     let section = |section| move |message| ConfigError::Limits { section, message };
     config.limits.check().map_err(section("limits"))?;
     config.requests.check().map_err(section("requests"))?;

@@ -63,6 +63,10 @@ fn an_unknown_key_is_refused_with_its_name_and_line(#[case] file: &str, #[case] 
     "[connections]\nat_once = 0\n",
     "connections.at_once is 0; it must lie between 10 and 100000"
 )]
+#[case::files(
+    "[cloud]\nmedia_budget_mb = 200000000\n",
+    "cloud.media_budget_mb is 200000000, but must be from 0 to 100000000"
+)]
 #[case::name("[venue]\nname = ''\n", "1 to 60 printable characters")]
 #[case::time_zone("[venue]\ntime_zone = '../etc'\n", "an IANA name")]
 #[case::nowhere("[network]\nlisten = []\n", "at least one address")]

@@ -86,7 +86,22 @@ fn span(seconds: u64) -> String {
 }
 
 /// What a person has to decide.
-pub(super) fn complaint(hub: &Hub) -> Option<String> {
+pub(super) fn complaints(hub: &Hub) -> impl Iterator<Item = String> {
+    let refused = hub.counters().uploads_refused.get() as u64;
+    apart(hub).into_iter().chain(not_taken(refused))
+}
+
+fn not_taken(refused: u64) -> Option<String> {
+    let files = if refused == 1 { "1 file" } else { &format!("{refused} files") };
+    (0 < refused).then(|| {
+        format!(
+            "The cloud does not take {files} of this hub (the log says why): the songs play here and nowhere else. They are \
+             offered again once a day; import them anew from sound files, or withdraw them."
+        )
+    })
+}
+
+fn apart(hub: &Hub) -> Option<String> {
     let apart = hub.sync_status().borrow().dead_letters;
     (0 < apart).then(|| {
         format!(
@@ -99,6 +114,13 @@ pub(super) fn complaint(hub: &Hub) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_the_cloud_does_not_take_are_counted() {
+        assert_eq!(not_taken(0), None);
+        assert!(not_taken(1).unwrap().contains("not take 1 file of"));
+        assert!(not_taken(7).unwrap().contains("not take 7 files of"));
+    }
 
     #[test]
     fn every_standing_has_words_that_say_what_it_means_for_the_music() {

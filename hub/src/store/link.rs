@@ -170,6 +170,7 @@ pub fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
              status = iif(born_here = 1 and withdrawn_fact is null, 'ready', 'withdrawn')
          where told is not null or enabled is not null or born_here = 0",
     )?;
+    super::media_sync::forget(tx)?;
     super::vec::fill_again_from(tx, 0)?;
     for key in [
         hub_state::ENROLMENT,

@@ -24,16 +24,19 @@ pub struct SongFile {
     pub stored: bool,
     /// Whether it may be played here.
     pub ready: bool,
-    /// The cloud refused it.
-    pub refused: bool,
+    /// It was put, and what the cloud makes of it was not heard yet.
+    pub put: bool,
+    /// When the cloud refused it last, where it did.
+    pub refused_at: Option<UnixMillis>,
 }
 
 /// The files of all songs.
 pub fn all(conn: &Connection) -> rusqlite::Result<Vec<SongFile>> {
     conn.prepare_cached(
         "select songs.id, coalesce(aliases.canonical, songs.id), songs.sha256, bytes, content_type, stored,
-             status = 'ready', uploads_refused.sha256 is not null
+             status = 'ready', uploads_put.sha256 is not null, uploads_refused.refused_at
          from songs left join aliases on aliases.local = songs.id left join uploads_refused using (sha256)
+             left join uploads_put on uploads_put.sha256 = songs.sha256
          order by songs.row",
     )?
     .query_map([], |row| {
@@ -45,17 +48,36 @@ pub fn all(conn: &Connection) -> rusqlite::Result<Vec<SongFile>> {
             content_type: row.get(4)?,
             stored: row.get(5)?,
             ready: row.get(6)?,
-            refused: row.get(7)?,
+            put: row.get(7)?,
+            refused_at: row.get::<_, Option<i64>>(8)?.map(UnixMillis),
         })
     })?
     .collect()
+}
+
+/// Notes that a file was put, and waits to be verified.
+pub fn put(tx: &Tx<'_>, sha256: Sha256, at: UnixMillis) -> rusqlite::Result<()> {
+    tx.prepare_cached("insert or replace into uploads_put (sha256, put_at) values (?1, ?2)")?
+        .execute(params![sha256.0, at.0])?;
+    Ok(())
+}
+
+/// Forgets that a file was put: the cloud knows nothing of it.
+pub fn not_put(tx: &Tx<'_>, sha256: Sha256) -> rusqlite::Result<()> {
+    tx.prepare_cached("delete from uploads_put where sha256 = ?1")?.execute(params![sha256.0])?;
+    Ok(())
+}
+
+/// Forgets what a cloud made of files: another one may judge otherwise.
+pub(super) fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch("delete from uploads_put; delete from uploads_refused")
 }
 
 /// Notes that the cloud has a file: from now on it may give way.
 pub fn verified(tx: &Tx<'_>, sha256: Sha256) -> rusqlite::Result<()> {
     tx.prepare_cached("update songs set stored = 1 where sha256 = ?1")?.execute(params![sha256.0])?;
     tx.prepare_cached("delete from uploads_refused where sha256 = ?1")?.execute(params![sha256.0])?;
-    Ok(())
+    not_put(tx, sha256)
 }
 
 /// Notes that the cloud refused a file, and why.
@@ -65,5 +87,5 @@ pub fn refused(tx: &Tx<'_>, sha256: Sha256, reason: &str, at: UnixMillis) -> rus
          on conflict (sha256) do update set reason = excluded.reason, refused_at = excluded.refused_at",
     )?
     .execute(params![sha256.0, reason, at.0])?;
-    Ok(())
+    not_put(tx, sha256)
 }

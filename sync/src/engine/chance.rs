@@ -1,6 +1,6 @@
 //! Numbers that look drawn by lot, the same for the same seed.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug)]
 pub(super) struct Chance(u64);
 

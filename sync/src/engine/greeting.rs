@@ -1,6 +1,6 @@
 //! Hello, and what follows from the answer.
 
-use super::{Agreed, Done, Engine, Fault, Lane, Step, millis, settlement, standing_of};
+use super::{Agreed, Done, Engine, Lane, Step, millis, settlement, standing_of};
 use crate::engine::pulling::Task;
 use crate::store::LinkState;
 use crate::wire::{HelloAnswer, KINDS, Kind, Scope};
@@ -24,12 +24,12 @@ impl Engine {
 
     pub(super) fn greeted(&mut self, done: Done, now: u64) {
         match done {
-            Done::Greeted(greeted) => self.welcome(greeted.0, greeted.1, now),
+            Done::Greeted(greeted) => self.welcome(&greeted.0, greeted.1, now),
             _ => drop(self.settling.pop_front()),
         }
     }
 
-    fn welcome(&mut self, state: LinkState, answer: HelloAnswer, now: u64) {
+    fn welcome(&mut self, state: &LinkState, answer: HelloAnswer, now: u64) {
         // Spread, so that a thousand hubs that began together do not stay together.
         let every = millis(self.settings.hello_every);
         self.hello_at = now + every * 9 / 10 + (every as f64 * 0.1 * self.chance.draw()) as u64;
@@ -39,7 +39,7 @@ impl Engine {
         self.last_seq = state.last_seq;
         self.acked = state.acked;
         if let Agreed::Welcome { epoch } = self.agreed {
-            self.settling = settlement(&state, &answer, self.settings.instance);
+            self.settling = settlement(state, &answer, self.settings.instance);
             self.acked = answer.ack;
             self.has_facts |= self.last_seq > self.acked;
             if epoch != state.epoch {
@@ -57,7 +57,7 @@ impl Engine {
             self.poll_at = now + millis(self.settings.poll_every);
             self.scrub_at = now + millis(self.settings.scrub_every);
         }
-        self.want_revisions(&state, &answer);
+        self.want_revisions(state, &answer);
         self.answer = Some(answer);
     }
 
@@ -88,6 +88,4 @@ impl Engine {
             self.todo.push_back(Task::refetch(scope, word, wanted, was_pulled));
         }
     }
-
-    pub(super) fn not_greeted(&mut self, _: &Fault) {}
 }

@@ -106,9 +106,10 @@ impl Engine {
         if let Some((scope, to)) = moved {
             self.cursors.insert(scope, to);
             // After a comparison the feed is where it says, also where that is further back.
-            match is_compared {
-                true => drop(self.heads.insert(scope, to.seq)),
-                false => self.note_head(scope, to.seq),
+            if is_compared {
+                self.heads.insert(scope, to.seq);
+            } else {
+                self.note_head(scope, to.seq);
             }
         }
         match want {

@@ -28,13 +28,13 @@ impl Engine {
 
     pub(super) fn pushed(&mut self, done: Done) {
         match done {
-            Done::Pushed(facts, answer) => self.take_answer(facts, answer),
+            Done::Pushed(facts, answer) => self.take_answer(&facts, answer),
             Done::Stored => self.to_acknowledge = None,
             _ => {}
         }
     }
 
-    fn take_answer(&mut self, facts: Vec<Fact>, answer: PushAnswer) {
+    fn take_answer(&mut self, facts: &[Fact], answer: PushAnswer) {
         let first = self.acked + 1;
         let last = self.acked + facts.len() as i64;
         self.last_seq = self.last_seq.max(last);

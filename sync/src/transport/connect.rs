@@ -95,6 +95,9 @@ impl Internet {
     }
 
     /// With other authorities: a venue's own.
+    ///
+    /// # Panics
+    /// Never: what could fail is whether ring speaks the versions that are asked for, and it does.
     pub fn trusting(roots: RootCertStore) -> Self {
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

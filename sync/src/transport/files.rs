@@ -1,17 +1,17 @@
-//! Files by signed addresses: fetched from where they stopped, put whole.
+//! Files by signed addresses: fetched from where they stopped, put from the disk as they are read.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{HOST, HeaderName, RANGE};
 use hyper::{Method, Request, StatusCode};
+use tokio::fs::File;
 use tokio::time::timeout;
 
+use super::body::{FileBody, Question};
 use super::{ANSWER, Address, Client, Connect, MOST_PROBLEM, NoAnswer, bare, problem_of};
 
 /// A file that is put has this long, and a second for each 10 kB.
-const PUT: Duration = Duration::from_secs(60);
+const PUT: Duration = Duration::from_mins(1);
 
 /// What an answer to a fetch begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +58,20 @@ impl<C: Connect> Client<C> {
         }
     }
 
-    /// Puts a file at a signed address, with the headers that were signed with it.
+    /// Puts the `bytes` bytes of a file at a signed address, with the headers that were signed with it. No more of the file
+    /// than a piece is held at any time.
     ///
     /// # Errors
-    /// [`NoAnswer`]
+    /// [`NoAnswer`], also where the file ends before `bytes`.
     pub async fn put(
         &self,
         address: &str,
         headers: &[(String, String)],
-        file: Bytes,
+        file: File,
+        bytes: u64,
     ) -> Result<(), NoAnswer> {
         let (address, path) = Address::split(address).map_err(NoAnswer::malformed)?;
-        let patience = PUT + Duration::from_secs(file.len() as u64 / 10_000);
+        let patience = PUT + Duration::from_secs(bytes / 10_000);
         let mut request =
             Request::builder().method(Method::PUT).uri(path).header(HOST, address.host_header());
         for (name, value) in headers {
@@ -78,9 +80,9 @@ impl<C: Connect> Client<C> {
                 request = request.header(name, value);
             }
         }
-        let request = request.body(Full::new(file)).map_err(NoAnswer::malformed)?;
+        let request = request.body(Question::new(FileBody::new(file, bytes))).map_err(NoAnswer::malformed)?;
         let mut line = self.fresh(&address).await?;
-        let putting = async { line.ask(request, MOST_PROBLEM).await.map_err(NoAnswer::line) };
+        let putting = async { line.put(request, MOST_PROBLEM).await.map_err(NoAnswer::line) };
         let answer = self.within(patience, putting).await?;
         if answer.status.is_success() {
             return Ok(());

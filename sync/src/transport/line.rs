@@ -15,11 +15,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::body::{Question, in_memory};
+
 type Driving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A connection.
 pub(super) struct Line {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Question>,
     /// The connection itself; `None` once it has ended.
     driving: Option<Driving>,
 }
@@ -48,13 +50,22 @@ impl Line {
 
     /// Asks, and reads the answer whole.
     pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>, most: usize) -> io::Result<Answer> {
-        let (parts, body) = self.begin(request).await?.into_parts();
+        self.put(request.map(in_memory), most).await
+    }
+
+    /// The same with a question that is read from somewhere while it is sent.
+    pub(super) async fn put(&mut self, request: Request<Question>, most: usize) -> io::Result<Answer> {
+        let (parts, body) = self.send(request).await?.into_parts();
         let body = self.rest(body, most).await?;
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
 
     /// Asks, and reads the answer's head.
     pub(super) async fn begin(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+        self.send(request.map(in_memory)).await
+    }
+
+    async fn send(&mut self, request: Request<Question>) -> io::Result<Response<Incoming>> {
         let Self { sender, driving } = self;
         let asking = async {
             sender.ready().await.map_err(io::Error::other)?;

@@ -12,7 +12,7 @@ use super::line::Line;
 use crate::wire::Scope;
 
 /// The cloud says something each 25 s; who hears nothing for this long hears nothing any more.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// No event is longer.
 const MOST_EVENT: usize = 64 * 1024;

@@ -55,6 +55,7 @@ pub(crate) struct Cloud {
     gone: BTreeMap<Uuid, i64>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a test switches off by itself")]
 pub(crate) struct Both {
     pub(crate) engine: Engine,
     settings: fn(u128) -> Settings,
@@ -133,7 +134,7 @@ impl Both {
             self.cloud.feed.push((self.next as i64, pk));
             let seq = self.cloud.feed.len() as i64;
             let key = (KIND.to_owned(), pk);
-            if self.next % 5 == 0 {
+            if self.next.is_multiple_of(5) {
                 self.cloud.rows.remove(&key);
                 self.cloud.gone.insert(pk, seq);
             } else {
@@ -251,7 +252,9 @@ impl Both {
         match step {
             Step::Pull(ask) => return self.page(ask.from, ask.limit),
             Step::Apply { from, to, rows, .. } if self.hub.cursor == from => {
-                rows.into_iter().for_each(|row| self.put(row));
+                for row in rows {
+                    self.put(row);
+                }
                 self.hub.cursor = to;
             }
             Step::Stage { name, .. } => {
@@ -268,7 +271,9 @@ impl Both {
                 if whole {
                     self.hub.rows.clear();
                 }
-                std::mem::take(&mut self.hub.staged).into_iter().for_each(|row| self.put(row));
+                for row in std::mem::take(&mut self.hub.staged) {
+                    self.put(row);
+                }
                 (self.hub.cursor, self.hub.name) = (to, String::new());
             }
             Step::Snapshot(scope) => {
@@ -291,7 +296,9 @@ impl Both {
             Step::Replace { buckets, rows, to, .. } => {
                 let is_kept = |pk: Uuid| !buckets.is_empty() && !buckets.contains(&digest::bucket_of(pk));
                 self.hub.rows.retain(|(_, pk), _| is_kept(*pk));
-                rows.into_iter().for_each(|row| self.put(row));
+                for row in rows {
+                    self.put(row);
+                }
                 self.hub.cursor = to.unwrap_or(self.hub.cursor);
             }
             _ => {}

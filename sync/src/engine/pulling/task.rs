@@ -37,8 +37,6 @@ pub(in crate::engine) enum Task {
     Keep { snapshot: Snapshot, part: u64, rows: Vec<Row> },
     /// Compares digests.
     Compare { scope: Scope, is_lost: bool },
-    /// The rows agree: only the cursor is another.
-    Agree { scope: Scope, from: Cursor, to: Cursor },
     /// Fetches rows by where they are kept.
     Rows { ask: RowsAsk, rows: Vec<Row>, to: Option<Cursor>, moves: bool, revision: Option<u32> },
     /// Puts them in place.
@@ -123,7 +121,7 @@ impl Task {
     }
 
     pub(super) fn is_comparison(&self) -> bool {
-        matches!(self, Self::Agree { .. } | Self::Replace { .. })
+        matches!(self, Self::Replace { .. })
     }
 
     pub(super) fn has_snapshot(&self) -> bool {
@@ -142,10 +140,7 @@ impl Task {
                 snapshot.scope
             }
             Self::Rows { ask, .. } | Self::Replace { ask, .. } => ask.scope,
-            Self::Place { scope, .. }
-            | Self::List { scope }
-            | Self::Compare { scope, .. }
-            | Self::Agree { scope, .. } => *scope,
+            Self::Place { scope, .. } | Self::List { scope } | Self::Compare { scope, .. } => *scope,
             Self::Note { .. } | Self::Heard { .. } | Self::Recall { .. } | Self::Scrub(_) => return None,
         })
     }
@@ -165,7 +160,6 @@ impl Task {
             Self::Fetch { snapshot, part } => Step::Chunk(snapshot.chunks[part as usize].clone()),
             Self::Keep { snapshot, part, rows } => Step::StagePart { scope: snapshot.scope, part, rows },
             Self::Compare { scope, .. } => Step::Digest(scope),
-            Self::Agree { scope, from, to } => Step::Apply { scope, from, to, rows: vec![] },
             Self::Rows { ask, .. } => Step::Rows(ask),
             Self::Replace { ask, rows, to, .. } => {
                 Step::Replace { scope: ask.scope, kinds: ask.kinds, buckets: ask.buckets, rows, to }
@@ -186,9 +180,7 @@ impl Task {
                 After::go(Self::Collect { page, limit, name, part })
             }
             (Self::Collect { page, limit, name, part }, _) => collected(&page, limit, name, part + 1),
-            (Self::Place { scope, to, .. }, _) | (Self::Agree { scope, to, .. }, _) => {
-                After::end(Some((scope, to)))
-            }
+            (Self::Place { scope, to, .. }, _) => After::end(Some((scope, to))),
             (Self::List { .. }, Done::Snapshot(snapshot)) => After::go(Self::Resume { snapshot }),
             (Self::Resume { snapshot }, Done::Staged(part)) => fetched(snapshot, part),
             (Self::Fetch { snapshot, part }, Done::Chunk(rows)) => {
@@ -257,15 +249,18 @@ fn first_half(sum: [u8; 32]) -> [u8; 16] {
     half
 }
 
+/// What follows from two sets of sums. They say something only where both were taken at one place of one feed: another feed
+/// may have given the same numbers to other rows, which sums of numbers cannot tell.
 fn compared(scope: Scope, is_lost: bool, here: Cursor, at: Cursor, differing: Vec<u8>) -> After {
-    if !is_lost && here.seq < at.seq {
-        return After { want: Want::LookAgain(scope, at.seq), moved: None };
+    if here != at {
+        if !is_lost && here.seq < at.seq {
+            return After { want: Want::LookAgain(scope, at.seq), moved: None };
+        }
+        tracing::warn!(%scope, "the feed is another one than it was; all its rows are fetched again");
+        return After::go(Task::all(scope));
     }
     if differing.is_empty() {
-        if here == at {
-            return After::end(None);
-        }
-        return After::go(Task::Agree { scope, from: here, to: at });
+        return After::end(None);
     }
     tracing::warn!(%scope, buckets = differing.len(), "rows differ from the cloud's and are fetched again");
     let ask = RowsAsk { scope, kinds: vec![], buckets: differing, after: None, limit: MOST_ROWS };

@@ -1,0 +1,352 @@
+//! What hubs ask over HTTP, from their code to a song of theirs in everybody's catalogue.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use roomtone_cloud::hub_store::PgStore;
+use roomtone_cloud::sync::routes::{Office, routes};
+use roomtone_cloud::sync::{self, Limits, snapshots};
+use roomtone_cloud::{hubs, tickets};
+use roomtone_schema::id::Id as _;
+use roomtone_schema::{BootId, Clock, HubId, OrganisationId, SongId, UnixMillis};
+use roomtone_sync::credential::{SigningKey, Ticket, enrolment_text, hub_token};
+use roomtone_sync::wire::{
+    Cursor, DigestAsk, Downloads, DownloadsAsk, EnrolAnswer, EnrolAsk, Fact, Facts, Hello, HelloAnswer, Page,
+    Problem, ProblemCode, PullAsk, Push, PushAnswer, Row, Scope, Snapshot, Stamp, Standing, TIME_HEADER,
+    UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState, VERSION_HEADER, decode, encode,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_bytes::ByteArray;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use crate::desk::{Desk, key, sum};
+use crate::store::{http, put_well};
+
+/// A hub's side, and the router that it talks to.
+struct Line {
+    router: Router,
+    key: SigningKey,
+    hub: HubId,
+    clock: Arc<dyn Clock>,
+    seq: i64,
+    link: [u8; 32],
+    _working: JoinSet<anyhow::Result<()>>,
+}
+
+impl Line {
+    async fn open(desk: &Desk) -> Self {
+        let keys = tickets::keys(&desk.cloud).await.unwrap();
+        let store = PgStore::new(desk.cloud.database.clone(), &keys);
+        let clock = Arc::clone(&desk.cloud.clock);
+        let stop = CancellationToken::new();
+        let front = sync::Desk::new(store.clone(), Arc::clone(&clock), Limits::default(), stop.clone());
+        let office = Office::new(desk.cloud.clone());
+        let mut working = JoinSet::new();
+        working.spawn(front.heads.clone().keep(store.clone(), stop.clone()));
+        working.spawn(snapshots::work(office.clone(), store, stop));
+        let router = routes(office, front);
+        let key = SigningKey::from_seed(&[5; 32]).unwrap();
+        let hub = HubId(Uuid::nil());
+        Self { router, key, hub, clock, seq: 0, link: [0; 32], _working: working }
+    }
+
+    /// Trades a fresh code of the desk's venue.
+    async fn enrolled(desk: &Desk) -> Self {
+        let mut line = Self::open(desk).await;
+        let code = code(desk).await;
+        line.hub = line.enrol(&code).await.unwrap().hub;
+        line
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, String)], body: Vec<u8>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap().to_vec();
+        Answer { status, headers, body }
+    }
+
+    fn bearer(&self) -> (&'static str, String) {
+        ("authorization", format!("Bearer {}", hub_token(&self.key, self.hub, self.clock.wall())))
+    }
+
+    async fn ask<A: DeserializeOwned>(&self, path: &str, question: &impl Serialize) -> Result<A, Problem> {
+        self.send("POST", path, &[self.bearer()], encode(question).unwrap()).await.read()
+    }
+
+    async fn enrol(&self, code: &str) -> Result<EnrolAnswer, Problem> {
+        let public = self.key.public();
+        let ask = EnrolAsk {
+            code: code.to_owned(),
+            public_key: ByteArray::new(public),
+            proof: ByteArray::new(self.key.sign(&enrolment_text(code, &public))),
+            software: "test 1".to_owned(),
+        };
+        self.send("POST", "/v1/hubs/enrol", &[], encode(&ask).unwrap()).await.read()
+    }
+
+    async fn hello(&self) -> Result<HelloAnswer, Problem> {
+        let stamp = Stamp { boot: BootId(Uuid::from_u128(9)), mono_ms: 1_000, wall_ms: 0 };
+        let hello = Hello {
+            epoch: 1,
+            instance: Uuid::from_u128(1),
+            predecessor: None,
+            moved: false,
+            last_seq: self.seq,
+            acked: self.seq,
+            oldest: 1,
+            acked_chain: Some(ByteArray::new(self.link)),
+            forked: false,
+            now: stamp,
+            steady_ms: self.clock.wall().0,
+            software: "test 1".to_owned(),
+            pending: 0,
+            zones: vec![],
+            players: vec![],
+        };
+        self.ask("/v1/sync/hello", &hello).await
+    }
+
+    async fn push(&mut self, kind: &str, payload: &serde_json::Value) -> PushAnswer {
+        let fact = Fact {
+            kind: kind.to_owned(),
+            payload: payload.to_string().into_bytes(),
+            hlc: self.clock.wall().0.cast_unsigned() << 16,
+            boot: BootId(Uuid::from_u128(9)),
+            mono_ms: 1_000,
+            wall_ms: 0,
+        };
+        let facts = Facts::of(std::slice::from_ref(&fact)).unwrap();
+        let (first_seq, before) = (self.seq + 1, ByteArray::new(self.link));
+        let push = Push { epoch: 1, instance: Uuid::from_u128(1), first_seq, before, facts };
+        let answer: PushAnswer = self.ask("/v1/sync/push", &push).await.unwrap();
+        self.link = roomtone_sync::chain::link_behind(&self.link, &[fact]);
+        self.seq = answer.ack;
+        answer
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn read<A: DeserializeOwned>(&self) -> Result<A, Problem> {
+        assert!(self.headers.contains_key(TIME_HEADER) && self.headers.contains_key(VERSION_HEADER));
+        if self.status == StatusCode::OK {
+            Ok(decode(&self.body).unwrap())
+        } else {
+            Err(decode(&self.body).unwrap())
+        }
+    }
+}
+
+async fn code(desk: &Desk) -> String {
+    let made = hubs::create_enrolment(&desk.cloud, desk.owner, key(), desk.venue, "box").await.unwrap();
+    made.code.to_string()
+}
+
+fn a_song(n: u8) -> SongId {
+    SongId::mint(UnixMillis(1_795_000_000_000), [n; 10])
+}
+
+fn song(id: SongId, bytes: &[u8]) -> serde_json::Value {
+    json!({ "id": id, "status": "ready", "created_at": 1_795_000_000_000_i64, "facts": {
+        "title": "A song of ours", "artist": "Us", "album": null, "isrc": null, "label": null, "explicit": "unknown",
+        "kind": null, "duration_ms": 3_000, "bpm": 120.4, "pulse_clarity": 0.5, "key": null, "key_strength": 0.1,
+        "loudness_lufs": -14.0, "true_peak_dbtp": -1.0, "cue_in_ms": 0, "cue_out_ms": 3_000,
+        "embedding": [0.1, -0.7, 0.3, 0.2, 0.9], "embedding_version": 1, "sha256": sum(bytes).to_string(),
+        "bytes": bytes.len(), "content_type": "audio/wav" } })
+}
+
+#[tokio::test]
+async fn a_code_is_traded_once_and_for_one_key() {
+    let desk = Desk::open().await;
+    let mut line = Line::open(&desk).await;
+    let code = code(&desk).await;
+    assert_eq!(line.enrol("00000-00000-00000-00001").await.unwrap_err().code, ProblemCode::Code);
+    let first = line.enrol(&code).await.unwrap();
+    assert_eq!(
+        (first.venue, first.organisation, first.hub_name.as_str()),
+        (desk.venue, desk.organisation, "box")
+    );
+    assert_eq!(line.enrol(&code).await.unwrap(), first, "its answer was lost on the way");
+    assert_eq!(desk.value("select count(*) from public.audit_log where action = 'hub.enrolled'").await, "1");
+    // Whoever has the code and not the key.
+    line.key = SigningKey::from_seed(&[6; 32]).unwrap();
+    assert_eq!(line.enrol(&code).await.unwrap_err().code, ProblemCode::Code);
+    line.hub = first.hub;
+    assert_eq!(line.hello().await.unwrap_err().code, ProblemCode::Unauthorised);
+    line.key = SigningKey::from_seed(&[5; 32]).unwrap();
+    let welcome = line.hello().await.unwrap();
+    assert_eq!((welcome.standing, welcome.ticket_keys.len()), (Standing::Welcome, 1));
+    // The ticket that the cloud's page hands out is one that the hub can verify.
+    let issued = tickets::create(&desk.cloud, desk.owner, desk.venue).await.unwrap();
+    let keys: Vec<[u8; 32]> = welcome.ticket_keys.iter().map(|key| **key).collect();
+    let ticket = Ticket::verify(&issued.ticket, &keys, desk.venue, desk.cloud.now()).unwrap();
+    assert_eq!(ticket.sub, desk.owner.0);
+    // Told to go, it is told so.
+    hubs::revoke(&desk.cloud, desk.owner, key(), first.hub).await.unwrap();
+    assert_eq!(line.hello().await.unwrap_err().code, ProblemCode::Revoked);
+}
+
+#[tokio::test]
+async fn a_song_of_a_hub_becomes_everybodys_when_its_bytes_were_read() {
+    let desk = Desk::at_work().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    let (bytes, id) = (desk.tone(440.0), a_song(0));
+    let sha256 = ByteArray::new(sum(&bytes).0);
+    let ask = UploadAsk { song: id, sha256, bytes: bytes.len() as u64, content_type: "audio/wav".to_owned() };
+    let announced: UploadAnswer = line.ask("/v1/sync/upload", &ask).await.unwrap();
+    assert_eq!(announced, UploadAnswer::Unknown, "the fact comes first");
+    let answer = line.push("song_added", &song(id, &bytes)).await;
+    assert_eq!((answer.ack, answer.apart), (1, vec![]));
+    assert!(files(&line, id).await.files.is_empty(), "nobody has read it yet");
+
+    let uploaded = UploadedAsk { song: id, sha256 };
+    let UploadAnswer::Put { url, headers } = line.ask("/v1/sync/upload", &ask).await.unwrap() else {
+        panic!("its bytes are wanted")
+    };
+    let early: UploadedAnswer = line.ask("/v1/sync/uploaded", &uploaded).await.unwrap();
+    assert_eq!(early.state, UploadedState::Refused, "nothing lies there");
+    put_well(&roomtone_cloud::media::Address { url, headers }, bytes.clone()).await;
+    let ended = async {
+        loop {
+            let answer: UploadedAnswer = line.ask("/v1/sync/uploaded", &uploaded).await.unwrap();
+            match answer.state {
+                UploadedState::Verifying => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                UploadedState::Verified => return,
+                UploadedState::Refused => panic!("{answer:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(2), ended).await.unwrap();
+    assert_eq!(line.ask::<UploadAnswer>("/v1/sync/upload", &ask).await.unwrap(), UploadAnswer::Have);
+    let found = files(&line, id).await;
+    assert_eq!((found.files[0].sha256, found.files[0].bytes), (sha256, bytes.len() as u64));
+    let fetched = http().get(&found.files[0].url).header("range", "bytes=10-").send().await.unwrap();
+    assert_eq!(fetched.bytes().await.unwrap(), bytes[10..], "from where it was cut off");
+    let told =
+        desk.value(&format!("select title || status || stored from public.songs where id = '{id}'")).await;
+    assert_eq!(told, "A song of oursreadytrue", "what the hub has read of it stays");
+}
+
+async fn files(line: &Line, song: SongId) -> Downloads {
+    line.ask("/v1/sync/downloads", &DownloadsAsk { songs: vec![song] }).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_catalogue_is_built_from_its_chunks() {
+    let desk = Desk::open().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    for n in 0..3_u8 {
+        line.push("song_added", &song(a_song(n), &[n])).await;
+    }
+    let scope = Scope::Catalogue(desk.organisation);
+    let whole: Page =
+        line.ask("/v1/sync/pull", &PullAsk { scope, from: Cursor::default(), limit: 100 }).await.unwrap();
+    assert_eq!(whole.rows.len(), 3);
+    let first = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
+    assert_eq!(first.code, ProblemCode::Busy);
+    assert!(first.retry_after_ms.is_some());
+    let made = async {
+        loop {
+            match line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await {
+                Ok(snapshot) => return snapshot,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let snapshot = tokio::time::timeout(std::time::Duration::from_mins(1), made).await.unwrap();
+    assert_eq!((snapshot.at, snapshot.chunks.len()), (whole.to, 1));
+    let chunk = &snapshot.chunks[0];
+    let bytes = http().get(&chunk.url).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!((sum(&bytes).0, bytes.len() as u64), (*chunk.sha256, chunk.bytes));
+    let mut rows: Vec<Row> = decode(&bytes).unwrap();
+    rows.sort_by_key(|row| row.seq);
+    assert_eq!(rows, whole.rows);
+    // A cursor of a feed that is no more.
+    sqlx::query("update private.snapshots set at_tag = at_tag # 1 where true")
+        .execute(&mut desk.database.superuser().await)
+        .await
+        .unwrap();
+    let stale = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
+    assert_eq!(stale.code, ProblemCode::Busy, "it is made anew");
+}
+
+#[tokio::test]
+async fn nothing_is_told_without_a_credential_of_now_and_nothing_of_others() {
+    let desk = Desk::open().await;
+    let line = Line::enrolled(&desk).await;
+    let ask =
+        |organisation| PullAsk { scope: Scope::Catalogue(organisation), from: Cursor::default(), limit: 1 };
+    let body = encode(&ask(desk.organisation)).unwrap();
+    let naked = line.send("POST", "/v1/sync/pull", &[], body.clone()).await;
+    assert_eq!(
+        (naked.status, naked.read::<Page>().unwrap_err().code),
+        (StatusCode::UNAUTHORIZED, ProblemCode::Unauthorised)
+    );
+    let old = UnixMillis(line.clock.wall().0 - 120_000);
+    let old = ("authorization", format!("Bearer {}", hub_token(&line.key, line.hub, old)));
+    assert_eq!(
+        line.send("POST", "/v1/sync/pull", &[old], body.clone()).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let newer = line
+        .send("POST", "/v1/sync/pull", &[line.bearer(), (VERSION_HEADER, "2.0".to_owned())], body.clone())
+        .await;
+    assert_eq!(newer.status, StatusCode::UPGRADE_REQUIRED);
+    let minor =
+        line.send("POST", "/v1/sync/pull", &[line.bearer(), (VERSION_HEADER, "1.7".to_owned())], body).await;
+    assert_eq!(minor.status, StatusCode::OK);
+    let foreign = line.ask::<Page>("/v1/sync/pull", &ask(OrganisationId(Uuid::from_u128(4)))).await;
+    assert_eq!(foreign.unwrap_err().code, ProblemCode::NotFound);
+    let noise = line.send("POST", "/v1/sync/pull", &[line.bearer()], vec![7; 100]).await;
+    assert_eq!(noise.status, StatusCode::BAD_REQUEST);
+    let long = line.send("POST", "/v1/sync/pull", &[line.bearer()], vec![7; 100_000]).await;
+    assert_eq!(long.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_that_there_is_news_and_of_what() {
+    let desk = Desk::open().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    let scope = Scope::Catalogue(desk.organisation);
+    let venue: Page = line
+        .ask("/v1/sync/pull", &PullAsk { scope: Scope::Venue(desk.venue), from: Cursor::default(), limit: 1 })
+        .await
+        .unwrap();
+    let poll = |catalogue: i64, venue: i64| {
+        let request = Request::builder().uri(format!("/v1/sync/poll?catalogue={catalogue}&venue={venue}"));
+        let (name, value) = line.bearer();
+        let answer = line.router.clone().oneshot(request.header(name, value).body(Body::empty()).unwrap());
+        async move {
+            let body = axum::body::to_bytes(answer.await.unwrap().into_body(), usize::MAX).await.unwrap();
+            serde_json::from_slice::<Vec<serde_json::Value>>(&body).unwrap()
+        }
+    };
+    let mut waiting = JoinSet::new();
+    waiting.spawn(poll(0, venue.head));
+    line.push("song_added", &song(a_song(0), b"x")).await;
+    assert!(!waiting.join_next().await.unwrap().unwrap().is_empty(), "there is news");
+    let poll =
+        line.send("GET", "/v1/sync/poll?catalogue=0&venue=1000000", &[line.bearer()], Vec::new()).await;
+    let told: Vec<serde_json::Value> = serde_json::from_slice(&poll.body).unwrap();
+    assert!(told.contains(&json!({ "scope": scope.to_string(), "head": 1 })), "{told:?}");
+    assert!(poll.headers.contains_key(TIME_HEADER));
+}
