@@ -453,7 +453,11 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
     store.write_blocking(move |tx| players::insert(tx, mint(3), &added, &[7; 32])).unwrap();
     store.close();
     let file = dir.path().join(FILE_NAME);
-    let before = "drop index players_next_token;
+    let before = "drop table tickets;
+        drop table profiles;
+        drop table uploads_put;
+        drop table uploads_refused;
+        drop index players_next_token;
         alter table players drop column paired;
         alter table players drop column next_token_hash;
         alter table players drop column secret_made_at;
