@@ -11,10 +11,12 @@ mod guest;
 mod hearing;
 mod loudspeaker;
 mod program;
+mod proxy;
 mod skip;
 mod sounds;
 mod subscription;
 mod terminal;
+mod trial;
 mod venue;
 pub mod workspace;
 
@@ -25,8 +27,10 @@ pub use loudspeaker::Loudspeaker;
 pub use program::{
     Finished, Program, RunningHub, cloud, cloud_binary, hub, hub_binary, player, player_binary,
 };
+pub use proxy::{Line, Proxy};
 pub use skip::skip;
 pub use sounds::{write_tone, write_tones};
 pub use subscription::Subscription;
 pub use terminal::{TestPlayer, TestTerminal};
+pub use trial::TestCloud;
 pub use venue::TestVenue;

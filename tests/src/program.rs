@@ -12,6 +12,9 @@ use crate::workspace;
 /// A start in a debug build on a busy machine, with room to spare; the program's own promise is 5 s.
 const START: Duration = Duration::from_secs(30);
 
+/// The same where a Postgres is made and migrated first.
+const CLOUD_START: Duration = Duration::from_mins(3);
+
 /// An orderly stop.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -197,6 +200,16 @@ impl Program {
         env: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
         Self::of(clean(player_binary()).args(args).envs(env))
+    }
+
+    /// Starts `roomtone-cloud` with `args` and variables of its own. It may have a Postgres to make first.
+    pub fn cloud<S: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let mut this = Self::of(clean(cloud_binary()).args(args).envs(env));
+        this.patience = CLOUD_START;
+        this
     }
 
     fn of(command: &mut Command) -> Self {

@@ -74,7 +74,7 @@ impl Inner {
         let road = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
         let files = media_link::keep_carrying(hub.clone(), road, config.media_budget_mb);
         let link = LinkSettings { cloud, hub: enrolment.hub, key };
-        let told = Mutex::new(None);
+        let told = Mutex::new(Told::default());
         let report = |report: LinkReport| self.note_report(report, &mut locked(&told));
         let wake = self.store.new_facts();
         let (clock, keys) = (self.clock.source(), self.keep_changed_keys());
@@ -110,7 +110,7 @@ impl Inner {
         }
     }
 
-    fn note_report(&self, report: LinkReport, before: &mut Option<LinkReport>) {
+    fn note_report(&self, report: LinkReport, told: &mut Told) {
         if let Some(ahead) = report.cloud_time_offset_ms {
             self.cloud_ahead_ms.store(ahead, Ordering::Relaxed);
         }
@@ -118,7 +118,8 @@ impl Inner {
             crate::locks::writing(&self.ticket_keys).clone_from(&report.ticket_keys);
             self.keys_changed.notify_one();
         }
-        tell(&report, before.as_ref());
+        told.say(&report);
+        let before = &mut told.report;
         let now = self.clock.now();
         let is_news = |of: fn(&LinkReport) -> Option<roomtone_schema::UnixMillis>| {
             of(&report).is_some() && before.as_ref().and_then(of) != of(&report)
@@ -166,24 +167,39 @@ fn state_of(status: Status) -> SyncState {
     }
 }
 
-/// Says what an operator should know, once.
-fn tell(report: &LinkReport, before: Option<&LinkReport>) {
-    if before.map(|before| before.state) == Some(report.state) {
-        return;
-    }
-    let why = report.last_error.as_deref().unwrap_or("no reason was given");
-    match report.state {
-        Status::Synced => tracing::info!("the cloud and this hub have told each other everything"),
-        Status::Syncing => tracing::debug!("the cloud and this hub are telling each other what is new"),
-        Status::Offline => {
-            tracing::info!("the cloud is out of reach ({why}); music and votes go on, and it is told later");
+/// What was told last, and what an operator has been told.
+#[derive(Default)]
+struct Told {
+    report: Option<LinkReport>,
+    said: Option<Status>,
+}
+
+impl Told {
+    /// Says what an operator should know, once: not at every vote that it was passed on, and not before anybody was asked
+    /// that nobody answers.
+    fn say(&mut self, report: &LinkReport) {
+        let is_untried =
+            report.state == Status::Offline && self.said.is_none() && report.last_error.is_none();
+        if report.state == Status::Syncing || self.said == Some(report.state) || is_untried {
+            return;
         }
-        Status::Fenced => tracing::error!(
-            "another box speaks to the cloud as this hub, so this one pushes nothing: it plays on and collects. Switch one \
-             of the two off; if this is a copy that is to stay, enrol it as a hub of its own"
-        ),
-        Status::Refused => {
-            tracing::error!("the cloud does not accept this hub ({why}); music and votes go on here");
+        self.said = Some(report.state);
+        let why = report.last_error.as_deref().unwrap_or("no reason was given");
+        match report.state {
+            Status::Synced => tracing::info!("the cloud and this hub have told each other everything"),
+            Status::Syncing => {}
+            Status::Offline => {
+                tracing::info!(
+                    "the cloud is out of reach ({why}); music and votes go on, and it is told later"
+                );
+            }
+            Status::Fenced => tracing::error!(
+                "another box speaks to the cloud as this hub, so this one pushes nothing: it plays on and collects. Switch \
+                 one of the two off; if this is a copy that is to stay, enrol it as a hub of its own"
+            ),
+            Status::Refused => {
+                tracing::error!("the cloud does not accept this hub ({why}); music and votes go on here");
+            }
         }
     }
 }

@@ -1,0 +1,182 @@
+//! Hub and cloud are killed while guests vote: what was acknowledged to a guest is at the cloud in the end, once.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use roomtone_schema::VoteId;
+use roomtone_schema::id::Id as _;
+use roomtone_tests::{Guest, Line, TestVenue, eventually_within, new_key};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
+
+use crate::ledger::Ledger;
+use crate::pair::{AFTER_FAULTS, IN_STEP, Pair, no_limits};
+
+/// How often each is killed in a round.
+const KILLS: usize = 25;
+
+const GUESTS: usize = 4;
+
+/// Facts that the cloud was told.
+const RECEIVED: &str = "select count(*) from private.sync_received";
+
+/// Between two votes of anybody, on the busiest of machines.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Between two votes of one guest while the cloud is killed: the hub has nothing to wait for, and could be asked for
+/// more than a cloud on this machine can take in.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How often this run goes through them: `ROOMTONE_ROUNDS`.
+fn kills() -> usize {
+    let rounds = std::env::var("ROOMTONE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    KILLS * rounds.unwrap_or(1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hub_that_is_killed_again_and_again_tells_the_cloud_every_vote_once() {
+    let test = "a_hub_that_is_killed_again_and_again_tells_the_cloud_every_vote_once";
+    let Some(mut pair) = Pair::open(test, GUESTS as u32).await else { return };
+    pair.enrol().await;
+    let watcher = pair.venue.check_in("watcher").await;
+    pair.in_step(&watcher).await;
+    // Every request is on its way for long enough to be hit.
+    pair.line.becomes(Line::Slow(Duration::from_millis(5)));
+    let voters = check_in(&pair.venue).await;
+    let mut acknowledged = HashSet::new();
+    for kill in 0..kills() {
+        let mut ledger = Ledger::of(&pair.cloud).await;
+        let before = ledger.count(RECEIVED).await;
+        let (mut guests, mut told) = keep_voting(&voters, Duration::ZERO);
+        // In the midst of telling, another moment each time.
+        for vote in 0.. {
+            acknowledged.insert(next(&mut told).await);
+            if vote > kill % KILLS * 2 && before < ledger.count(RECEIVED).await {
+                break;
+            }
+        }
+        pair.venue.power_cut();
+        while let Some(vote) = told.recv().await {
+            acknowledged.insert(vote);
+        }
+        while guests.join_next().await.is_some() {}
+        pair.venue = pair.venue.open_with_env(no_limits());
+    }
+    finish(pair, &watcher, &acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cloud_that_is_killed_again_and_again_has_every_vote_once() {
+    let test = "a_cloud_that_is_killed_again_and_again_has_every_vote_once";
+    let Some(mut pair) = Pair::open(test, GUESTS as u32).await else { return };
+    pair.enrol().await;
+    let watcher = pair.venue.check_in("watcher").await;
+    pair.in_step(&watcher).await;
+    let voters = check_in(&pair.venue).await;
+    let (guests, mut told) = keep_voting(&voters, PACE);
+    let mut acknowledged = HashSet::new();
+    let mut had = 0;
+    for kill in 0..kills() {
+        let mut ledger = Ledger::of(&pair.cloud).await;
+        let took = eventually_within(IN_STEP, "the cloud is told more", async || {
+            while let Ok(vote) = told.try_recv() {
+                acknowledged.insert(vote);
+            }
+            let has = ledger.count(RECEIVED).await;
+            std::mem::replace(&mut had, has) < has
+        })
+        .await;
+        println!("kill {kill}: told again after {took:?}, {had} facts");
+        pair.cloud.kill();
+        pair.cloud.start();
+    }
+    drop(guests);
+    while let Some(vote) = told.recv().await {
+        acknowledged.insert(vote);
+    }
+    finish(pair, &watcher, &acknowledged).await;
+}
+
+/// In step, nothing lost, nothing doubled, and both stop in order.
+async fn finish(mut pair: Pair, watcher: &Guest, acknowledged: &HashSet<VoteId>) {
+    let began = Instant::now();
+    pair.line.becomes(Line::Good);
+    pair.in_step(watcher).await;
+    let (votes, plays) = pair.told_exactly_once().await;
+    let told = Ledger::of(&pair.cloud).await.votes().await;
+    let lost = acknowledged.iter().filter(|vote| !told.contains_key(&vote.uuid())).count();
+    assert_eq!(lost, 0, "of {} acknowledged votes, {lost} are not at the cloud", acknowledged.len());
+    println!(
+        "{} kills: {} votes acknowledged, {votes} votes and {plays} plays told once; in step after {:?}",
+        kills(),
+        acknowledged.len(),
+        began.elapsed()
+    );
+    pair.venue.close_apart_from(&AFTER_FAULTS);
+    // A hub that is killed between its greeting and noting that it was greeted is taken for a copy of itself until its
+    // lease is over.
+    pair.cloud.stop(&["duplicate"]);
+}
+
+/// A guest's request, apart from the hub that may be gone before it answers.
+#[derive(Clone)]
+struct Voter {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+    song: String,
+}
+
+async fn check_in(venue: &TestVenue) -> Vec<Voter> {
+    let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    let mut voters = Vec::new();
+    for number in 0..GUESTS {
+        let guest = venue.check_in(&format!("guest {number}")).await;
+        let (song, _) = guest.songs().await.swap_remove(number);
+        let token = guest.token().unwrap().to_owned();
+        voters.push(Voter { http: http.clone(), url: venue.url("/graphql"), token, song });
+    }
+    voters
+}
+
+/// Everybody votes until the hub is gone, or until the guests are dropped.
+fn keep_voting(voters: &[Voter], pace: Duration) -> (JoinSet<()>, Receiver<VoteId>) {
+    let (tell, told) = channel(100_000);
+    let mut guests = JoinSet::new();
+    for voter in voters {
+        guests.spawn(votes(voter.clone(), pace, tell.clone()));
+    }
+    (guests, told)
+}
+
+async fn next(told: &mut Receiver<VoteId>) -> VoteId {
+    let vote = tokio::time::timeout(PATIENCE, told.recv()).await;
+    vote.expect("a vote in time").expect("the hub takes votes")
+}
+
+/// Likes and dislikes one song in turn.
+async fn votes(voter: Voter, pace: Duration, tell: Sender<VoteId>) {
+    for value in ["LIKE", "DISLIKE"].iter().cycle() {
+        let Some(answer) = vote(&voter, value).await else { return };
+        // A disk that is busy with others may let a vote run into its time limit: that one was not acknowledged.
+        let Some(id) = answer["data"]["vote"]["vote"]["id"].as_str() else {
+            eprintln!("a vote was refused: {answer}");
+            continue;
+        };
+        if tell.send(VoteId::from_global(id).unwrap()).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(pace).await;
+    }
+}
+
+async fn vote(voter: &Voter, value: &str) -> Option<Value> {
+    let query =
+        "mutation($input: VoteInput!) { vote(input: $input) { vote { id } userErrors { code message } } }";
+    let input = json!({ "songId": voter.song, "value": value, "idempotencyKey": new_key() });
+    let request = voter.http.post(&voter.url).bearer_auth(&voter.token);
+    let answer =
+        request.json(&json!({ "query": query, "variables": { "input": input } })).send().await.ok()?;
+    answer.json().await.ok()
+}
