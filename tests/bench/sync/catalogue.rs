@@ -55,7 +55,8 @@ impl Lots {
 
 /// One song as a document of somebody else's.
 pub(crate) fn song_document(lots: &mut Lots) -> Value {
-    let sha256: String = (0..4).map(|_| format!("{:016x}", lots.next())).collect();
+    let [a, b, c, d] = [lots.next(), lots.next(), lots.next(), lots.next()];
+    let sha256 = format!("{a:016x}{b:016x}{c:016x}{d:016x}");
     let embedding: Vec<f32> = (0..5).map(|_| lots.below(2_000_001) as f32 / 1_000_000.0 - 1.0).collect();
     json!({
         "status": "ready", "sha256": sha256, "bytes": 3_000_000 + lots.below(9_000_000), "content_type": "audio/flac",

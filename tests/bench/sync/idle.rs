@@ -13,7 +13,7 @@ use crate::most;
 use crate::world::World;
 
 /// For how long they are watched.
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_mins(1);
 
 /// So many connect at once.
 const AT_ONCE: usize = 64;

@@ -39,7 +39,7 @@ pub(crate) fn replicate(way: Way, documents: impl Iterator<Item = Value>) -> Opt
         return None;
     }
     let mut file = NamedTempFile::new().unwrap();
-    file.write_all(&serde_json::to_vec(&Value::from_iter(documents)).unwrap()).unwrap();
+    file.write_all(&serde_json::to_vec(&documents.collect::<Vec<_>>()).unwrap()).unwrap();
     let way = match way {
         Way::Push => "push",
         Way::Pull => "pull",

@@ -23,7 +23,7 @@ use crate::line::{Counted, Meter};
 use crate::process::Process;
 
 /// Nothing that is measured takes this long.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The cloud, and its database.
 pub(crate) struct World {
@@ -31,7 +31,8 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) conn: PgConnection,
     pub(crate) venue: VenueId,
-    folder: TempDir,
+    /// Gone with this, after the cloud.
+    _folder: TempDir,
 }
 
 impl World {
@@ -57,12 +58,7 @@ impl World {
         .fetch_one(&mut conn)
         .await
         .unwrap();
-        Some(Self { cloud, url, conn, venue: VenueId(venue), folder })
-    }
-
-    /// Where this world keeps its files.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        Some(Self { cloud, url, conn, venue: VenueId(venue), _folder: folder })
     }
 
     /// Makes hubs of the venue known, with these keys.

@@ -101,6 +101,9 @@ struct World<'a> {
 }
 
 /// Runs a seed on a thread of its own, so that nothing of another run is left in it.
+///
+/// # Panics
+/// Where the system has no thread to give, or the run itself ended early.
 pub fn run(scenario: Scenario) -> Outcome {
     std::thread::scope(|scope| {
         let running = std::thread::Builder::new().spawn_scoped(scope, || {
