@@ -93,17 +93,22 @@ pub fn decide(seat: Option<&Seat>, hello: &Hello, link_at_acked: Option<Hash>, n
     }
     if hello.epoch < seat.epoch {
         // The answer that gave it this epoch was lost; or somebody else has had it since.
-        return if is_same { renewed(seat, hello, now) } else { anew(seat, hello, News::Rewound, now) };
-    }
-    if hello.moved && !is_same {
-        return anew(seat, hello, News::Moved, now);
-    }
-    if hello.forked {
-        return anew(seat, hello, News::Forked, now);
+        return if is_same {
+            renewed(seat, hello, now)
+        } else {
+            anew(seat, hello, false, News::Rewound, now)
+        };
     }
     let told = hello.acked_chain.map(|chain| *chain);
+    let is_shared = hello.acked == 0 || (told.is_some() && told == link_at_acked);
+    if hello.moved && !is_same {
+        return anew(seat, hello, is_shared, News::Moved, now);
+    }
+    if hello.forked {
+        return anew(seat, hello, false, News::Forked, now);
+    }
     if hello.last_seq < seat.ack || (told.is_some() && link_at_acked.is_some() && told != link_at_acked) {
-        return anew(seat, hello, News::Rewound, now);
+        return anew(seat, hello, is_shared, News::Rewound, now);
     }
     renewed(seat, hello, now)
 }
@@ -176,11 +181,10 @@ fn again(hello: &Hello, now: UnixMillis) -> Decision {
     Decision { standing: Standing::Welcome, seat, ack, news: Some(News::CloudRestored) }
 }
 
-/// A new epoch, from what the hub and the cloud are sure to share.
-fn anew(seat: &Seat, hello: &Hello, news: News, now: UnixMillis) -> Decision {
-    let is_shared = hello.epoch == seat.epoch && news != News::Forked && news != News::Rewound;
-    let is_shared = is_shared || (news == News::Rewound && hello.last_seq < seat.ack);
-    // Where what the hub believes to be acknowledged is in doubt, all of it is told again.
+/// A new epoch, from what the hub and the cloud are sure to share: where the chain up to what the hub believes to be
+/// acknowledged is not known to be the same (a copy may have told other facts under those numbers to a cloud that was put
+/// back since), all of it is told again.
+fn anew(seat: &Seat, hello: &Hello, is_shared: bool, news: News, now: UnixMillis) -> Decision {
     let ack = if is_shared { hello.acked.min(seat.ack) } else { 0 };
     let ack = ack.clamp(0, hello.last_seq.max(0)).max(begins(hello));
     let seat = seat_at(hello, seat.epoch.max(hello.epoch) + 1, ack, now);

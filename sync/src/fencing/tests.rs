@@ -124,3 +124,14 @@ fn a_push_must_follow_what_is_there() {
     assert_eq!(admit(Some(&seat), &push(1, 2, 9, [0; 32]), None).unwrap_err().ack, Some(5));
     assert_eq!(admit(None, &push(1, 2, 1, [0; 32]), None).unwrap_err().code, ProblemCode::Epoch);
 }
+
+/// A copy told facts of its own under numbers that the hub had used, to a cloud that was put back before it heard of them.
+#[test]
+fn what_cannot_be_shown_to_be_shared_is_told_again() {
+    let unknown = decide(Some(&seat(1, 1, 40)), &hello(2, 1, 35, 35), None, later());
+    assert_eq!((unknown.seat.epoch, unknown.ack, unknown.news), (2, 0, Some(News::Rewound)));
+    let shown = decide(Some(&seat(1, 1, 40)), &hello(2, 1, 35, 35), Some([35; 32]), later());
+    assert_eq!((shown.seat.epoch, shown.ack, shown.news), (2, 35, Some(News::Rewound)));
+    let moved = Hello { moved: true, ..hello(2, 1, 35, 50) };
+    assert_eq!(decide(Some(&seat(1, 1, 40)), &moved, None, later()).ack, 0);
+}
