@@ -116,7 +116,8 @@ async fn finish(mut pair: Pair, watcher: &Guest, acknowledged: &HashSet<VoteId>)
     pair.venue.close_apart_from(&AFTER_FAULTS);
     // A hub that is killed between its greeting and noting that it was greeted is taken for a copy of itself until its
     // lease is over.
-    pair.cloud.stop(&["duplicate"]);
+    // A pool that notices at the end that its Postgres has stopped says so.
+    pair.cloud.stop(&["duplicate", "on-release"]);
 }
 
 /// A guest's request, apart from the hub that may be gone before it answers.
