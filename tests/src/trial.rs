@@ -132,7 +132,7 @@ impl TestCloud {
     /// Brings a file into the venue's catalogue, as a manager's page does, and waits until it is a song; its id.
     pub async fn brings_in(&self, venue: &str, file: &Path, title: &str) -> String {
         let bytes = std::fs::read(file).expect("the file can be read");
-        let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = roomtone_schema::song::Sha256(Sha256::digest(&bytes).into()).to_string();
         let input = json!({
             "venueId": venue, "filename": file.file_name().and_then(|name| name.to_str()),
             "contentType": "audio/wav", "bytes": bytes.len(), "sha256": sha256,
