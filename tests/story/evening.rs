@@ -72,7 +72,7 @@ async fn an_evening_with_a_cloud_that_goes_and_comes_back_is_told_whole_and_once
 async fn everybody_votes(guests: &[Guest], time: usize) {
     for (number, guest) in guests.iter().enumerate() {
         for (song, _) in guest.songs().await {
-            let value = if (number + time) % 2 == 0 { "LIKE" } else { "DISLIKE" };
+            let value = if (number + time).is_multiple_of(2) { "LIKE" } else { "DISLIKE" };
             assert_eq!(guest.vote(&song, value).await.data()["vote"]["userErrors"], serde_json::json!([]));
         }
     }
