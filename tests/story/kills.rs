@@ -116,8 +116,9 @@ async fn finish(mut pair: Pair, watcher: &Guest, acknowledged: &HashSet<VoteId>)
     pair.venue.close_apart_from(&AFTER_FAULTS);
     // A hub that is killed between its greeting and noting that it was greeted is taken for a copy of itself until its
     // lease is over.
-    // A pool that notices at the end that its Postgres has stopped says so.
-    pair.cloud.stop(&["duplicate", "on-release"]);
+    // The trial's media store calls a file an error whose hub was killed while it came; a pool may notice a connection
+    // that has broken.
+    pair.cloud.stop(&["duplicate", "on-release", "InternalError"]);
 }
 
 /// A guest's request, apart from the hub that may be gone before it answers.
