@@ -132,7 +132,7 @@ impl Inner {
                 state: state_of(report.state),
                 last_pushed_at: pushed_at.or(shown.last_pushed_at),
                 last_pulled_at: heard.then_some(now).or(shown.last_pulled_at),
-                last_error: report.last_error.clone(),
+                last_error: report.last_error.clone().or_else(|| fenced(report.state)),
                 ..SyncStatusView::clone(shown)
             };
             let changed = **shown != status;
@@ -165,6 +165,14 @@ fn state_of(status: Status) -> SyncState {
         Status::Synced => SyncState::Synced,
         Status::Fenced | Status::Refused => SyncState::Blocked,
     }
+}
+
+/// Nothing failed, and yet nothing is sent.
+fn fenced(state: Status) -> Option<String> {
+    (state == Status::Fenced).then(|| {
+        "another box speaks to the cloud as this hub; this one plays on, collects, and sends nothing"
+            .to_owned()
+    })
 }
 
 /// What was told last, and what an operator has been told.

@@ -116,6 +116,11 @@ impl Task {
         }
     }
 
+    /// Whether it only asks if there is something to do.
+    pub(in crate::engine) fn only_looks(&self) -> bool {
+        matches!(self, Self::Page { .. } | Self::Compare { .. } | Self::Scrub(_))
+    }
+
     pub(super) fn is_bootstrap(&self) -> bool {
         matches!(self, Self::List { .. } | Self::Fetch { .. })
     }
