@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::hub::Hub;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::dead_letters::{self, DeadLetter};
+use crate::store::dead_letters;
 use crate::store::{StoreError, Tx, idempotency};
+
+pub use crate::store::dead_letters::DeadLetter;
 
 /// At most so many are told.
 const MOST: u32 = 100;

@@ -8,9 +8,8 @@ use roomtone_server::listener::scalar::DateTime;
 use roomtone_server::listener::{Payload, Unmet, UserError, UserErrorCode, caller, date, id, key};
 
 use super::room::unmet;
-use crate::dead_letters::Decision;
+use crate::dead_letters::{DeadLetter as Kept, Decision};
 use crate::hub::Hub;
-use crate::store::dead_letters::DeadLetter as Kept;
 
 /// A fact that the cloud has not applied. It holds up no other one.
 #[derive(Debug, SimpleObject)]
