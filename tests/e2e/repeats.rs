@@ -1,12 +1,21 @@
 //! Idempotency keys: whoever asks twice is answered as the first time, also after a restart, and nothing happens twice.
 
-use roomtone_schema::PlayId;
+use roomtone_hub::cloud_link::Enrolment;
 use roomtone_schema::id::Id as _;
+use roomtone_schema::{Clock as _, FactId, HubId, OrganisationId, PlayId, SystemClock, VenueId};
+use roomtone_sync::credential::{SigningKey, Ticket};
 use roomtone_tests::{Answer, Guest, TestVenue, new_key, workspace, write_tones};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Long enough that the song still plays when somebody wants to skip it, on a busy machine.
 const SONG_SECONDS: u32 = 20;
+
+/// Facts that the cloud keeps apart in this room: one to send again, one to drop, and one that nobody names.
+const LETTERS: [u128; 3] = [1, 2, 3];
+
+/// The venue's name at a cloud that is never asked.
+const AT_CLOUD: VenueId = VenueId(Uuid::from_u128(31));
 
 /// A mutation as it is asked here.
 struct Case {
@@ -38,7 +47,9 @@ impl Scene {
     async fn set() -> Self {
         let venue = TestVenue::closed();
         write_tones(&venue.library(), 2, SONG_SECONDS);
-        let venue = venue.import().open();
+        let venue = venue.import();
+        know_a_cloud(&venue);
+        let venue = venue.open();
         let mut player = venue.passer_by();
         player.use_token(&venue.player_token("bar"));
         let claim =
@@ -58,7 +69,7 @@ impl Scene {
     fn asker(&self, mutation: &str) -> &Guest {
         match mutation {
             "claimNextSong" | "reportPlayback" | "reportPlays" => &self.player,
-            "orderPlayer" => &self.manager,
+            "orderPlayer" | "retryDeadLetter" | "discardDeadLetter" => &self.manager,
             _ => &self.ana,
         }
     }
@@ -68,7 +79,26 @@ impl Scene {
         let case = |name, input, other, select| Case { name, input, other, select };
         let vote = |song: &str, value| json!({ "songId": song, "value": value });
         let ended = |pick: &Value, silence| json!({ "status": "IDLE", "pickId": pick, "ended": "FINISHED", "silenceMs": silence });
+        let letter = |number| json!({ "deadLetterId": FactId(Uuid::from_u128(number)).to_global() });
         vec![
+            case(
+                "signIn",
+                json!({ "ticket": ticket(), "claimVotes": true }),
+                json!({ "ticket": "none" }),
+                "claimedVotes me { id }",
+            ),
+            case(
+                "retryDeadLetter",
+                letter(LETTERS[0]),
+                letter(LETTERS[2]),
+                "deadLetter { id kind reason state }",
+            ),
+            case(
+                "discardDeadLetter",
+                letter(LETTERS[1]),
+                letter(LETTERS[2]),
+                "deadLetter { id kind reason state }",
+            ),
             case(
                 "vote",
                 vote(&self.song, "LIKE"),
@@ -110,6 +140,41 @@ impl Scene {
     }
 }
 
+/// Has the hub know a cloud, which it does not ask, and facts that it keeps apart.
+fn know_a_cloud(venue: &TestVenue) {
+    std::fs::write(venue.data().join("hub.toml"), "[cloud]\nsync = false\n").unwrap();
+    let enrolment = Enrolment {
+        url: "https://cloud.invalid".to_owned(),
+        hub: HubId(Uuid::from_u128(30)),
+        venue: AT_CLOUD,
+        organisation: OrganisationId(Uuid::from_u128(32)),
+        venue_name: "Here".to_owned(),
+        hub_name: "Bar".to_owned(),
+    };
+    let conn = rusqlite::Connection::open(venue.data().join(roomtone_hub::store::FILE_NAME)).unwrap();
+    let know = "insert into hub_state (key, value) values (?1, ?2)";
+    conn.execute(know, ("enrolment", serde_json::to_string(&enrolment).unwrap())).unwrap();
+    conn.execute(know, ("ticket_keys", cloud_key().public())).unwrap();
+    for number in LETTERS {
+        conn.execute(
+            "insert into dead_letters (op_id, seq, kind, payload, hlc, outcome, reason, told_at)
+             values (?1, ?2, 'vote_cast', ?3, 0, 'rejected', 'for a test', 0)",
+            (Uuid::from_u128(number).as_bytes(), number as i64, b"{}"),
+        )
+        .unwrap();
+    }
+}
+
+fn cloud_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32]).unwrap()
+}
+
+/// A ticket that nobody has shown yet, of one and the same person.
+fn ticket() -> String {
+    let jti = new_key().parse().unwrap();
+    Ticket::new(jti, Uuid::from_u128(33), AT_CLOUD, None, SystemClock::new().wall()).sign(&cloud_key())
+}
+
 #[test]
 fn every_mutation_is_tried_here() {
     let sdl = std::fs::read_to_string(workspace::root().join("schema/hub.graphql")).unwrap();
@@ -121,9 +186,12 @@ fn every_mutation_is_tried_here() {
         "checkIn",
         "checkOut",
         "claimNextSong",
+        "discardDeadLetter",
         "orderPlayer",
         "reportPlayback",
         "reportPlays",
+        "retryDeadLetter",
+        "signIn",
         "vote",
         "voteToSkip",
     ];
