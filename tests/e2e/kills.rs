@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use roomtone_schema::VoteId;
 use roomtone_schema::id::Id;
-use roomtone_tests::{TestVenue, new_key};
-use serde_json::{Value, json};
-use tokio::sync::mpsc::{Sender, channel};
+use roomtone_tests::{TestVenue, Voter};
+use tokio::sync::mpsc::channel;
 use tokio::task::JoinSet;
 
 /// How often the hub is killed.
@@ -25,22 +24,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The most that may be set: the test is not about limits.
 const LIMITS: [(&str, &str); 1] = [("ROOMTONE_LIMITS_VOTES_PER_MINUTE", "1000")];
 
-/// A guest's request, apart from the hub that may be gone before it answers.
-#[derive(Clone)]
-struct Voter {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-    song: String,
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_kills_lose_no_acknowledged_vote_and_the_hub_is_back_at_once() {
     let limits = || LIMITS.map(|(name, value)| (name, value.to_owned()));
     let mut venue = TestVenue::with_songs(GUESTS as u32);
     venue.close();
     let mut venue = venue.open_with_env(limits());
-    let voters = check_in(&venue).await;
+    let voters = Voter::check_in(&venue, GUESTS).await;
     let mut acknowledged = HashSet::new();
     let mut restarts = Vec::new();
     for kill in 0..KILLS {
@@ -65,18 +55,6 @@ async fn fifty_kills_lose_no_acknowledged_vote_and_the_hub_is_back_at_once() {
     venue.close_apart_from(&["not shut down", "unclean", "was not stopped"]);
 }
 
-async fn check_in(venue: &TestVenue) -> Vec<Voter> {
-    let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-    let mut voters = Vec::new();
-    for number in 0..GUESTS {
-        let guest = venue.check_in(&format!("guest {number}")).await;
-        let (song, _) = guest.songs().await.swap_remove(number);
-        let token = guest.token().unwrap().to_owned();
-        voters.push(Voter { http: http.clone(), url: venue.url("/graphql"), token, song });
-    }
-    voters
-}
-
 /// Lets everybody vote without a pause, and kills the hub once `enough` votes were acknowledged.
 async fn vote_until_the_kill(
     venue: &mut TestVenue,
@@ -87,7 +65,7 @@ async fn vote_until_the_kill(
     let (tell, mut told) = channel(1024);
     let mut guests = JoinSet::new();
     for voter in voters {
-        guests.spawn(keep_voting(voter.clone(), tell.clone()));
+        guests.spawn(voter.clone().votes(Duration::ZERO, tell.clone()));
     }
     drop(tell);
     for _ in 0..enough {
@@ -99,31 +77,6 @@ async fn vote_until_the_kill(
     while let Some(vote) = told.recv().await {
         acknowledged.insert(vote);
     }
-}
-
-/// Likes and dislikes one song in turn until the hub is gone.
-async fn keep_voting(voter: Voter, tell: Sender<VoteId>) {
-    for value in ["LIKE", "DISLIKE"].iter().cycle() {
-        let Some(answer) = vote(&voter, value).await else { return };
-        // A disk that is busy with others may let a vote run into its time limit: that one was not acknowledged.
-        let Some(id) = answer["data"]["vote"]["vote"]["id"].as_str() else {
-            eprintln!("a vote was refused: {answer}");
-            continue;
-        };
-        if tell.send(VoteId::from_global(id).unwrap()).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn vote(voter: &Voter, value: &str) -> Option<Value> {
-    let query =
-        "mutation($input: VoteInput!) { vote(input: $input) { vote { id } userErrors { code message } } }";
-    let input = json!({ "songId": voter.song, "value": value, "idempotencyKey": new_key() });
-    let request = voter.http.post(&voter.url).bearer_auth(&voter.token);
-    let answer =
-        request.json(&json!({ "query": query, "variables": { "input": input } })).send().await.ok()?;
-    answer.json().await.ok()
 }
 
 /// Every vote of the log, read beside the running hub.

@@ -18,6 +18,7 @@ mod subscription;
 mod terminal;
 mod trial;
 mod venue;
+mod voter;
 pub mod workspace;
 
 pub use eventually::{SOON, eventually, eventually_within};
@@ -34,3 +35,4 @@ pub use subscription::Subscription;
 pub use terminal::{TestPlayer, TestTerminal};
 pub use trial::TestCloud;
 pub use venue::TestVenue;
+pub use voter::Voter;

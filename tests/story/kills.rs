@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use roomtone_schema::VoteId;
 use roomtone_schema::id::Id as _;
-use roomtone_tests::{Guest, Line, TestVenue, eventually_within, new_key};
-use serde_json::{Value, json};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use roomtone_tests::{Guest, Line, Voter, eventually_within};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::ledger::Ledger;
@@ -43,7 +42,7 @@ async fn a_hub_that_is_killed_again_and_again_tells_the_cloud_every_vote_once() 
     pair.in_step(&watcher).await;
     // Every request is on its way for long enough to be hit.
     pair.line.becomes(Line::Slow(Duration::from_millis(5)));
-    let voters = check_in(&pair.venue).await;
+    let voters = Voter::check_in(&pair.venue, GUESTS).await;
     let mut acknowledged = HashSet::new();
     for kill in 0..kills() {
         let mut ledger = Ledger::of(&pair.cloud).await;
@@ -73,7 +72,7 @@ async fn a_cloud_that_is_killed_again_and_again_has_every_vote_once() {
     pair.enrol().await;
     let watcher = pair.venue.check_in("watcher").await;
     pair.in_step(&watcher).await;
-    let voters = check_in(&pair.venue).await;
+    let voters = Voter::check_in(&pair.venue, GUESTS).await;
     let (guests, mut told) = keep_voting(&voters, PACE);
     let mut acknowledged = HashSet::new();
     let mut had = 0;
@@ -121,33 +120,12 @@ async fn finish(mut pair: Pair, watcher: &Guest, acknowledged: &HashSet<VoteId>)
     pair.cloud.stop(&["duplicate", "on-release", "InternalError"]);
 }
 
-/// A guest's request, apart from the hub that may be gone before it answers.
-#[derive(Clone)]
-struct Voter {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-    song: String,
-}
-
-async fn check_in(venue: &TestVenue) -> Vec<Voter> {
-    let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-    let mut voters = Vec::new();
-    for number in 0..GUESTS {
-        let guest = venue.check_in(&format!("guest {number}")).await;
-        let (song, _) = guest.songs().await.swap_remove(number);
-        let token = guest.token().unwrap().to_owned();
-        voters.push(Voter { http: http.clone(), url: venue.url("/graphql"), token, song });
-    }
-    voters
-}
-
 /// Everybody votes until the hub is gone, or until the guests are dropped.
 fn keep_voting(voters: &[Voter], pace: Duration) -> (JoinSet<()>, Receiver<VoteId>) {
     let (tell, told) = channel(100_000);
     let mut guests = JoinSet::new();
     for voter in voters {
-        guests.spawn(votes(voter.clone(), pace, tell.clone()));
+        guests.spawn(voter.clone().votes(pace, tell.clone()));
     }
     (guests, told)
 }
@@ -155,30 +133,4 @@ fn keep_voting(voters: &[Voter], pace: Duration) -> (JoinSet<()>, Receiver<VoteI
 async fn next(told: &mut Receiver<VoteId>) -> VoteId {
     let vote = tokio::time::timeout(PATIENCE, told.recv()).await;
     vote.expect("a vote in time").expect("the hub takes votes")
-}
-
-/// Likes and dislikes one song in turn.
-async fn votes(voter: Voter, pace: Duration, tell: Sender<VoteId>) {
-    for value in ["LIKE", "DISLIKE"].iter().cycle() {
-        let Some(answer) = vote(&voter, value).await else { return };
-        // A disk that is busy with others may let a vote run into its time limit: that one was not acknowledged.
-        let Some(id) = answer["data"]["vote"]["vote"]["id"].as_str() else {
-            eprintln!("a vote was refused: {answer}");
-            continue;
-        };
-        if tell.send(VoteId::from_global(id).unwrap()).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(pace).await;
-    }
-}
-
-async fn vote(voter: &Voter, value: &str) -> Option<Value> {
-    let query =
-        "mutation($input: VoteInput!) { vote(input: $input) { vote { id } userErrors { code message } } }";
-    let input = json!({ "songId": voter.song, "value": value, "idempotencyKey": new_key() });
-    let request = voter.http.post(&voter.url).bearer_auth(&voter.token);
-    let answer =
-        request.json(&json!({ "query": query, "variables": { "input": input } })).send().await.ok()?;
-    answer.json().await.ok()
 }
