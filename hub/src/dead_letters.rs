@@ -58,7 +58,7 @@ impl Refusal for DeadLetterError {
 
     fn field(&self) -> Option<&'static [&'static str]> {
         match self {
-            Self::Unknown => Some(&["input", "factId"]),
+            Self::Unknown => Some(&["input", "deadLetterId"]),
             Self::KeyUsed => Some(&["input", "idempotencyKey"]),
             Self::Store(_) => None,
         }

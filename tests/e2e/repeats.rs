@@ -79,7 +79,7 @@ impl Scene {
         let case = |name, input, other, select| Case { name, input, other, select };
         let vote = |song: &str, value| json!({ "songId": song, "value": value });
         let ended = |pick: &Value, silence| json!({ "status": "IDLE", "pickId": pick, "ended": "FINISHED", "silenceMs": silence });
-        let letter = |number| json!({ "factId": FactId(Uuid::from_u128(number)).to_global() });
+        let letter = |number| json!({ "deadLetterId": FactId(Uuid::from_u128(number)).to_global() });
         vec![
             case(
                 "signIn",
@@ -91,13 +91,13 @@ impl Scene {
                 "retryDeadLetter",
                 letter(LETTERS[0]),
                 letter(LETTERS[2]),
-                "deadLetter { factId kind reason state }",
+                "deadLetter { id kind reason state }",
             ),
             case(
                 "discardDeadLetter",
                 letter(LETTERS[1]),
                 letter(LETTERS[2]),
-                "deadLetter { factId kind reason state }",
+                "deadLetter { id kind reason state }",
             ),
             case(
                 "vote",

@@ -14,8 +14,8 @@ use crate::hub::Hub;
 /// A fact that the cloud has not applied. It holds up no other one.
 #[derive(Debug, SimpleObject)]
 pub(super) struct DeadLetter {
-    /// Of the fact; the same when it is sent again. What is kept apart is no node: it is gone once it is decided on.
-    fact_id: ID,
+    /// Of the fact; the same when it is sent again.
+    id: ID,
     /// What it says, such as `vote_cast`.
     kind: String,
     /// When it happened.
@@ -40,7 +40,7 @@ pub(super) enum DeadLetterState {
 impl From<Kept> for DeadLetter {
     fn from(kept: Kept) -> Self {
         Self {
-            fact_id: kept.id.to_global().into(),
+            id: kept.id.to_global().into(),
             kind: kept.kind,
             happened_at: date(kept.at),
             state: if kept.is_parked { DeadLetterState::Parked } else { DeadLetterState::Rejected },
@@ -56,7 +56,7 @@ pub(super) struct RetryDeadLetterInput {
     /// A UUID, new for each intent.
     idempotency_key: ID,
     /// Which.
-    fact_id: ID,
+    dead_letter_id: ID,
 }
 
 /// Queued, or why not.
@@ -80,7 +80,7 @@ pub(super) struct DiscardDeadLetterInput {
     /// A UUID, new for each intent.
     idempotency_key: ID,
     /// Which.
-    fact_id: ID,
+    dead_letter_id: ID,
 }
 
 /// Dropped, or why not.
@@ -111,7 +111,7 @@ pub(super) async fn retry(
     ctx: &Context<'_>,
     input: &RetryDeadLetterInput,
 ) -> Result<RetryDeadLetterPayload, Unmet> {
-    let letter = decide(ctx, &input.idempotency_key, &input.fact_id, Decision::Retry).await?;
+    let letter = decide(ctx, &input.idempotency_key, &input.dead_letter_id, Decision::Retry).await?;
     Ok(RetryDeadLetterPayload { dead_letter: Some(letter), user_errors: Vec::new() })
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn discard(
     ctx: &Context<'_>,
     input: &DiscardDeadLetterInput,
 ) -> Result<DiscardDeadLetterPayload, Unmet> {
-    let letter = decide(ctx, &input.idempotency_key, &input.fact_id, Decision::Discard).await?;
+    let letter = decide(ctx, &input.idempotency_key, &input.dead_letter_id, Decision::Discard).await?;
     Ok(DiscardDeadLetterPayload { dead_letter: Some(letter), user_errors: Vec::new() })
 }
 
@@ -133,7 +133,7 @@ async fn decide(
         let why = "this needs the manager's token; `roomtone-hub manager token` prints one";
         return Err(UserError::new(UserErrorCode::Forbidden, why).into());
     }
-    let (key, letter) = (key(given_key)?, id::<FactId>(letter, "factId")?);
+    let (key, letter) = (key(given_key)?, id::<FactId>(letter, "deadLetterId")?);
     let decided = ctx.data_unchecked::<Hub>().decide(key, letter, decision).await.map_err(unmet)?;
     Ok(decided.into())
 }

@@ -124,7 +124,7 @@ fn input(mutation: &str) -> String {
         "reportPlayback" => "status: ACTIVE",
         "reportPlays" => "plays: []",
         "orderPlayer" => "playerId: \"$PLAYER\" kind: VOLUME volume: 0.5",
-        "retryDeadLetter" | "discardDeadLetter" => "factId: \"$LETTER\"",
+        "retryDeadLetter" | "discardDeadLetter" => "deadLetterId: \"$LETTER\"",
         "checkOut" | "claimNextSong" | "voteToSkip" => "",
         other => panic!("no input for {other}: add one"),
     };
