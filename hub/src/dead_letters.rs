@@ -1,15 +1,13 @@
 //! Facts that the cloud keeps apart, and what a manager decides about them.
 
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{FactId, IdempotencyKey, UnixMillis};
-use serde::{Deserialize, Serialize};
+use roomtone_schema::{FactId, IdempotencyKey};
 
 use crate::hub::Hub;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::store::dead_letters;
+use crate::store::dead_letters::{self, DeadLetter};
 use crate::store::{StoreError, Tx, idempotency};
-
-pub use crate::store::dead_letters::DeadLetter;
+use crate::view::DeadLetterView;
 
 /// At most so many are told.
 const MOST: u32 = 100;
@@ -65,28 +63,22 @@ impl Refusal for DeadLetterError {
     }
 }
 
-/// The first result of a decision.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    id: FactId,
-    seq: i64,
-    kind: String,
-    at: UnixMillis,
-    is_parked: bool,
-    reason: String,
-    told_at: UnixMillis,
-}
-
 enum Outcome {
-    Done(DeadLetter),
+    Done(DeadLetterView),
     Unknown,
     KeyUsed,
 }
 
 impl Hub {
     /// Facts that the cloud keeps apart, newest first, at most 100.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        self.0.store.read(|conn| dead_letters::newest(conn, MOST)).await
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetterView>, StoreError> {
+        let found = self.0.store.read(|conn| dead_letters::newest(conn, MOST)).await?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+
+    /// One of them.
+    pub async fn dead_letter(&self, id: FactId) -> Result<Option<DeadLetterView>, DeadLetterError> {
+        Ok(self.0.store.read(move |conn| dead_letters::by_id(conn, id)).await?.map(Into::into))
     }
 
     /// Decides about a fact, once for each key.
@@ -95,11 +87,11 @@ impl Hub {
         key: IdempotencyKey,
         id: FactId,
         decision: Decision,
-    ) -> Result<DeadLetter, DeadLetterError> {
+    ) -> Result<DeadLetterView, DeadLetterError> {
         let (owner, now) = (self.0.id.to_bytes(), self.now());
         let work = move |tx: &Tx<'_>| {
-            match idempotency::get::<Kept>(tx, owner, key, decision.word())? {
-                Some(Ok(first)) => return Ok(Outcome::Done(first.into())),
+            match idempotency::get::<DeadLetterView>(tx, owner, key, decision.word())? {
+                Some(Ok(first)) => return Ok(Outcome::Done(first)),
                 Some(Err(_)) => return Ok(Outcome::KeyUsed),
                 None => {}
             }
@@ -107,8 +99,8 @@ impl Hub {
                 Decision::Retry => dead_letters::retry(tx, id)?,
                 Decision::Discard => dead_letters::discard(tx, id)?,
             };
-            let Some(letter) = decided else { return Ok(Outcome::Unknown) };
-            idempotency::put(tx, owner, key, decision.word(), &Kept::from(&letter), now)?;
+            let Some(letter) = decided.map(DeadLetterView::from) else { return Ok(Outcome::Unknown) };
+            idempotency::put(tx, owner, key, decision.word(), &letter, now)?;
             Ok(Outcome::Done(letter))
         };
         match self.0.store.write(work).await? {
@@ -122,16 +114,9 @@ impl Hub {
     }
 }
 
-impl From<&DeadLetter> for Kept {
-    fn from(letter: &DeadLetter) -> Self {
-        let DeadLetter { id, seq, kind, at, is_parked, reason, told_at, .. } = letter.clone();
+impl From<DeadLetter> for DeadLetterView {
+    fn from(kept: DeadLetter) -> Self {
+        let DeadLetter { id, seq, kind, at, is_parked, reason, told_at, .. } = kept;
         Self { id, seq, kind, at, is_parked, reason, told_at }
-    }
-}
-
-impl From<Kept> for DeadLetter {
-    fn from(kept: Kept) -> Self {
-        let Kept { id, seq, kind, at, is_parked, reason, told_at } = kept;
-        Self { id, seq, kind, payload: Vec::new(), at, is_parked, reason, told_at }
     }
 }

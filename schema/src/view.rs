@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 pub use crate::explanation::{Explanation, Reason, ReasonCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::play::{PlayEnd, Tier};
 use crate::player::{Player, PlayerHealth, PlayerStatus};
 use crate::song::Song;
 pub use crate::vibe::VibeSource;
-use crate::{AXES, DeviceId, ListenerId, PickId, PlayId, PlayerId, SessionId, SongId, UnixMillis, ZoneId};
+use crate::{
+    AXES, DeviceId, FactId, ListenerId, PickId, PlayId, PlayerId, SessionId, SongId, UnixMillis, ZoneId,
+};
 
 /// The weighted mean of the tastes in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +126,25 @@ pub enum SyncState {
     Offline,
     /// The cloud refuses this hub.
     Blocked,
+}
+
+/// A fact that the cloud keeps apart, as the manager sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterView {
+    /// The fact.
+    pub id: FactId,
+    /// Under which number it was sent.
+    pub seq: i64,
+    /// What it says, as the hub names it.
+    pub kind: String,
+    /// When it happened.
+    pub at: UnixMillis,
+    /// Whether the cloud tries again by itself.
+    pub is_parked: bool,
+    /// Why, in the cloud's words.
+    pub reason: String,
+    /// When the cloud said so.
+    pub told_at: UnixMillis,
 }
 
 /// An order to one player.

@@ -58,7 +58,15 @@ impl Private {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_scratch(folder: &Path, bin: &Path) -> anyhow::Result<Self> {
-        let careless = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"];
+        let careless = [
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "max_connections=200",
+            // Nobody copies it, so it need not keep a gigabyte of log.
+            "max_wal_size=128MB",
+            "min_wal_size=32MB",
+        ];
         Self::run(folder, bin, &careless, true).await
     }
 

@@ -1,12 +1,12 @@
-//! A real Postgres for tests: one cluster per test program and version, one database per test.
+//! A real Postgres for tests: one cluster per test program and version, one database per test, gone with its test.
 //!
 //! Databases are cloned from a template that holds the shim and all migrations, applied as Supabase would: by a role
 //! that is no superuser. Include it with `#[path = "../support/postgres.rs"] mod postgres;`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use roomtone_cloud::database::{Database, DatabaseSettings};
 use roomtone_cloud::dev::postgres::Private;
@@ -59,6 +59,27 @@ pub(crate) struct TestDatabase {
     pub(crate) migrator_url: String,
     /// As the superuser.
     pub(crate) superuser_url: String,
+    /// Held as long as anybody may still ask it.
+    _room: Arc<Room>,
+}
+
+/// The place that a test's database takes on the disk: hundreds of them would fill a small one.
+#[derive(Debug)]
+struct Room {
+    cluster_url: String,
+    name: String,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        blocking(async {
+            // A cluster that a test has stopped takes its databases with it, and a panic here would hide the test's own.
+            if let Ok(mut conn) = PgConnection::connect(&self.cluster_url).await {
+                let drop = format!("drop database {} with (force)", self.name);
+                conn.execute(sqlx::raw_sql(AssertSqlSafe(drop))).await.ok();
+            }
+        });
+    }
 }
 
 impl Postgres {
@@ -114,6 +135,7 @@ impl Postgres {
             url: self.cluster.url_as("roomtone_app", &name),
             migrator_url: self.cluster.url_as("roomtone_migrator", &name),
             superuser_url: self.cluster.url(&name),
+            _room: Arc::new(Room { cluster_url: self.cluster.url("postgres"), name }),
         }
     }
 

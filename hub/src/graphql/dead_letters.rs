@@ -1,54 +1,14 @@
 //! Facts that the cloud keeps apart.
 
-use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
+use async_graphql::{Context, ID, InputObject, SimpleObject};
 use roomtone_schema::FactId;
-use roomtone_schema::id::Id as _;
 use roomtone_server::caller::Caller;
-use roomtone_server::listener::scalar::DateTime;
-use roomtone_server::listener::{Payload, Unmet, UserError, UserErrorCode, caller, date, id, key};
+use roomtone_server::listener::dead_letter::DeadLetter;
+use roomtone_server::listener::{Payload, Unmet, UserError, UserErrorCode, caller, id, key};
 
 use super::room::unmet;
-use crate::dead_letters::{DeadLetter as Kept, Decision};
+use crate::dead_letters::Decision;
 use crate::hub::Hub;
-
-/// A fact that the cloud has not applied. It holds up no other one.
-#[derive(Debug, SimpleObject)]
-pub(super) struct DeadLetter {
-    /// Of the fact; the same when it is sent again.
-    id: ID,
-    /// What it says, such as `vote_cast`.
-    kind: String,
-    /// When it happened.
-    happened_at: DateTime,
-    /// Whether the cloud tries again by itself.
-    state: DeadLetterState,
-    /// Why, in the cloud's words.
-    reason: String,
-    /// When the cloud said so.
-    told_at: DateTime,
-}
-
-/// How the cloud keeps a fact that it has not applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub(super) enum DeadLetterState {
-    /// What it depends on is not there yet; the cloud tries again by itself.
-    Parked,
-    /// It can never be applied as it is.
-    Rejected,
-}
-
-impl From<Kept> for DeadLetter {
-    fn from(kept: Kept) -> Self {
-        Self {
-            id: kept.id.to_global().into(),
-            kind: kept.kind,
-            happened_at: date(kept.at),
-            state: if kept.is_parked { DeadLetterState::Parked } else { DeadLetterState::Rejected },
-            reason: kept.reason,
-            told_at: date(kept.told_at),
-        }
-    }
-}
 
 /// A fact to send again.
 #[derive(Debug, InputObject)]
@@ -104,7 +64,7 @@ pub(super) async fn list(ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<
         return Ok(None);
     }
     let found = ctx.data_unchecked::<Hub>().dead_letters().await?;
-    Ok(Some(found.into_iter().map(Into::into).collect()))
+    Ok(Some(found.into_iter().map(DeadLetter).collect()))
 }
 
 pub(super) async fn retry(
@@ -135,5 +95,5 @@ async fn decide(
     }
     let (key, letter) = (key(given_key)?, id::<FactId>(letter, "deadLetterId")?);
     let decided = ctx.data_unchecked::<Hub>().decide(key, letter, decision).await.map_err(unmet)?;
-    Ok(decided.into())
+    Ok(DeadLetter(decided))
 }

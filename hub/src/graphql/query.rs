@@ -3,8 +3,8 @@
 use async_graphql::{Context, Object};
 use roomtone_server::caller::Caller;
 use roomtone_server::listener::caller;
+use roomtone_server::listener::dead_letter::DeadLetter;
 
-use super::dead_letters::DeadLetter;
 use super::player::{Pick, PlayerPlan};
 use super::sync_status::SyncStatus;
 use crate::hub::Hub;

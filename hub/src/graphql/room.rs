@@ -9,14 +9,14 @@ use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
-use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
+use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis, ZoneId};
 use roomtone_server::listener::{Catalogue, Room, Unmet, UserError};
 use tokio::sync::watch;
 
 use crate::hub::Hub;
 use crate::media;
 use crate::refusal::Refusal;
-use crate::view::{NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
+use crate::view::{DeadLetterView, NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
 
 /// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
 /// our fault is logged here and told to nobody.
@@ -60,6 +60,10 @@ impl Room for Hub {
 
     fn up_next(&self, zone: ZoneId) -> Option<watch::Receiver<Arc<[Recommendation]>>> {
         Self::up_next(self, zone).ok()
+    }
+
+    fn dead_letter(&self, fact: FactId) -> BoxFuture<'_, Result<Option<DeadLetterView>, Unmet>> {
+        async move { Self::dead_letter(self, fact).await.map_err(unmet) }.boxed()
     }
 
     fn players(&self) -> watch::Receiver<Arc<[PlayerView]>> {

@@ -11,15 +11,16 @@ use roomtone_schema::id::Id;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
-use roomtone_schema::view::{NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
+use roomtone_schema::view::{DeadLetterView, NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
-use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, ZoneId};
+use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
 use crate::caller::{Asker, Caller, Visit};
 
 pub mod catalogue;
+pub mod dead_letter;
 pub mod mutation;
 pub mod page;
 pub mod people;
@@ -63,6 +64,10 @@ pub trait Room: Send + Sync + 'static {
     fn vibe(&self, zone: ZoneId) -> Option<watch::Receiver<Arc<VibeView>>>;
     /// What a zone hears next.
     fn up_next(&self, zone: ZoneId) -> Option<watch::Receiver<Arc<[Recommendation]>>>;
+    /// A fact that the cloud keeps apart; whoever asks has seen to it that the manager does. A room without a cloud has none.
+    fn dead_letter(&self, _fact: FactId) -> BoxFuture<'_, Result<Option<DeadLetterView>, Unmet>> {
+        Box::pin(async { Ok(None) })
+    }
     /// All players.
     fn players(&self) -> watch::Receiver<Arc<[PlayerView]>>;
     /// The catalogue ranked for a zone as it is now.

@@ -143,7 +143,8 @@ fn arguments(object: &str, field: &str, scene: &Scene) -> String {
 /// What nobody gets by asking for it by name: each by the id of somebody's thing.
 fn probes(scene: &Scene) -> Vec<Ask> {
     let mut asks = Vec::new();
-    for (whose, what, id) in scene.private_ids() {
+    let letter = ("venue", "letter", "$LETTER".to_owned());
+    for (whose, what, id) in scene.private_ids().into_iter().chain([letter]) {
         for (field, asked) in
             [("node", format!("node(id: \"{id}\")")), ("nodes", format!("nodes(ids: [\"{id}\"])"))]
         {

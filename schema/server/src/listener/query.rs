@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object, Result};
 use roomtone_schema::id::{Id, split_global};
-use roomtone_schema::{ListenerId, PlayerId, SessionId, SongId, VenueId, VoteId, ZoneId};
+use roomtone_schema::{FactId, ListenerId, PlayerId, SessionId, SongId, VenueId, VoteId, ZoneId};
 
 use super::catalogue::{SongConnection, SongFilter, SongOrder};
+use super::dead_letter::DeadLetter;
 use super::page::PageArguments;
 use super::people::{Listener, Session, Vote};
 use super::play::{NowPlaying, Recommendation, Vibe};
 use super::rows::Rows;
 use super::song::Song;
 use super::venue::{Player, Venue, Zone};
-use super::{no_zone, refusal, room, viewer, zone_of};
+use super::{caller, no_zone, refusal, room, viewer, zone_of};
+use crate::caller::Caller;
 
 /// Ids that may be looked up in one request.
 const NODES_AT_ONCE: usize = 100;
@@ -38,6 +40,8 @@ pub enum Node {
     Session(Session),
     /// See there.
     Vote(Vote),
+    /// See there.
+    DeadLetter(DeadLetter),
 }
 
 /// Queries that listeners ask, of hub and cloud alike.
@@ -48,8 +52,8 @@ pub struct ListenerQuery;
 #[Object]
 impl ListenerQuery {
     /// Anything that has an id; null where there is no such thing, or it is somebody else's.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Node> {
-        find(ctx, &id)
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+        find(ctx, &id).await
     }
 
     /// Several of them, in the order asked for.
@@ -62,7 +66,11 @@ impl ListenerQuery {
         if ids.len() > NODES_AT_ONCE {
             return Err(refusal::coded("INVALID", "ask for at most 100 ids at once"));
         }
-        Ok(ids.iter().map(|id| find(ctx, id)).collect())
+        let mut found = Vec::with_capacity(ids.len());
+        for id in &ids {
+            found.push(find(ctx, id).await?);
+        }
+        Ok(found)
     }
 
     /// This venue.
@@ -153,8 +161,22 @@ pub(crate) fn ranked(first: i32) -> Result<usize> {
     fits.then_some(first.unsigned_abs() as usize).ok_or_else(|| refusal::coded("INVALID", "first is 1 to 50"))
 }
 
-/// Looks an id up; what belongs to one listener is found by that listener only.
-fn find(ctx: &Context<'_>, id: &ID) -> Option<Node> {
+/// Looks an id up; what is the manager's is found by the manager only.
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    match split_global(id) {
+        Some((kind, uuid)) if kind == FactId::TYPE => {
+            if caller(ctx) != Caller::Manager {
+                return Ok(None);
+            }
+            let found = room(ctx).dead_letter(FactId(uuid)).await?;
+            Ok(found.map(|letter| Node::DeadLetter(DeadLetter(letter))))
+        }
+        _ => Ok(at_hand(ctx, id)),
+    }
+}
+
+/// What lies in memory; what belongs to one listener is found by that listener only.
+fn at_hand(ctx: &Context<'_>, id: &ID) -> Option<Node> {
     let (kind, uuid) = split_global(id)?;
     let room = room(ctx);
     let own = viewer(ctx).ok();
