@@ -16,6 +16,7 @@ pub mod rank;
 pub mod refusal;
 pub mod rest;
 pub mod room;
+pub mod schedule;
 pub mod seed;
 pub mod session;
 pub mod song;

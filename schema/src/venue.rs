@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::embedding::AXES;
 use crate::id::{VenueId, ZoneId};
+use crate::schedule::Schedule;
+use crate::song::SongKind;
 
 /// One café, spa, gallery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Zone {
 pub struct ZoneSettings {
     /// What the zone sounds like when nobody is there, and the prior of every taste: five numbers in [-1, 1].
     pub profile: Option<[f32; AXES]>,
+    /// How many people the profile counts as while somebody is there (0 to 20; 0 = it stands in for nobody only).
+    pub profile_weight: f64,
     /// 0 = plain mean of tastes, 1 = strict turns.
     pub fairness: f64,
     /// How long a song rests after it was played, in hours (1 to 48).
@@ -55,12 +59,19 @@ pub struct ZoneSettings {
     pub show_up_next: bool,
     /// Whether check-in asks for the rotating code, so that a photo of the poster is not enough.
     pub require_rotating_code: bool,
+    /// Which kinds of songs are played; empty = all, also those of no known kind.
+    pub kinds: Vec<SongKind>,
+    /// How loud the zone's players are, in percent; left out = as somebody has set each of them.
+    pub volume_percent: Option<u8>,
+    /// When it is open, and what it sounds like when.
+    pub schedule: Schedule,
 }
 
 impl Default for ZoneSettings {
     fn default() -> Self {
         Self {
             profile: None,
+            profile_weight: 0.0,
             fairness: 0.5,
             penalty_hours: 4,
             crossfade_ms: 5_000,
@@ -71,6 +82,9 @@ impl Default for ZoneSettings {
             skip_min: 2,
             show_up_next: true,
             require_rotating_code: false,
+            kinds: Vec::new(),
+            volume_percent: None,
+            schedule: Schedule::default(),
         }
     }
 }
