@@ -8,6 +8,7 @@ pub mod embedding;
 pub mod explanation;
 pub mod fairness;
 pub mod id;
+pub mod licence;
 pub mod look_ahead;
 pub mod pick;
 pub mod play;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::id::SongId;
+use crate::licence::HeardLog;
 use crate::pick::{ArtistLog, Pick, PickRules, Scene, pick};
 use crate::rank::{Candidate, Ranked, Ranking, place};
 use crate::room::Room;
@@ -35,6 +36,8 @@ pub struct Outlook {
     pub rules: PickRules,
     /// Who was heard lately.
     pub artists: ArtistLog,
+    /// What was heard lately, as a licence counts it.
+    pub heard: HeardLog,
     /// What is heard before.
     pub current: Option<SongId>,
     /// Overlap of two songs.
@@ -72,6 +75,7 @@ impl Outlook {
             rules: self.rules,
             current: self.current.and_then(songs),
             artists: &self.artists,
+            heard: &self.heard,
         };
         pick(ranking, songs, &scene, seed::of_pick(self.zone_seed, self.counter))
     }
@@ -102,6 +106,7 @@ impl Outlook {
     fn play(&mut self, song: &Song) {
         self.room.hear(song.facts.comparable().map(|embedding| embedding.unit()).as_ref());
         self.artists.hear(song, self.now);
+        self.heard.hear(song, self.now);
         self.current = Some(song.id);
         self.counter += 1;
         let length = Duration::from_millis(u64::from(song.facts.duration_ms));

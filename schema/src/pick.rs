@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::fairness::misery;
 use crate::id::SongId;
+use crate::licence::{HeardLog, Licence};
 use crate::rank::{Ranked, Ranking, Standing};
 use crate::rest::rests_until;
 use crate::seed::Seeded;
-use crate::song::{Explicit, Song};
+use crate::song::{Explicit, Song, SongKind};
 use crate::time::UnixMillis;
 use crate::vector::Axes;
 use crate::venue::ZoneSettings;
@@ -41,14 +42,67 @@ pub struct PickRules {
     pub allow_explicit: bool,
     /// For how long an artist is not repeated, best effort.
     pub artist_separation: Duration,
+    /// Which kinds of songs are played.
+    pub kinds: Kinds,
+    /// Whether the performance complement is kept.
+    pub performance_complement: bool,
 }
 
+/// Which kinds of songs are played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kinds {
+    /// All, also those of no known kind.
+    All,
+    /// Those named, and no song of no known kind.
+    Only {
+        /// Sounds of places.
+        soundscape: bool,
+        /// Music without words.
+        instrumental: bool,
+    },
+}
+
+impl Kinds {
+    /// Whether a song of this kind is played.
+    pub fn allow(self, kind: Option<SongKind>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only { soundscape, instrumental } => match kind {
+                Some(SongKind::Soundscape) => soundscape,
+                Some(SongKind::Instrumental) => instrumental,
+                None => false,
+            },
+        }
+    }
+}
+
+impl From<&[SongKind]> for Kinds {
+    fn from(named: &[SongKind]) -> Self {
+        if named.is_empty() {
+            return Self::All;
+        }
+        let has = |kind| named.contains(&kind);
+        Self::Only { soundscape: has(SongKind::Soundscape), instrumental: has(SongKind::Instrumental) }
+    }
+}
+
+impl PickRules {
+    /// The same under a venue's licence.
+    #[must_use]
+    pub fn under(self, licence: &Licence) -> Self {
+        Self { performance_complement: licence.performance_complement, ..self }
+    }
+}
+
+/// Under a licence that allows everything.
 impl From<&ZoneSettings> for PickRules {
     fn from(settings: &ZoneSettings) -> Self {
         Self {
             fairness: settings.fairness,
             allow_explicit: settings.allow_explicit,
             artist_separation: Duration::from_secs(60 * u64::from(settings.artist_separation_min)),
+            kinds: Kinds::from(settings.kinds.as_slice()),
+            performance_complement: false,
         }
     }
 }
@@ -68,9 +122,11 @@ pub struct Scene<'a> {
     pub current: Option<&'a Song>,
     /// Who was heard lately.
     pub artists: &'a ArtistLog,
+    /// What was heard lately, as a licence counts it.
+    pub heard: &'a HeardLog,
 }
 
-/// A filter that had to give way. Limits of licences will stand before `Rest` once venues have them.
+/// A filter that had to give way: what is only pleasant before what somebody has promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relaxation {
@@ -78,17 +134,26 @@ pub enum Relaxation {
     ArtistSeparation,
     /// Then: a song that should still rest, the one played longest ago.
     Rest,
+    /// Then: a song of a kind that this hour is not meant for.
+    Kind,
+    /// Then: a song that the performance complement of the licence does not allow yet.
+    Licence,
     /// The last: a song tagged explicit.
     Explicit,
 }
 
 /// The filters in the order in which they give way; each step keeps those before it relaxed.
-const STEPS: [&[Relaxation]; 4] = [
-    &[],
-    &[Relaxation::ArtistSeparation],
-    &[Relaxation::ArtistSeparation, Relaxation::Rest],
-    &[Relaxation::ArtistSeparation, Relaxation::Rest, Relaxation::Explicit],
-];
+const STEPS: [&[Relaxation]; 6] = {
+    use Relaxation::{ArtistSeparation, Explicit, Kind, Licence, Rest};
+    [
+        &[],
+        &[ArtistSeparation],
+        &[ArtistSeparation, Rest],
+        &[ArtistSeparation, Rest, Kind],
+        &[ArtistSeparation, Rest, Kind, Licence],
+        &[ArtistSeparation, Rest, Kind, Licence, Explicit],
+    ]
+};
 
 /// One decision of the recommender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -238,6 +303,8 @@ fn broken(ranked: &Ranked, song: &Song, scene: &Scene<'_>) -> Vec<Relaxation> {
     [
         (same_artist, Relaxation::ArtistSeparation),
         (ranked.standing == Standing::Resting, Relaxation::Rest),
+        (!rules.kinds.allow(song.facts.kind), Relaxation::Kind),
+        (rules.performance_complement && scene.heard.would_break(song, scene.now), Relaxation::Licence),
         (explicit, Relaxation::Explicit),
     ]
     .into_iter()

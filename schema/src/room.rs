@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::embedding::AXES;
 use crate::fairness::{self, Debt, Fairness};
-use crate::vector::{Axes, dot};
+use crate::vector::{Axes, add_scaled, dot, norm, unit};
 use crate::vibe::{Presence, Target, Vibe, mean, target};
 
 /// One person in the room; all sessions of one device are one of them.
@@ -27,6 +27,8 @@ pub struct Room {
     pub fairness: f64,
     /// What the zone sounds like by itself.
     pub profile: Option<[f64; AXES]>,
+    /// As how many people the profile has its say while somebody is there who has a taste.
+    pub profile_weight: f64,
     /// The middle of the catalogue.
     pub catalogue: Option<[f64; AXES]>,
 }
@@ -43,7 +45,20 @@ impl Room {
             weight: one.weight * one.debt.factor(self.fairness),
             taste: one.taste,
         });
+        let fair = fair.map(|vibe| self.with_profile(vibe));
         target(fair.as_ref(), self.profile.as_ref(), self.catalogue.as_ref())
+    }
+
+    /// The people's vibe with the profile among them, as one more of them, of its weight.
+    fn with_profile(&self, people: Vibe) -> Vibe {
+        let profile = self.profile.as_ref().and_then(unit).filter(|_| self.profile_weight > 0.0);
+        let Some(profile) = profile else { return people };
+        let weights = self.listeners.iter().map(|one| (one.weight * one.debt.factor(self.fairness)).max(0.0));
+        let all = weights.sum::<f64>();
+        let mut axes = people.axes.map(|axis| axis * all);
+        add_scaled(&mut axes, &profile, self.profile_weight);
+        let axes = axes.map(|axis| axis / (all + self.profile_weight));
+        Vibe { axes, consensus: norm(&axes).min(1.0) }
     }
 
     /// The tastes of those who count, for the misery guard.

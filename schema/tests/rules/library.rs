@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use roomtone_schema::embedding::{AXES, Embedding, EmbeddingVersion};
 use roomtone_schema::id::Id as _;
+use roomtone_schema::licence::HeardLog;
 use roomtone_schema::look_ahead::Outlook;
 use roomtone_schema::pick::{ArtistLog, PickRules};
 use roomtone_schema::rank::{Candidate, Shelf};
@@ -85,6 +86,7 @@ pub(crate) fn outlook(seed: u64) -> Outlook {
         },
         rules: PickRules::from(&settings),
         artists: ArtistLog::default(),
+        heard: HeardLog::default(),
         current: None,
         crossfade: Duration::from_secs(5),
         zone_seed: seed,

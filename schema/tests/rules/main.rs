@@ -3,5 +3,6 @@
 mod explanations;
 mod fair_room;
 mod library;
+mod licence;
 mod properties;
 mod vectors;

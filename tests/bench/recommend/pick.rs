@@ -8,6 +8,7 @@ use roomtone_hub::index::ZoneOrder;
 use roomtone_schema::SongId;
 use roomtone_schema::embedding::EmbeddingVersion;
 use roomtone_schema::look_ahead::Outlook;
+use roomtone_schema::licence::HeardLog;
 use roomtone_schema::pick::{ArtistLog, PickRules};
 use roomtone_schema::rank::Candidate;
 use roomtone_schema::room::{Listener, Room};
@@ -79,6 +80,7 @@ fn zone(seed: u64, library: &Library) -> Outlook {
         room: Room { listeners: listeners.collect(), fairness: settings.fairness, ..Room::default() },
         rules: PickRules::from(&settings),
         artists: ArtistLog::default(),
+        heard: HeardLog::default(),
         current: None,
         crossfade: Duration::from_secs(5),
         zone_seed: seed,
