@@ -15,6 +15,7 @@ use uuid::Uuid;
 mod facts;
 mod frame;
 mod media;
+mod packing;
 mod rows;
 
 pub use facts::{Fact, Facts, Ragged};

@@ -2,7 +2,8 @@
 
 use roomtone_schema::BootId;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
+
+use super::packing::Payloads;
 
 /// A fact of a hub's outbox as it travels. Its hash and its link of the chain follow from the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Facts {
     /// For each fact its place in `names`.
     #[serde(with = "serde_bytes")]
     kinds: Vec<u8>,
-    payloads: Vec<ByteBuf>,
+    payloads: Payloads,
     /// Each less the one before it.
     hlc: Vec<i64>,
     /// The runs that occur, and how many facts in a row are of each.
@@ -60,7 +61,6 @@ impl Facts {
                 columns.names.push(fact.kind.clone());
             }
             columns.kinds.push(u8::try_from(kind).or(Err(Ragged))?);
-            columns.payloads.push(ByteBuf::from(fact.payload.clone()));
             let (now, wall) = (fact.hlc.cast_signed(), fact.wall_ms.wrapping_sub(fact.mono_ms));
             columns.hlc.push(now.wrapping_sub(hlc));
             columns.mono_ms.push(fact.mono_ms.wrapping_sub(mono_ms));
@@ -71,6 +71,7 @@ impl Facts {
                 _ => columns.boots.push((fact.boot, 1)),
             }
         }
+        columns.payloads = Payloads::of(facts.iter().map(|fact| (fact.payload.as_slice(), fact.hlc)));
         Ok(columns)
     }
 
@@ -81,13 +82,13 @@ impl Facts {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.payloads.is_empty()
+        self.payloads.len() == 0
     }
 
     /// The facts, one by one.
     ///
     /// # Errors
-    /// [`Ragged`]
+    /// [`Ragged`], also where they would be longer than a message may be.
     pub fn into_facts(self) -> Result<Vec<Fact>, Ragged> {
         let many = self.payloads.len();
         let told: u64 = self.boots.iter().map(|(_, times)| u64::from(*times)).sum();
@@ -96,16 +97,20 @@ impl Facts {
             return Err(Ragged);
         }
         let boots = self.boots.iter().flat_map(|(boot, times)| std::iter::repeat_n(*boot, *times as usize));
-        let (mut hlc, mut mono_ms, mut apart) = (0_i64, 0_i64, 0_i64);
+        let clocks = self.hlc.iter().scan(0_i64, |hlc, step| {
+            *hlc = hlc.wrapping_add(*step);
+            Some(hlc.cast_unsigned())
+        });
+        let clocks: Vec<u64> = clocks.collect();
+        let payloads = self.payloads.unpack(&clocks)?;
+        let (mut mono_ms, mut apart) = (0_i64, 0_i64);
         let mut facts = Vec::with_capacity(many);
-        for (index, (payload, boot)) in self.payloads.into_iter().zip(boots).enumerate() {
-            hlc = hlc.wrapping_add(self.hlc[index]);
+        for (index, (payload, boot)) in payloads.into_iter().zip(boots).enumerate() {
             mono_ms = mono_ms.wrapping_add(self.mono_ms[index]);
             apart = apart.wrapping_add(self.wall_ms[index]);
             let kind = self.names.get(usize::from(self.kinds[index])).ok_or(Ragged)?.clone();
             let wall_ms = mono_ms.wrapping_add(apart);
-            let payload = payload.into_vec();
-            facts.push(Fact { kind, payload, hlc: hlc.cast_unsigned(), boot, mono_ms, wall_ms });
+            facts.push(Fact { kind, payload, hlc: clocks[index], boot, mono_ms, wall_ms });
         }
         Ok(facts)
     }
