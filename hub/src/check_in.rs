@@ -290,7 +290,7 @@ impl Inner {
             Some(Matched::Rotating(zone)) => zone,
             Some(Matched::Poster) => input.zone.unwrap_or(self.zones[0].id),
         };
-        let needs_rotating = self.room(zone).is_some_and(|room| room.zone.settings.require_rotating_code);
+        let needs_rotating = self.room(zone).is_some_and(|room| room.in_force().settings.require_rotating_code);
         if matched == Some(Matched::Poster) && needs_rotating {
             return Err(CheckInError::RotatingCodeNeeded);
         }

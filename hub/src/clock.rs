@@ -16,6 +16,11 @@ const EARLIEST: UnixMillis = UnixMillis(1_767_225_600_000);
 /// A clock that shows more than this after [`EARLIEST`] is wrong too: 20 years.
 const BELIEVABLE: Duration = Duration::from_hours(20 * 365 * 24);
 
+/// Whether a clock that shows `time` can be right.
+pub(crate) fn is_believable(time: UnixMillis) -> bool {
+    (EARLIEST..EARLIEST + BELIEVABLE).contains(&time)
+}
+
 /// So far the wall clock may be off before the hub says that it is: NTP slews, it does not count as a step.
 const AGREES_WITHIN: Duration = Duration::from_secs(2);
 

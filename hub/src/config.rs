@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use roomtone_schema::licence::Licence;
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_server::front::FrontSettings;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,8 @@ pub struct VenueSection {
     pub name: String,
     /// IANA name, such as `Europe/Berlin`; that of the machine where it is empty.
     pub time_zone: String,
+    /// What its licence allows.
+    pub licence: Licence,
 }
 
 /// `[network]`
@@ -173,7 +176,7 @@ impl Default for Config {
 
 impl Default for VenueSection {
     fn default() -> Self {
-        Self { name: "Roomtone".to_owned(), time_zone: String::new() }
+        Self { name: "Roomtone".to_owned(), time_zone: String::new(), licence: Licence::default() }
     }
 }
 

@@ -48,6 +48,10 @@ pub struct Counters {
     pub relaxed_artist: Count,
     /// Picks for which a song's rest was cut short.
     pub relaxed_rest: Count,
+    /// Picks of a kind that the hour was not meant for.
+    pub relaxed_kind: Count,
+    /// Picks that the performance complement of the venue's licence did not allow yet.
+    pub relaxed_licence: Count,
     /// Picks for which nothing but explicit songs was left.
     pub relaxed_explicit: Count,
     /// Picks without a direction: nobody there, no profile, or songs without embedding only.

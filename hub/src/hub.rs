@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use futures_util::Stream;
+use roomtone_schema::licence::Licence;
 use roomtone_schema::player::Player;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::{Song, SongFacts};
@@ -33,6 +34,7 @@ use crate::cloud_link::Enrolment;
 use crate::counters::Counters;
 pub use crate::health::Health;
 use crate::late::{LateError, LateTaken};
+use crate::in_force::{Configured, VenueRules};
 use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
@@ -66,6 +68,8 @@ pub struct HubOptions {
     pub venue_name: String,
     /// IANA name of the venue's time zone.
     pub time_zone: String,
+    /// What the venue's licence allows.
+    pub licence: Licence,
     /// Zones by name with their settings; `main` is added where it is missing.
     pub zones: Vec<(String, ZoneSettings)>,
     /// How often one may do what.
@@ -84,6 +88,12 @@ pub(crate) struct Inner {
     pub(crate) data: PathBuf,
     pub(crate) id: HubId,
     pub(crate) venue: Venue,
+    /// What it was configured with.
+    pub(crate) configured: Configured,
+    /// What holds for the whole venue.
+    pub(crate) rules: RwLock<VenueRules>,
+    /// The cloud may have told other settings.
+    pub(crate) settings_stale: AtomicBool,
     /// `main` first; never empty.
     pub(crate) zones: Arc<[Zone]>,
     /// In the order of `zones`.
@@ -576,7 +586,7 @@ impl Hub {
 
     /// What a zone's poster and screens show.
     pub fn room_code(&self, zone: ZoneId) -> Result<RoomCode, UnknownZone> {
-        let required = self.room(zone)?.zone.settings.require_rotating_code;
+        let required = self.room(zone)?.in_force().settings.require_rotating_code;
         Ok(reading(&self.0.codes).codes(zone, self.now(), required))
     }
 

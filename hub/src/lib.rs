@@ -20,6 +20,7 @@ mod history;
 pub mod http;
 pub mod hub;
 pub mod import;
+pub mod in_force;
 pub mod index;
 pub mod late;
 pub mod library;

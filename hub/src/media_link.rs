@@ -265,7 +265,7 @@ impl Inner {
                 last_played_at: played.get(&song.song).copied(),
             };
             let candidates: Vec<Candidate> = songs.iter().filter(|song| song.ready).map(candidate).collect();
-            let window = room_window(&room.zone.settings, &self.library.shelf());
+            let window = room_window(&room.in_force().settings, &self.library.shelf());
             let ranked = rank(&wanted.target().axes, &candidates, now, window);
             wishes.ranked.push(ranked.into_iter().map(|one| one.song).collect::<Vec<SongId>>());
         }

@@ -55,6 +55,8 @@ fn music(page: &mut Page, hub: &Hub) {
     for (rule, count) in [
         ("artist", &counters.relaxed_artist),
         ("rest", &counters.relaxed_rest),
+        ("kind", &counters.relaxed_kind),
+        ("licence", &counters.relaxed_licence),
         ("explicit", &counters.relaxed_explicit),
         ("direction", &counters.undirected_picks),
     ] {

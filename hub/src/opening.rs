@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use roomtone_schema::explanation::{Onlookers, explain};
 use roomtone_schema::id::Id;
+use roomtone_schema::licence::COMPLEMENT_WINDOW;
 use roomtone_schema::pick::{Pick, Terms};
 use roomtone_schema::play::{Play, PlayEnd, Tier};
 use roomtone_schema::player::{Player, PlayerStatus};
@@ -24,13 +25,14 @@ use crate::clock::SteadyClock;
 use crate::cloud_link::{Enrolment, put_in_place, settings};
 use crate::counters::Counters;
 use crate::hub::{HubOptions, Inner, derived};
+use crate::in_force::{Configured, InForce, VenueRules, volume_key};
 use crate::library::Library;
 use crate::locks::locked;
 use crate::pairing::desk::Desk;
 use crate::players::Players;
 use crate::presence::{People, REMEMBERED};
 use crate::programme::{counter_key, index_of, order_of, pick_view, room_window, vibe_view};
-use crate::room::{Current, Stage, ZoneRoom};
+use crate::room::{Current, SKIPS_ARE_KEPT, Stage, ZoneRoom};
 use crate::room_code::CodeMaker;
 use crate::secrets::{Hash, Key, new_id, random};
 use crate::store::down_rows::{self, Here};
@@ -65,6 +67,9 @@ struct ZoneRecord {
     newest: Vec<Play>,
     skip_votes: HashSet<ListenerId>,
     counter: u64,
+    /// When it was skipped in the last hour.
+    skips: Vec<UnixMillis>,
+    turned_to: Option<u8>,
 }
 
 /// Opens the store and rebuilds everything. Blocks for as long as that takes: nothing is served yet.
@@ -81,7 +86,14 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
     let now = clock.now();
     let identity = write(&store, move |tx| identify(tx, now))?;
     finish_what_came_down(&store, now)?;
-    settings::lay_over(&mut options.zones, &read(&store, settings::told)?);
+    let configured = Configured {
+        time_zone: options.time_zone.clone(),
+        licence: options.licence,
+        zones: options.zones.clone(),
+    };
+    let told = read(&store, settings::told)?;
+    let rules = VenueRules::of(&configured, &told);
+    settings::lay_over(&mut options.zones, &told.zones);
     let zones = write_zones(&store, &options.zones, now)?;
     let library = read_library(&store, &options.data)?;
     let shelf = library.shelf();
@@ -90,14 +102,16 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
     let mut rooms = Vec::new();
     for zone in zones.iter() {
         let id = zone.id;
-        let record = read(&store, move |conn| read_zone(conn, id))?;
+        let record = read(&store, move |conn| read_zone(conn, id, now))?;
         let seed =
             Seeded::new(u64::from_le_bytes(first_eight(&derived(&identity.secret, &zone.id.to_string()))));
         let plays: HashMap<SongId, UnixMillis> =
             record.plays.iter().filter_map(|(row, at)| Some((*by_row.get(row)?, *at))).collect();
         let order = order_of(room_window(&zone.settings, &shelf), &index, plays.clone(), now);
         let empty = vibe_view(&roomtone_schema::room::Room::default(), 0, now);
-        let room = ZoneRoom::new(zone.clone(), seed.clone().next_u64(), Stage::default(), order, empty);
+        let in_force = InForce::at(&zone.settings, now, &rules.time_zone);
+        let room = ZoneRoom::new(zone.clone(), seed.clone().next_u64(), in_force, order, empty);
+        *locked(&room.turned_to) = record.turned_to;
         *locked(&room.stage) = stage(&room, &library, record, plays, now);
         rooms.push(Arc::new(room));
     }
@@ -110,6 +124,9 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         codes: RwLock::new(CodeMaker::new(derived(&identity.secret, "room codes"), identity.poster_serial)),
         address_secret: derived(&identity.secret, "addresses"),
         id: identity.hub,
+        configured,
+        rules: RwLock::new(rules),
+        settings_stale: AtomicBool::new(false),
         venue: Venue { id: identity.venue, name: options.venue_name, time_zone: options.time_zone },
         manager: Mutex::new(identity.manager.map(Key::new)),
         secret: identity.secret,
@@ -262,7 +279,7 @@ fn read_library(store: &Store, data: &Path) -> Result<Library, OpenError> {
     }
 }
 
-fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId) -> TxResult<ZoneRecord> {
+fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId, now: UnixMillis) -> TxResult<ZoneRecord> {
     let picks = picks::recent(conn, zone, PICKS_READ)?;
     let newest = match picks.first() {
         Some(pick) => plays::recent(conn, zone, pick.decided_at, 64)?
@@ -276,7 +293,13 @@ fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId) -> TxResult<ZoneRec
         None => HashSet::new(),
     };
     let counter = hub_state::get::<i64>(conn, &counter_key(zone))?.unwrap_or(0).cast_unsigned();
-    Ok(ZoneRecord { plays: zone_plays::of_zone(conn, zone)?, picks, newest, skip_votes, counter })
+    let lately = plays::recent(conn, zone, now - SKIPS_ARE_KEPT, 256)?;
+    let skips = lately.iter().filter(|play| play.ended == Some(PlayEnd::Skipped));
+    // One song that several players left is one skip.
+    let skips: HashMap<_, _> = skips.filter_map(|play| Some((play.pick?, play.ended_at?))).collect();
+    let skips = skips.into_values().collect();
+    let turned_to = hub_state::get::<Option<u8>>(conn, &volume_key(zone))?.flatten();
+    Ok(ZoneRecord { plays: zone_plays::of_zone(conn, zone)?, picks, newest, skip_votes, counter, skips, turned_to })
 }
 
 /// What plays in a zone, and what it has heard.
@@ -288,11 +311,15 @@ fn stage(
     now: UnixMillis,
 ) -> Stage {
     let mut stage = Stage { counter: record.counter, ..Stage::default() };
-    let separation = Duration::from_mins(u64::from(room.zone.settings.artist_separation_min));
-    for (song, at) in &played {
-        if now.since(*at) < separation
-            && let Some(kept) = library.get(*song)
-        {
+    let separation = Duration::from_mins(u64::from(room.in_force().settings.artist_separation_min));
+    stage.skips = record.skips.into();
+    let longest = separation.max(COMPLEMENT_WINDOW);
+    let mut lately: Vec<_> = played.iter().filter(|(_, at)| now.since(**at) < longest).collect();
+    lately.sort_unstable_by_key(|(song, at)| (**at, **song));
+    for (song, at) in lately {
+        let Some(kept) = library.get(*song) else { continue };
+        stage.log.hear(&kept.song, *at);
+        if now.since(*at) < separation {
             stage.artists.hear(&kept.song, *at);
         }
     }

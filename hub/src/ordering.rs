@@ -12,6 +12,7 @@ use crate::hub::Inner;
 use crate::locks::locked;
 use crate::players::Known;
 use crate::refusal::{Refusal, RefusalCode};
+use crate::skipping::NoSkip;
 use crate::store::{StoreError, idempotency, players};
 use crate::view::{PlayerCommand, PlayerCommandKind, PlayerView};
 
@@ -33,6 +34,9 @@ pub enum CommandError {
     /// A volume outside 0 to 1, or none where one is needed.
     #[error("a volume is a number from 0 to 1")]
     BadVolume,
+    /// The licence.
+    #[error(transparent)]
+    Licence(#[from] NoSkip),
     /// Ours.
     #[error("the order could not be saved: {0}")]
     Store(#[from] StoreError),
@@ -44,6 +48,7 @@ impl Refusal for CommandError {
             Self::UnknownPlayer => Some(RefusalCode::NotFound),
             Self::KeyUsed => Some(RefusalCode::Conflict),
             Self::BadVolume | Self::NoOrder => Some(RefusalCode::Invalid),
+            Self::Licence(_) => Some(RefusalCode::RateLimited),
             Self::Store(_) => None,
         }
     }
@@ -83,6 +88,7 @@ impl Inner {
         match kind {
             PlayerCommandKind::Skip => {
                 let _turn = room.advancing.lock().await;
+                self.may_skip(&room)?;
                 self.skip(&room).await?;
             }
             PlayerCommandKind::Volume => {
@@ -128,7 +134,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn set_volume(&self, player: PlayerId, volume: f32) -> Result<(), StoreError> {
+    pub(crate) async fn set_volume(&self, player: PlayerId, volume: f32) -> Result<(), StoreError> {
         self.store.write(move |tx| players::set_volume(tx, player, volume)).await?;
         if let Some(known) = locked(&self.players).get_mut(player) {
             known.player.volume = volume;

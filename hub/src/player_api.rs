@@ -71,7 +71,7 @@ impl No {
             Self::NotAPlayer | Self::Claim(ClaimError::UnknownPlayer) => StatusCode::UNAUTHORIZED,
             Self::Body(why) => why.status(),
             Self::Unreadable(_) => StatusCode::BAD_REQUEST,
-            Self::Claim(ClaimError::NoMusic) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Claim(ClaimError::NoMusic | ClaimError::Closed { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Claim(why) => status_of(why.code()),
             Self::Report(why) => status_of(why.code()),
         }

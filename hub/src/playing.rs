@@ -9,6 +9,7 @@ use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::{FactId, PickId, PlayId, PlayerId, SongId, UnixMillis};
 
 use crate::hub::Inner;
+use crate::in_force::OpenHours;
 use crate::locks::locked;
 pub use crate::ordering::CommandError;
 pub use crate::players::{AddPlayerError, AddedPlayer, ChangePlayerError, RenewTokenError};
@@ -36,6 +37,8 @@ pub struct Claim {
     pub pick: Arc<PickView>,
     /// And then these, hours of them.
     pub plan: Vec<Arc<PickView>>,
+    /// Until when, and from when on again.
+    pub hours: OpenHours,
 }
 
 /// Why there is no song for a player.
@@ -47,6 +50,12 @@ pub enum ClaimError {
     /// The catalogue is empty, or no file of it is here.
     #[error("no music yet: run `roomtone-hub import DIR`")]
     NoMusic,
+    /// Outside the zone's hours.
+    #[error("the zone is closed, so no song begins{}", opens(*opens_in))]
+    Closed {
+        /// When there is music again, where that is known.
+        opens_in: Option<Duration>,
+    },
     /// The key belongs to something else.
     #[error("this idempotencyKey was used for something else; take a new one")]
     KeyUsed,
@@ -55,11 +64,16 @@ pub enum ClaimError {
     Store(#[from] StoreError),
 }
 
+fn opens(opens_in: Option<Duration>) -> String {
+    let minutes = opens_in.map(|opens_in| opens_in.as_secs().div_ceil(60));
+    minutes.map_or_else(String::new, |minutes| format!("; it opens in {} h {:02} min", minutes / 60, minutes % 60))
+}
+
 impl Refusal for ClaimError {
     fn code(&self) -> Option<RefusalCode> {
         match self {
             Self::UnknownPlayer => Some(RefusalCode::Forbidden),
-            Self::NoMusic => Some(RefusalCode::NotFound),
+            Self::NoMusic | Self::Closed { .. } => Some(RefusalCode::NotFound),
             Self::KeyUsed => Some(RefusalCode::Conflict),
             Self::Store(_) => None,
         }
@@ -94,6 +108,7 @@ impl Inner {
     pub(crate) async fn skip(self: &Arc<Self>, room: &Arc<ZoneRoom>) -> Result<(), StoreError> {
         let Some(current) = room.current() else { return Ok(()) };
         self.counters.skips.up();
+        locked(&room.stage).skipped(self.clock.now());
         let pick = match self.advance(room, current.player).await {
             Ok(pick) => pick,
             Err(ClaimError::Store(error)) => return Err(error),

@@ -296,6 +296,7 @@ impl People {
             listeners: self.weights(zone, now).into_iter().map(weighed).collect(),
             fairness: settings.fairness,
             profile: settings.profile,
+            profile_weight: settings.profile_weight,
             catalogue: settings.catalogue,
         }
     }
@@ -342,5 +343,6 @@ fn viewer_of(session: &Session) -> Viewer {
 pub(crate) struct RoomSettings {
     pub(crate) fairness: f64,
     pub(crate) profile: Option<Axes>,
+    pub(crate) profile_weight: f64,
     pub(crate) catalogue: Option<Axes>,
 }

@@ -117,7 +117,7 @@ impl Inner {
         if stage.counter == counter {
             stage.plan = plan.into();
             drop(stage);
-            Self::show_up_next(room);
+            self.show_up_next(room);
             self.tell_plan_changed(room);
         } else {
             drop(stage);
@@ -126,8 +126,8 @@ impl Inner {
     }
 
     /// Shows the head of the plan, where the venue's licence lets it.
-    pub(crate) fn show_up_next(room: &ZoneRoom) {
-        let hidden = !room.zone.settings.show_up_next;
+    pub(crate) fn show_up_next(&self, room: &ZoneRoom) {
+        let hidden = !(room.in_force().settings.show_up_next && self.licence().show_up_next);
         let stage = locked(&room.stage);
         let ahead = stage.plan.iter().take(if hidden { 0 } else { SHOWN_AHEAD });
         let shown: Arc<[Recommendation]> = ahead
@@ -176,6 +176,11 @@ impl Inner {
         room: &Arc<ZoneRoom>,
         player: PlayerId,
     ) -> Result<Arc<PickView>, ClaimError> {
+        let hours = room.in_force().hours;
+        if !hours.is_open {
+            let opens_in = hours.opens_at.map(|opens_at| opens_at.since(self.world_now()));
+            return Err(ClaimError::Closed { opens_in });
+        }
         let upcoming = self.choose(room).await?.ok_or(ClaimError::NoMusic)?;
         self.move_on(room, player, &upcoming.view, Some(&upcoming.planned)).await;
         Ok(upcoming.view)
@@ -204,7 +209,7 @@ impl Inner {
             stage.told = stage.plan.front().map(|next| (next.view.song.id, now));
         }
         self.show_now_playing(room);
-        Self::show_up_next(room);
+        self.show_up_next(room);
         self.stir(room);
     }
 
@@ -285,7 +290,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Option<Upcoming>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.in_force().settings, &songs))?;
         let now = self.clock.now();
         let moment = Moment { shelf: songs, ..self.moment(room, Some(now)) };
         let picked = moment.outlook.next(&engine, &|id| moment.song(id))?;
@@ -337,6 +342,8 @@ impl Inner {
             match relaxed {
                 Relaxation::ArtistSeparation => self.counters.relaxed_artist.up(),
                 Relaxation::Rest => self.counters.relaxed_rest.up(),
+                Relaxation::Kind => self.counters.relaxed_kind.up(),
+                Relaxation::Licence => self.counters.relaxed_licence.up(),
                 Relaxation::Explicit => self.counters.relaxed_explicit.up(),
             }
         }
@@ -357,16 +364,18 @@ impl Inner {
 
     /// What stands in for the people of a zone.
     pub(crate) fn room_settings(&self, room: &ZoneRoom) -> RoomSettings {
+        let settings = &room.in_force().settings;
         RoomSettings {
-            fairness: room.zone.settings.fairness,
-            profile: room.zone.settings.profile.map(|profile| profile.map(f64::from)),
+            fairness: settings.fairness,
+            profile: settings.profile.map(|profile| profile.map(f64::from)),
+            profile_weight: settings.profile_weight,
             catalogue: self.library.shelf().middle,
         }
     }
 
     fn moment(&self, room: &ZoneRoom, at: Option<UnixMillis>) -> Moment {
         let now = self.clock.now();
-        let settings = &room.zone.settings;
+        let settings = &room.in_force().settings;
         let (wanted, present) = {
             let people = locked(&self.people);
             let wanted = people.room(room.zone.id, &self.room_settings(room), now);
@@ -376,8 +385,9 @@ impl Inner {
         let begins = stage.current.as_ref().map_or(now, |current| current.next_begins(room.crossfade(), now));
         let outlook = Outlook {
             now: at.unwrap_or(begins),
-            rules: PickRules::from(settings),
+            rules: PickRules::from(settings).under(&self.licence()),
             artists: stage.artists.clone(),
+            heard: stage.log.clone(),
             current: stage.current.as_ref().map(|current| current.pick.song.id),
             crossfade: room.crossfade(),
             zone_seed: room.seed,
@@ -434,7 +444,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Vec<Recommendation>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.in_force().settings, &songs))?;
         let moment = Moment { shelf: songs, ..self.moment(room, Some(self.clock.now())) };
         self.ranked(room, &moment, &engine, first)
     }
@@ -495,7 +505,7 @@ impl Inner {
         let index = Arc::new(index_of(&built));
         for room in &self.rooms {
             let plays: HashMap<SongId, UnixMillis> = locked(&room.stage).played.clone();
-            let order = order_of(room_window(&room.zone.settings, &built), &index, plays, self.clock.now());
+            let order = order_of(room_window(&room.in_force().settings, &built), &index, plays, self.clock.now());
             *writing(&room.order) = order;
             self.stir(room);
         }
@@ -529,7 +539,7 @@ pub(crate) fn counter_key(zone: ZoneId) -> String {
 
 /// A pick as players and people see it.
 pub(crate) fn pick_view(room: &ZoneRoom, id: PickId, song: Arc<Song>, explanation: Explanation) -> PickView {
-    let settings = &room.zone.settings;
+    let settings = &room.in_force().settings;
     let gain_db = gain(&song, settings.loudness_lufs);
     PickView { id, song, crossfade_ms: settings.crossfade_ms, gain_db, explanation }
 }

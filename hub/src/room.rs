@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use roomtone_schema::licence::HeardLog;
 use roomtone_schema::look_ahead::Planned;
 use roomtone_schema::pick::ArtistLog;
 use roomtone_schema::play::Tier;
 use roomtone_schema::song::Song;
-use roomtone_schema::venue::Zone;
+use roomtone_schema::venue::{Zone, ZoneSettings};
 use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis};
 use tokio::sync::watch;
 
+use crate::in_force::InForce;
 use crate::index::ZoneOrder;
-use crate::locks::locked;
+use crate::locks::{locked, reading};
 use crate::view::{NowPlayingView, PickView, Recommendation, VibeView};
 
 /// So many past picks are kept at hand, for players that ask again or report late.
@@ -22,6 +24,9 @@ const REMEMBERED_PICKS: usize = 32;
 
 /// A song that has been over for so long, without anybody asking for the next, is no longer what plays.
 const LINGERS: Duration = Duration::from_secs(15);
+
+/// A licence counts skips by the hour.
+pub(crate) const SKIPS_ARE_KEPT: Duration = Duration::from_hours(1);
 
 /// A zone with everything that changes in it.
 #[derive(Debug)]
@@ -36,6 +41,11 @@ pub(crate) struct ZoneRoom {
     pub(crate) now_playing: watch::Sender<Option<Arc<NowPlayingView>>>,
     pub(crate) vibe: watch::Sender<Arc<VibeView>>,
     pub(crate) up_next: watch::Sender<Arc<[Recommendation]>>,
+    /// As configured and as the cloud has told, before the hour has its say.
+    pub(crate) own: RwLock<ZoneSettings>,
+    pub(crate) in_force: RwLock<Arc<InForce>>,
+    /// The volume that its players were last turned to by the hour.
+    pub(crate) turned_to: Mutex<Option<u8>>,
     stirred: AtomicBool,
 }
 
@@ -48,6 +58,10 @@ pub(crate) struct Stage {
     pub(crate) counter: u64,
     pub(crate) played: HashMap<SongId, UnixMillis>,
     pub(crate) artists: ArtistLog,
+    /// What was heard in the last hours, as a licence counts it.
+    pub(crate) log: HeardLog,
+    /// When it was skipped in the last hour.
+    pub(crate) skips: VecDeque<UnixMillis>,
     /// The next song that players were told of, and when.
     pub(crate) told: Option<(SongId, UnixMillis)>,
     pub(crate) recent: VecDeque<Arc<PickView>>,
@@ -79,11 +93,14 @@ pub(crate) struct Current {
 }
 
 impl ZoneRoom {
-    pub(crate) fn new(zone: Zone, seed: u64, stage: Stage, order: ZoneOrder, vibe: VibeView) -> Self {
+    pub(crate) fn new(zone: Zone, seed: u64, in_force: InForce, order: ZoneOrder, vibe: VibeView) -> Self {
         Self {
+            own: RwLock::new(zone.settings.clone()),
+            in_force: RwLock::new(Arc::new(in_force)),
+            turned_to: Mutex::new(None),
             zone,
             seed,
-            stage: Mutex::new(stage),
+            stage: Mutex::default(),
             order: RwLock::new(order),
             advancing: tokio::sync::Mutex::new(()),
             now_playing: watch::Sender::new(None),
@@ -108,9 +125,14 @@ impl ZoneRoom {
         self.stirred.load(Ordering::Acquire)
     }
 
+    /// What holds in it now.
+    pub(crate) fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&reading(&self.in_force))
+    }
+
     /// Overlap of two songs.
     pub(crate) fn crossfade(&self) -> Duration {
-        Duration::from_millis(u64::from(self.zone.settings.crossfade_ms))
+        Duration::from_millis(u64::from(self.in_force().settings.crossfade_ms))
     }
 
     /// What plays, if it does.
@@ -126,6 +148,7 @@ impl Stage {
         self.counter += 1;
         self.played.insert(song.id, current.started_at);
         self.artists.hear(song, current.started_at);
+        self.log.hear(song, current.started_at);
         self.recent.push_front(Arc::clone(&current.pick));
         self.recent.truncate(REMEMBERED_PICKS);
         if self.plan.front().is_some_and(|head| head.view.song.id == song.id) {
@@ -145,6 +168,13 @@ impl Stage {
         let last = self.played.entry(song.id).or_insert(at);
         *last = at.max(*last);
         self.artists.hear(song, at);
+        self.log.hear(song, at);
+    }
+
+    /// Notes that a song was skipped.
+    pub(crate) fn skipped(&mut self, at: UnixMillis) {
+        self.skips.retain(|before| at.since(*before) < SKIPS_ARE_KEPT);
+        self.skips.push_back(at);
     }
 
     /// A pick that was made lately, is planned, or plays.

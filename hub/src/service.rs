@@ -74,6 +74,7 @@ impl Setup {
             venue_name: self.config.venue.name.clone(),
             time_zone: self.config.time_zone(),
             zones: self.config.zones.clone().into_iter().collect(),
+            licence: self.config.venue.licence,
             limits: self.config.limits.clone(),
         }
     }

@@ -25,6 +25,14 @@ enum Wish {
     Silence,
 }
 
+/// The venue's licence allows no skip now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the venue's licence allows {most} skips an hour, and they are used up; in {minutes} min there is another one")]
+pub struct NoSkip {
+    most: u32,
+    minutes: u64,
+}
+
 /// Why a wish to skip was not counted.
 #[derive(Debug, thiserror::Error)]
 pub enum SkipError {
@@ -34,6 +42,9 @@ pub enum SkipError {
     /// Silence cannot be skipped.
     #[error("nothing plays that could be skipped")]
     NothingPlays,
+    /// The licence.
+    #[error(transparent)]
+    Licence(#[from] NoSkip),
     /// The key belongs to something else.
     #[error("this idempotencyKey was used for something else; take a new one")]
     KeyUsed,
@@ -48,6 +59,7 @@ impl Refusal for SkipError {
             Self::NotHere(why) => why.code(),
             Self::NothingPlays => Some(RefusalCode::NotFound),
             Self::KeyUsed => Some(RefusalCode::Conflict),
+            Self::Licence(_) => Some(RefusalCode::RateLimited),
             Self::Store(_) => None,
         }
     }
@@ -67,6 +79,7 @@ impl Inner {
         let now = self.clock.now();
         let room = Arc::clone(self.room(viewer.zone).ok_or(SkipError::NothingPlays)?);
         let _turn = room.advancing.lock().await;
+        self.may_skip(&room)?;
         match self.wish(&room, viewer, key, now).await? {
             Wish::New => self.skip_if_wanted(&room).await?,
             Wish::Repeated => {}
@@ -84,7 +97,17 @@ impl Inner {
         let now = self.clock.now();
         let Some(current) = room.current().filter(|current| !current.is_over(now)) else { return Ok(()) };
         let (votes, needed) = self.skip_state(room, &current, now);
-        if votes > 0 && votes >= needed { self.skip(room).await } else { Ok(()) }
+        if votes > 0 && votes >= needed && self.may_skip(room).is_ok() { self.skip(room).await } else { Ok(()) }
+    }
+
+    /// Whether the venue's licence allows a skip now.
+    pub(crate) fn may_skip(&self, room: &ZoneRoom) -> Result<(), NoSkip> {
+        let (now, licence) = (self.clock.now(), self.licence());
+        let again_at = licence.next_skip_at(locked(&room.stage).skips.make_contiguous(), now);
+        again_at.map_or(Ok(()), |at| {
+            let minutes = at.since(now).as_secs().div_ceil(60).max(1);
+            Err(NoSkip { most: licence.skips_per_hour.unwrap_or_default(), minutes })
+        })
     }
 
     /// How many people here want to skip, and how many it takes.
@@ -92,7 +115,7 @@ impl Inner {
         let people = locked(&self.people);
         let present = people.count(Some(room.zone.id), now);
         let votes = people.count_of(&current.skip_votes, room.zone.id, now);
-        let settings = &room.zone.settings;
+        let settings = &room.in_force().settings;
         (votes as u32, needed(present, settings.skip_share, settings.skip_min))
     }
 

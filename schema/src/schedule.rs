@@ -17,8 +17,8 @@ use crate::song::SongKind;
 use crate::time::UnixMillis;
 use crate::venue::ZoneSettings;
 
-/// So many dayparts and so many hours at most: a page shows them all, and they fit a zone's settings on the wire.
-pub const MOST: usize = 50;
+/// So many dayparts and so many hours at most: four for each day of the week, which is what a zone's settings hold at the cloud.
+pub const MOST: usize = 28;
 
 /// The heaviest profile: it counts as much as so many people.
 pub const HEAVIEST_PROFILE: f64 = 20.0;

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use roomtone_schema::licence::MOST_SKIPS;
+use roomtone_schema::schedule::HEAVIEST_PROFILE;
 use roomtone_schema::venue::ZoneSettings;
 
 use super::{Config, ConfigError};
@@ -16,6 +18,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.network.listen.0.is_empty() {
         return Err(refused("network.listen", "empty", "at least one address, such as \"0.0.0.0:4700\""));
     }
+    let skips = config.venue.licence.skips_per_hour;
+    skips.map_or(Ok(()), |skips| within("venue.licence.skips_per_hour", skips, 0..=MOST_SKIPS))?;
     within("upkeep.media_check_s", config.upkeep.media_check_s, 0..=86_400)?;
     within("cloud.media_budget_mb", config.cloud.media_budget_mb, 0..=100_000_000)?;
     let section = |section| move |message| ConfigError::Limits { section, message };
@@ -35,6 +39,9 @@ fn check_zone(name: &str, zone: &ZoneSettings) -> Result<(), ConfigError> {
     within(&key("artist_separation_min"), zone.artist_separation_min, 0..=240)?;
     within(&key("skip_share"), zone.skip_share, 0.1..=1.0)?;
     within(&key("skip_min"), zone.skip_min, 1..=1_000)?;
+    within(&key("profile_weight"), zone.profile_weight, 0.0..=HEAVIEST_PROFILE)?;
+    zone.volume_percent.map_or(Ok(()), |percent| within(&key("volume_percent"), percent, 0..=100))?;
+    zone.schedule.check().map_err(|why| refused(&key("schedule"), "not one that is kept", &why.to_string()))?;
     zone.profile.map_or(Ok(()), |profile| check_profile(&key("profile"), &profile))
 }
 

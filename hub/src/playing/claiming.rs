@@ -8,6 +8,7 @@ use roomtone_schema::{IdempotencyKey, PickId, PlayId, PlayerId, SongId};
 
 use super::{CLAIM, Claim, ClaimError};
 use crate::hub::Inner;
+use crate::in_force::OpenHours;
 use crate::locks::locked;
 use crate::reporting::unexplained;
 use crate::room::{Current, Upcoming, ZoneRoom};
@@ -34,6 +35,8 @@ pub struct Ahead {
     pub current: Option<Arc<PickView>>,
     /// And then these.
     pub plan: Vec<Arc<PickView>>,
+    /// Until when, and from when on again.
+    pub hours: OpenHours,
 }
 
 impl From<IdempotencyKey> for ClaimRequest {
@@ -63,7 +66,7 @@ impl Inner {
             }
             pick
         };
-        Ok(Claim { pick, plan: self.hand_out_plan(&room, player) })
+        Ok(Claim { pick, plan: self.hand_out_plan(&room, player), hours: room.in_force().hours })
     }
 
     /// What a player's zone plays, and the plan, without taking anything; `None` for whoever is no player.
@@ -71,7 +74,7 @@ impl Inner {
         let room = self.room_of_player(player)?;
         let now = self.clock.now();
         let current = room.current().filter(|current| !current.is_over(now)).map(|current| current.pick);
-        Some(Ahead { current, plan: self.hand_out_plan(&room, player) })
+        Some(Ahead { current, plan: self.hand_out_plan(&room, player), hours: room.in_force().hours })
     }
 
     /// Gives a player the plan, and remembers what was in it.

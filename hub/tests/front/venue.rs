@@ -60,6 +60,7 @@ impl Venue {
             venue_name: "Test".to_owned(),
             time_zone: "UTC".to_owned(),
             zones: zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect(),
+            licence: roomtone_schema::licence::Licence::default(),
             limits,
         };
         let hub = Hub::open(options, clock.clone()).await.unwrap();

@@ -79,6 +79,7 @@ async fn hub_in(data: &Path) -> Hub {
         venue_name: "Venue".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
         zones: Vec::new(),
+        licence: roomtone_schema::licence::Licence::default(),
         limits: LimitSettings::default(),
     };
     Hub::open(options, Arc::new(SystemClock::default())).await.unwrap()

@@ -26,6 +26,7 @@ pub(crate) async fn serve(folder: &Path) {
         venue_name: "Café Resonance".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
         zones: Vec::new(),
+        licence: roomtone_schema::licence::Licence::default(),
         limits: LimitSettings::default(),
     };
     let hub = Hub::open(options, Arc::new(SystemClock::new())).await.unwrap();

@@ -35,6 +35,7 @@ pub(crate) fn measure(songs: usize) {
             venue_name: String::from("Bench"),
             time_zone: String::from("UTC"),
             zones: Vec::new(),
+            licence: roomtone_schema::licence::Licence::default(),
             limits: LimitSettings::default(),
         };
         let hub = Hub::open(options, clock.clone()).await.unwrap();

@@ -102,6 +102,7 @@ impl Box {
             venue_name: String::from("Bench"),
             time_zone: String::from("UTC"),
             zones: Vec::new(),
+            licence: roomtone_schema::licence::Licence::default(),
             limits: LimitSettings::default(),
         };
         let hub = Hub::open(options, clock).await.unwrap();
@@ -113,13 +114,17 @@ impl Box {
 
     /// Brings the link up.
     pub(crate) fn link(&self) -> Linked {
+        self.link_with(Settings::new(Uuid::from_u128(7), 7))
+    }
+
+    /// The same, with another way of going about it.
+    pub(crate) fn link_with(&self, engine: Settings) -> Linked {
         let store = Arc::new(SqliteStore::new(&self.hub, self.settings.hub));
         let (told, reports) = watch::channel(None);
         let (stop, settings) = (CancellationToken::new(), self.settings.clone());
         let (stopped, connect) = (stop.clone(), Counted(self.meter.clone()));
         let task = tokio::spawn(async move {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-            let engine = Settings::new(Uuid::from_u128(7), 7);
             let report = move |report| drop(told.send_replace(Some(report)));
             run_over(connect, engine, store, settings, clock, report, Arc::new(Notify::new()), stopped).await
         });

@@ -50,6 +50,7 @@ impl Venue {
             venue_name: "Café Resonance".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             zones: vec![("main".to_owned(), ZoneSettings { crossfade_ms: 0, ..ZoneSettings::default() })],
+            licence: roomtone_schema::licence::Licence::default(),
             limits: LimitSettings::default(),
         };
         change(&mut options);
