@@ -72,6 +72,14 @@ pub struct HubOptions {
     pub limits: LimitSettings,
 }
 
+/// What the hub's own configuration says of the venue and its zones. It is what counts where no cloud says otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Configured {
+    pub(crate) venue_name: String,
+    pub(crate) time_zone: String,
+    pub(crate) zones: Vec<(String, ZoneSettings)>,
+}
+
 /// The hub. Cheap to clone; all clones are the same hub.
 #[derive(Debug, Clone)]
 pub struct Hub(pub(crate) Arc<Inner>);
@@ -83,10 +91,10 @@ pub(crate) struct Inner {
     pub(crate) clock: SteadyClock,
     pub(crate) data: PathBuf,
     pub(crate) id: HubId,
-    pub(crate) venue: Venue,
-    /// `main` first; never empty.
-    pub(crate) zones: Arc<[Zone]>,
-    /// In the order of `zones`.
+    pub(crate) venue: RwLock<Arc<Venue>>,
+    /// What the hub's own configuration says of the venue and its zones.
+    pub(crate) configured: Configured,
+    /// One for each zone, `main` first; never empty.
     pub(crate) rooms: Vec<Arc<ZoneRoom>>,
     pub(crate) people: Mutex<People>,
     pub(crate) players: Mutex<Players>,
@@ -126,6 +134,8 @@ pub(crate) struct Inner {
     pub(crate) ticket_keys: RwLock<Vec<[u8; 32]>>,
     /// They are others than those that were written down.
     pub(crate) keys_changed: Notify,
+    /// Songs came down, or are to be heard otherwise: whoever carries files looks at once.
+    pub(crate) songs_came: Notify,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
 }
@@ -145,6 +155,11 @@ impl Inner {
     /// A zone's room.
     pub(crate) fn room(&self, zone: ZoneId) -> Option<&Arc<ZoneRoom>> {
         self.rooms.iter().find(|room| room.zone.id == zone)
+    }
+
+    /// The zone meant where none is named.
+    pub(crate) fn main_zone(&self) -> ZoneId {
+        self.rooms[0].zone.id
     }
 
     /// Says that a zone's vibe and plan may be out of date; whoever conducts brings them up to date soon.
@@ -266,23 +281,23 @@ impl Hub {
     }
 
     /// Which venue.
-    pub fn venue(&self) -> &Venue {
-        &self.0.venue
+    pub fn venue(&self) -> Arc<Venue> {
+        Arc::clone(&reading(&self.0.venue))
     }
 
     /// Its zones, `main` first.
     pub fn zones(&self) -> Arc<[Zone]> {
-        Arc::clone(&self.0.zones)
+        self.0.rooms.iter().map(|room| room.as_zone()).collect()
     }
 
     /// The zone meant where none is named.
     pub fn main_zone(&self) -> ZoneId {
-        self.0.zones[0].id
+        self.0.main_zone()
     }
 
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
-        self.0.room(zone).map(|room| room.zone.clone())
+        self.0.room(zone).map(|room| room.as_zone())
     }
 
     /// What a zone hears: the current value, then every change.
@@ -576,7 +591,7 @@ impl Hub {
 
     /// What a zone's poster and screens show.
     pub fn room_code(&self, zone: ZoneId) -> Result<RoomCode, UnknownZone> {
-        let required = self.room(zone)?.zone.settings.require_rotating_code;
+        let required = self.room(zone)?.settings().require_rotating_code;
         Ok(reading(&self.0.codes).codes(zone, self.now(), required))
     }
 

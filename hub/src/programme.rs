@@ -127,7 +127,7 @@ impl Inner {
 
     /// Shows the head of the plan, where the venue's licence lets it.
     pub(crate) fn show_up_next(room: &ZoneRoom) {
-        let hidden = !room.zone.settings.show_up_next;
+        let hidden = !room.settings().show_up_next;
         let stage = locked(&room.stage);
         let ahead = stage.plan.iter().take(if hidden { 0 } else { SHOWN_AHEAD });
         let shown: Arc<[Recommendation]> = ahead
@@ -285,7 +285,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Option<Upcoming>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.settings(), &songs))?;
         let now = self.clock.now();
         let moment = Moment { shelf: songs, ..self.moment(room, Some(now)) };
         let picked = moment.outlook.next(&engine, &|id| moment.song(id))?;
@@ -346,7 +346,7 @@ impl Inner {
     }
 
     fn note_fairness(&self, room: &ZoneRoom, wanted: &Room) {
-        if room.zone.id != self.zones[0].id {
+        if room.zone.id != self.main_zone() {
             return;
         }
         let fares = wanted.fairness_so_far();
@@ -357,16 +357,17 @@ impl Inner {
 
     /// What stands in for the people of a zone.
     pub(crate) fn room_settings(&self, room: &ZoneRoom) -> RoomSettings {
+        let settings = room.settings();
         RoomSettings {
-            fairness: room.zone.settings.fairness,
-            profile: room.zone.settings.profile.map(|profile| profile.map(f64::from)),
+            fairness: settings.fairness,
+            profile: settings.profile.map(|profile| profile.map(f64::from)),
             catalogue: self.library.shelf().middle,
         }
     }
 
     fn moment(&self, room: &ZoneRoom, at: Option<UnixMillis>) -> Moment {
         let now = self.clock.now();
-        let settings = &room.zone.settings;
+        let settings = room.settings();
         let (wanted, present) = {
             let people = locked(&self.people);
             let wanted = people.room(room.zone.id, &self.room_settings(room), now);
@@ -376,7 +377,7 @@ impl Inner {
         let begins = stage.current.as_ref().map_or(now, |current| current.next_begins(room.crossfade(), now));
         let outlook = Outlook {
             now: at.unwrap_or(begins),
-            rules: PickRules::from(settings),
+            rules: PickRules::from(&*settings),
             artists: stage.artists.clone(),
             current: stage.current.as_ref().map(|current| current.pick.song.id),
             crossfade: room.crossfade(),
@@ -434,7 +435,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Vec<Recommendation>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.zone.settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.settings(), &songs))?;
         let moment = Moment { shelf: songs, ..self.moment(room, Some(self.clock.now())) };
         self.ranked(room, &moment, &engine, first)
     }
@@ -495,7 +496,7 @@ impl Inner {
         let index = Arc::new(index_of(&built));
         for room in &self.rooms {
             let plays: HashMap<SongId, UnixMillis> = locked(&room.stage).played.clone();
-            let order = order_of(room_window(&room.zone.settings, &built), &index, plays, self.clock.now());
+            let order = order_of(room_window(&room.settings(), &built), &index, plays, self.clock.now());
             *writing(&room.order) = order;
             self.stir(room);
         }
@@ -529,7 +530,7 @@ pub(crate) fn counter_key(zone: ZoneId) -> String {
 
 /// A pick as players and people see it.
 pub(crate) fn pick_view(room: &ZoneRoom, id: PickId, song: Arc<Song>, explanation: Explanation) -> PickView {
-    let settings = &room.zone.settings;
+    let settings = room.settings();
     let gain_db = gain(&song, settings.loudness_lufs);
     PickView { id, song, crossfade_ms: settings.crossfade_ms, gain_db, explanation }
 }

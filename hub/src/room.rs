@@ -9,12 +9,12 @@ use roomtone_schema::look_ahead::Planned;
 use roomtone_schema::pick::ArtistLog;
 use roomtone_schema::play::Tier;
 use roomtone_schema::song::Song;
-use roomtone_schema::venue::Zone;
-use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis};
+use roomtone_schema::venue::{Zone, ZoneSettings};
+use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
 use crate::index::ZoneOrder;
-use crate::locks::locked;
+use crate::locks::{locked, reading, writing};
 use crate::view::{NowPlayingView, PickView, Recommendation, VibeView};
 
 /// So many past picks are kept at hand, for players that ask again or report late.
@@ -26,7 +26,8 @@ const LINGERS: Duration = Duration::from_secs(15);
 /// A zone with everything that changes in it.
 #[derive(Debug)]
 pub(crate) struct ZoneRoom {
-    pub(crate) zone: Zone,
+    pub(crate) zone: Which,
+    settings: RwLock<Arc<ZoneSettings>>,
     pub(crate) seed: u64,
     pub(crate) stage: Mutex<Stage>,
     /// The exact index in this zone's order.
@@ -37,6 +38,13 @@ pub(crate) struct ZoneRoom {
     pub(crate) vibe: watch::Sender<Arc<VibeView>>,
     pub(crate) up_next: watch::Sender<Arc<[Recommendation]>>,
     stirred: AtomicBool,
+}
+
+/// Which zone it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Which {
+    pub(crate) id: ZoneId,
+    pub(crate) name: String,
 }
 
 /// What plays and what comes.
@@ -80,8 +88,10 @@ pub(crate) struct Current {
 
 impl ZoneRoom {
     pub(crate) fn new(zone: Zone, seed: u64, stage: Stage, order: ZoneOrder, vibe: VibeView) -> Self {
+        let Zone { id, name, settings } = zone;
         Self {
-            zone,
+            zone: Which { id, name },
+            settings: RwLock::new(Arc::new(settings)),
             seed,
             stage: Mutex::new(stage),
             order: RwLock::new(order),
@@ -91,6 +101,27 @@ impl ZoneRoom {
             up_next: watch::Sender::new(Arc::from([])),
             stirred: AtomicBool::new(true),
         }
+    }
+
+    /// How the zone behaves, as of now: a manager may change it while it plays.
+    pub(crate) fn settings(&self) -> Arc<ZoneSettings> {
+        Arc::clone(&reading(&self.settings))
+    }
+
+    /// Lets it behave otherwise; whether that is another way.
+    pub(crate) fn behave(&self, settings: ZoneSettings) -> bool {
+        let mut kept = writing(&self.settings);
+        let is_other = **kept != settings;
+        if is_other {
+            *kept = Arc::new(settings);
+        }
+        is_other
+    }
+
+    /// The zone as it is now.
+    pub(crate) fn as_zone(&self) -> Zone {
+        let Which { id, name } = self.zone.clone();
+        Zone { id, name, settings: (*self.settings()).clone() }
     }
 
     /// Says that vibe and plan may be out of date.
@@ -110,7 +141,7 @@ impl ZoneRoom {
 
     /// Overlap of two songs.
     pub(crate) fn crossfade(&self) -> Duration {
-        Duration::from_millis(u64::from(self.zone.settings.crossfade_ms))
+        Duration::from_millis(u64::from(self.settings().crossfade_ms))
     }
 
     /// What plays, if it does.

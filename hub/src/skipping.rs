@@ -92,7 +92,7 @@ impl Inner {
         let people = locked(&self.people);
         let present = people.count(Some(room.zone.id), now);
         let votes = people.count_of(&current.skip_votes, room.zone.id, now);
-        let settings = &room.zone.settings;
+        let settings = room.settings();
         (votes as u32, needed(present, settings.skip_share, settings.skip_min))
     }
 
