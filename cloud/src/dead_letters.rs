@@ -11,6 +11,7 @@ use crate::hubs::Hub;
 use crate::intents::Intent;
 use crate::refusal::{Refusal, Unmet};
 use crate::store::{self, Slice, dead_letters};
+use crate::{ingest, tickets};
 
 pub use crate::store::dead_letters::DeadLetter;
 
@@ -93,6 +94,21 @@ pub async fn decide(
     let hub = found.ok_or_else(|| Refusal::not_found("hub"))?;
     work.commit().await?;
     let venue: VenueId = *hub.venue_id;
+    if decision == Decision::Retry {
+        try_now(cloud, (*hub.id, venue), id).await;
+    }
     cloud.bus.publish(Topic::Venue(venue));
     Ok(hub)
+}
+
+/// Whoever wants it tried again wants to see what comes of it. It waits from here on, so where this fails it is tried with
+/// the others.
+async fn try_now(cloud: &Cloud, of: (HubId, VenueId), id: DeadLetterId) {
+    let tried = async {
+        let keys = tickets::keys(cloud).await?;
+        ingest::retry_letter(&cloud.database, of, id, &keys, cloud.now()).await.map_err(Unmet::from)
+    };
+    if let Err(error) = tried.await {
+        tracing::warn!(?error, hub = %of.0, "a dead letter could not be tried now; it is with the next facts of its hub");
+    }
 }

@@ -124,6 +124,12 @@ impl CloudStore for PgStore {
         Ok(known)
     }
 
+    async fn turn_key(&self, hub: &KnownHub, key: &Hash) -> Result<(), Problem> {
+        let mut work = self.begin(hub).await?;
+        enrolment::turn_key(&mut work, key).await.map_err(failed)?;
+        work.commit().await.map_err(failed)
+    }
+
     async fn hello(&self, hub: &KnownHub, hello: Hello, now: UnixMillis) -> Result<HelloAnswer, Problem> {
         let mut work = self.begin(hub).await?;
         let answer = self.greet(&mut work, hub, &hello, now).await.map_err(failed)?;

@@ -27,7 +27,7 @@ mod write;
 
 use read::{Reader, Reading, Told};
 pub use roomtone_sync::wire::Outcome;
-pub use waiting::retry_all;
+pub use waiting::{retry_all, retry_letter};
 
 /// So many facts in one batch at most; a hub sends 500.
 pub const MOST_AT_ONCE: usize = 5_000;

@@ -280,7 +280,7 @@ impl Inner {
         if input.zone.is_some_and(|zone| self.room(zone).is_none()) {
             return Err(CheckInError::UnknownZone);
         }
-        let zones = self.zones.iter().map(|zone| zone.id);
+        let zones = self.rooms.iter().map(|room| room.zone.id);
         let matched = reading(&self.codes).matched(&input.code, zones, self.clock.now());
         let zone = match matched {
             None => return Ok(None),
@@ -288,9 +288,9 @@ impl Inner {
                 return Ok(None);
             }
             Some(Matched::Rotating(zone)) => zone,
-            Some(Matched::Poster) => input.zone.unwrap_or(self.zones[0].id),
+            Some(Matched::Poster) => input.zone.unwrap_or(self.main_zone()),
         };
-        let needs_rotating = self.room(zone).is_some_and(|room| room.in_force().settings.require_rotating_code);
+        let needs_rotating = self.room(zone).is_some_and(|room| room.settings().require_rotating_code);
         if matched == Some(Matched::Poster) && needs_rotating {
             return Err(CheckInError::RotatingCodeNeeded);
         }

@@ -72,7 +72,6 @@ impl Inner {
     /// What is due by the clock.
     pub(crate) async fn tick(self: &Arc<Self>) -> Result<(), StoreError> {
         let now = self.clock.now();
-        self.take_settings().await?;
         self.mind_the_hours().await?;
         let silent_for = Duration::from_secs(u64::from(self.limits.player_offline_s));
         if locked(&self.players).miss(silent_for, now) {

@@ -117,6 +117,9 @@ enum Command {
         #[arg(long, value_name = "URL")]
         cloud: Option<String>,
     },
+    /// Change the key that this hub shows to its cloud, without a code: the key that it has vouches for the new one, and
+    /// opens nothing once that was used.
+    Rotate,
     /// Leave the cloud. What came from there goes, what was made here stays.
     Unenrol,
     /// Tell how the running hub is.
@@ -330,6 +333,10 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         Command::Enrol { code, cloud } => {
             let cloud = cloud.unwrap_or_else(|| setup.config.cloud.url.clone());
             ask::and_show(&setup, Order::Enrol { code, cloud }, stop).await
+        }
+        Command::Rotate => {
+            let cloud = setup.config.cloud.url.clone();
+            ask::and_show(&setup, Order::Rotate { cloud }, stop).await
         }
         Command::Unenrol => ask::and_show(&setup, Order::Unenrol, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,

@@ -16,11 +16,6 @@ const EARLIEST: UnixMillis = UnixMillis(1_767_225_600_000);
 /// A clock that shows more than this after [`EARLIEST`] is wrong too: 20 years.
 const BELIEVABLE: Duration = Duration::from_hours(20 * 365 * 24);
 
-/// Whether a clock that shows `time` can be right.
-pub(crate) fn is_believable(time: UnixMillis) -> bool {
-    (EARLIEST..EARLIEST + BELIEVABLE).contains(&time)
-}
-
 /// So far the wall clock may be off before the hub says that it is: NTP slews, it does not count as a step.
 const AGREES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -45,6 +40,13 @@ impl SteadyClock {
     pub fn now(&self) -> UnixMillis {
         let elapsed = self.clock.monotonic_ms().saturating_sub(self.started_at_monotonic).max(0);
         self.base + Duration::from_millis(elapsed.cast_unsigned())
+    }
+
+    /// The time outside, for what happens by the clock on the wall: the machine's, with what somebody who knows better
+    /// has told of it (`ahead_ms`), where that can be right; else the steady time.
+    pub(crate) fn world(&self, ahead_ms: i64) -> UnixMillis {
+        let outside = UnixMillis(self.clock.wall().0.saturating_add(ahead_ms));
+        if (EARLIEST..EARLIEST + BELIEVABLE).contains(&outside) { outside } else { self.now() }
     }
 
     /// What it reads.

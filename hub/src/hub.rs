@@ -33,8 +33,8 @@ use crate::clock::SteadyClock;
 use crate::cloud_link::Enrolment;
 use crate::counters::Counters;
 pub use crate::health::Health;
+use crate::in_force::VenueRules;
 use crate::late::{LateError, LateTaken};
-use crate::in_force::{Configured, VenueRules};
 use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
@@ -76,6 +76,15 @@ pub struct HubOptions {
     pub limits: LimitSettings,
 }
 
+/// What the hub's own configuration says of the venue and its zones. It is what counts where no cloud says otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Configured {
+    pub(crate) venue_name: String,
+    pub(crate) time_zone: String,
+    pub(crate) licence: Licence,
+    pub(crate) zones: Vec<(String, ZoneSettings)>,
+}
+
 /// The hub. Cheap to clone; all clones are the same hub.
 #[derive(Debug, Clone)]
 pub struct Hub(pub(crate) Arc<Inner>);
@@ -87,16 +96,12 @@ pub(crate) struct Inner {
     pub(crate) clock: SteadyClock,
     pub(crate) data: PathBuf,
     pub(crate) id: HubId,
-    pub(crate) venue: Venue,
-    /// What it was configured with.
+    pub(crate) venue: RwLock<Arc<Venue>>,
+    /// What the hub's own configuration says of the venue and its zones.
     pub(crate) configured: Configured,
     /// What holds for the whole venue.
     pub(crate) rules: RwLock<VenueRules>,
-    /// The cloud may have told other settings.
-    pub(crate) settings_stale: AtomicBool,
-    /// `main` first; never empty.
-    pub(crate) zones: Arc<[Zone]>,
-    /// In the order of `zones`.
+    /// One for each zone, `main` first; never empty.
     pub(crate) rooms: Vec<Arc<ZoneRoom>>,
     pub(crate) people: Mutex<People>,
     pub(crate) players: Mutex<Players>,
@@ -136,6 +141,8 @@ pub(crate) struct Inner {
     pub(crate) ticket_keys: RwLock<Vec<[u8; 32]>>,
     /// They are others than those that were written down.
     pub(crate) keys_changed: Notify,
+    /// Songs came down, or are to be heard otherwise: whoever carries files looks at once.
+    pub(crate) songs_came: Notify,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
 }
@@ -155,6 +162,11 @@ impl Inner {
     /// A zone's room.
     pub(crate) fn room(&self, zone: ZoneId) -> Option<&Arc<ZoneRoom>> {
         self.rooms.iter().find(|room| room.zone.id == zone)
+    }
+
+    /// The zone meant where none is named.
+    pub(crate) fn main_zone(&self) -> ZoneId {
+        self.rooms[0].zone.id
     }
 
     /// Says that a zone's vibe and plan may be out of date; whoever conducts brings them up to date soon.
@@ -276,23 +288,23 @@ impl Hub {
     }
 
     /// Which venue.
-    pub fn venue(&self) -> &Venue {
-        &self.0.venue
+    pub fn venue(&self) -> Arc<Venue> {
+        Arc::clone(&reading(&self.0.venue))
     }
 
     /// Its zones, `main` first.
     pub fn zones(&self) -> Arc<[Zone]> {
-        Arc::clone(&self.0.zones)
+        self.0.rooms.iter().map(|room| room.as_zone()).collect()
     }
 
     /// The zone meant where none is named.
     pub fn main_zone(&self) -> ZoneId {
-        self.0.zones[0].id
+        self.0.main_zone()
     }
 
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
-        self.0.room(zone).map(|room| room.zone.clone())
+        self.0.room(zone).map(|room| room.as_zone())
     }
 
     /// What a zone hears: the current value, then every change.
@@ -586,7 +598,7 @@ impl Hub {
 
     /// What a zone's poster and screens show.
     pub fn room_code(&self, zone: ZoneId) -> Result<RoomCode, UnknownZone> {
-        let required = self.room(zone)?.in_force().settings.require_rotating_code;
+        let required = self.room(zone)?.settings().require_rotating_code;
         Ok(reading(&self.0.codes).codes(zone, self.now(), required))
     }
 

@@ -1,7 +1,7 @@
 //! What holds in a zone right now: its own settings, with what the cloud has told over what is configured, under the
 //! daypart of this hour; whether it is open; and what the venue's licence allows.
 //!
-//! It is worked out each second, and at once where a setting has changed. The hub needs no cloud for any of it.
+//! It is worked out each second. The hub needs no cloud for any of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,9 +11,8 @@ use roomtone_schema::licence::Licence;
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{PlayerId, UnixMillis, ZoneId};
 
-use crate::cloud_link::settings::{self, Told};
 use crate::hub::Inner;
-use crate::locks::{locked, reading, writing};
+use crate::locks::{locked, reading};
 use crate::room::ZoneRoom;
 use crate::store::{StoreError, hub_state};
 use crate::view::PlayerCommandKind;
@@ -22,7 +21,7 @@ use crate::view::PlayerCommandKind;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct InForce {
     /// With the daypart's over the zone's own.
-    pub(crate) settings: ZoneSettings,
+    pub(crate) settings: Arc<ZoneSettings>,
     /// Whether there is to be music.
     pub(crate) hours: OpenHours,
     /// The name of the daypart.
@@ -47,14 +46,6 @@ pub(crate) struct VenueRules {
     pub(crate) licence: Licence,
 }
 
-/// What the hub was configured with: what the cloud tells is laid over it, and taken off again.
-#[derive(Debug)]
-pub(crate) struct Configured {
-    pub(crate) time_zone: String,
-    pub(crate) licence: Licence,
-    pub(crate) zones: Vec<(String, ZoneSettings)>,
-}
-
 impl InForce {
     /// What `own` says at `now`.
     pub(crate) fn at(own: &ZoneSettings, now: UnixMillis, time_zone: &TimeZone) -> Self {
@@ -64,16 +55,8 @@ impl InForce {
         Self {
             hours: OpenHours { is_open: moment.is_open, closes_at: moment.closes_at, opens_at },
             daypart: moment.daypart.map(|daypart| daypart.name.clone()),
-            settings: moment.over(own),
+            settings: Arc::new(moment.over(own)),
         }
-    }
-}
-
-impl VenueRules {
-    /// What is configured, with what the cloud has told over it.
-    pub(crate) fn of(configured: &Configured, told: &Told) -> Self {
-        let name = told.time_zone.as_ref().unwrap_or(&configured.time_zone);
-        Self { time_zone: time_zone(name), licence: settings::licence_over(configured.licence, told) }
     }
 }
 
@@ -82,21 +65,10 @@ pub(crate) fn volume_key(zone: ZoneId) -> String {
     format!("volume of {zone}")
 }
 
-/// The clocks of `name`; those of the whole world where nobody here knows them.
-pub(crate) fn time_zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or_else(|_unknown| {
-        tracing::warn!("no time zone is called {name:?}; the hours of the venue are taken as UTC's. Set venue.time_zone");
-        TimeZone::UTC
-    })
-}
-
 impl Inner {
-    /// The time on the venue's wall, before its zone's hours are taken off: the cloud's where it was heard, else the
-    /// machine's where that can be meant, else the hub's own.
+    /// The time outside, as the venue's hours are told by.
     pub(crate) fn world_now(&self) -> UnixMillis {
-        let ahead = self.cloud_ahead_ms.load(Ordering::Relaxed);
-        let wall = UnixMillis(self.clock.source().wall().0.saturating_add(ahead));
-        if crate::clock::is_believable(wall) { wall } else { self.clock.now() }
+        self.clock.world(self.cloud_ahead_ms.load(Ordering::Relaxed))
     }
 
     /// What the venue's licence allows.
@@ -104,60 +76,14 @@ impl Inner {
         reading(&self.rules).licence
     }
 
-    /// When a zone's music is.
-    pub(crate) fn hours(&self, zone: ZoneId) -> Option<OpenHours> {
-        Some(self.room(zone)?.in_force().hours)
-    }
-
-    /// Takes up what the cloud has told since it was last looked at.
-    pub(crate) async fn take_settings(&self) -> Result<(), StoreError> {
-        if !self.settings_stale.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let told = match self.store.read(settings::told).await {
-            Ok(told) => told,
-            Err(error) => {
-                self.settings_stale.store(true, Ordering::Release);
-                return Err(error);
-            }
-        };
-        *writing(&self.rules) = VenueRules::of(&self.configured, &told);
-        let mut zones = self.configured.zones.clone();
-        settings::lay_over(&mut zones, &told.zones);
-        for room in &self.rooms {
-            if let Some((_, settings)) = zones.iter().find(|(name, _)| *name == room.zone.name) {
-                self.own_settings_are(room, settings);
-            }
-        }
-        Ok(())
-    }
-
-    fn own_settings_are(&self, room: &ZoneRoom, settings: &ZoneSettings) {
-        let before = std::mem::replace(&mut *writing(&room.own), settings.clone());
-        if before == *settings {
-            return;
-        }
-        tracing::info!(zone.name = room.zone.name, "the zone has other settings, as the cloud told");
-        if before.penalty_hours != settings.penalty_hours {
-            // Its order counts rest by it.
-            self.mark_library_stale();
-        }
-        self.stir(room);
-    }
-
     /// Brings what holds in every zone up to date.
     pub(crate) async fn mind_the_hours(&self) -> Result<(), StoreError> {
         let now = self.world_now();
         let rules = reading(&self.rules).clone();
         for room in &self.rooms {
-            let holds = InForce::at(&reading(&room.own), now, &rules.time_zone);
-            let before = room.in_force();
-            if *before == holds {
-                continue;
+            if let Some((before, holds)) = room.mind_the_hour(now, &rules.time_zone) {
+                self.tell_of_change(room, &before, &holds);
             }
-            let holds = Arc::new(holds);
-            *writing(&room.in_force) = Arc::clone(&holds);
-            self.tell_of_change(room, &before, &holds);
         }
         for room in &self.rooms {
             self.turn_to_its_volume(room).await?;
@@ -187,7 +113,8 @@ impl Inner {
 
     fn tell_of_change(&self, room: &ZoneRoom, before: &InForce, holds: &InForce) {
         if before.hours.is_open != holds.hours.is_open {
-            let word = if holds.hours.is_open { "opens" } else { "closes: no song begins until it opens again" };
+            let word =
+                if holds.hours.is_open { "opens" } else { "closes: no song begins until it opens again" };
             tracing::info!(zone.name = room.zone.name, "the zone {word}");
         }
         if before.daypart != holds.daypart {

@@ -71,22 +71,7 @@ pub(crate) async fn keep_carrying(hub: Hub, client: Client<Internet>, most_mb: u
         }
     };
     let most = (most_mb != 0).then(|| u64::from(most_mb) * 1_000_000);
-    let porter = Porter::new(hub, client, Arc::new(files), most);
-    let mut backoff = Backoff::default();
-    loop {
-        let rest = match porter.round().await {
-            Ok(there_may_be_more) => {
-                backoff.succeed();
-                if there_may_be_more { Duration::ZERO } else { RESTS }
-            }
-            Err(why) => {
-                tracing::debug!("files of songs have to wait: {why}");
-                let chance = f64::from(u32::from_le_bytes(crate::secrets::random())) / f64::from(u32::MAX);
-                backoff.after_failure(chance, None)
-            }
-        };
-        tokio::time::sleep(rest).await;
-    }
+    Porter::new(hub, client, Arc::new(files), most).carry(|| RESTS).await
 }
 
 /// A line of its own for files, so that a large one never holds up a vote.
@@ -121,6 +106,28 @@ struct Room {
 impl Porter {
     fn new(hub: Hub, client: Client<Internet>, files: Arc<FileCache>, most: Option<u64>) -> Self {
         Self { hub, client, files, most, fetching: Mutex::default(), bringing: Mutex::default() }
+    }
+
+    /// Round after round. Where there was nothing to do, it rests, until songs came: the first files are on their way when
+    /// their rows are in place, and not at the next look.
+    async fn carry(&self, rests: impl Fn() -> Duration) -> anyhow::Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            let rest = match self.round().await {
+                Ok(there_may_be_more) => {
+                    backoff.succeed();
+                    if there_may_be_more { Duration::ZERO } else { rests() }
+                }
+                Err(why) => {
+                    tracing::debug!("files of songs have to wait: {why}");
+                    let chance =
+                        f64::from(u32::from_le_bytes(crate::secrets::random())) / f64::from(u32::MAX);
+                    backoff.after_failure(chance, None)
+                }
+            };
+            // Rows that came also say that the line is there again.
+            let _came = tokio::time::timeout(rest, self.hub.0.songs_came.notified()).await;
+        }
     }
 
     /// One round; whether there may be more to do at once.
@@ -265,7 +272,7 @@ impl Inner {
                 last_played_at: played.get(&song.song).copied(),
             };
             let candidates: Vec<Candidate> = songs.iter().filter(|song| song.ready).map(candidate).collect();
-            let window = room_window(&room.in_force().settings, &self.library.shelf());
+            let window = room_window(&room.settings(), &self.library.shelf());
             let ranked = rank(&wanted.target().axes, &candidates, now, window);
             wishes.ranked.push(ranked.into_iter().map(|one| one.song).collect::<Vec<SongId>>());
         }

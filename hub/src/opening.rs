@@ -14,7 +14,7 @@ use roomtone_schema::play::{Play, PlayEnd, Tier};
 use roomtone_schema::player::{Player, PlayerStatus};
 use roomtone_schema::seed::Seeded;
 use roomtone_schema::session::Session;
-use roomtone_schema::venue::{Venue, Zone, ZoneSettings};
+use roomtone_schema::venue::{Zone, ZoneSettings};
 use roomtone_schema::vibe::VibeSource;
 use roomtone_schema::{Clock, EmbeddingVersion, HubId, ListenerId, PlayerId, SongId, UnixMillis, VenueId};
 use tokio::sync::{Notify, watch};
@@ -24,8 +24,8 @@ use crate::check_in::{Known, LATELY};
 use crate::clock::SteadyClock;
 use crate::cloud_link::{Enrolment, put_in_place, settings};
 use crate::counters::Counters;
-use crate::hub::{HubOptions, Inner, derived};
-use crate::in_force::{Configured, InForce, VenueRules, volume_key};
+use crate::hub::{Configured, HubOptions, Inner, derived};
+use crate::in_force::{InForce, volume_key};
 use crate::library::Library;
 use crate::locks::locked;
 use crate::pairing::desk::Desk;
@@ -86,21 +86,18 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
     let now = clock.now();
     let identity = write(&store, move |tx| identify(tx, now))?;
     finish_what_came_down(&store, now)?;
-    let configured = Configured {
-        time_zone: options.time_zone.clone(),
-        licence: options.licence,
-        zones: options.zones.clone(),
-    };
+    let configured = configured(&mut options);
     let told = read(&store, settings::told)?;
-    let rules = VenueRules::of(&configured, &told);
-    settings::lay_over(&mut options.zones, &told.zones);
-    let zones = write_zones(&store, &options.zones, now)?;
+    let zones = write_zones(&store, &told.zones_over(&configured), now)?;
+    let venue = told.venue_over(&configured, identity.venue);
     let library = read_library(&store, &options.data)?;
     let shelf = library.shelf();
     let index = Arc::new(index_of(&shelf));
     let by_row = library.by_row();
+    let rules = told.rules_over(&configured);
+    let outside = clock.world(0);
     let mut rooms = Vec::new();
-    for zone in zones.iter() {
+    for zone in &zones {
         let id = zone.id;
         let record = read(&store, move |conn| read_zone(conn, id, now))?;
         let seed =
@@ -109,7 +106,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
             record.plays.iter().filter_map(|(row, at)| Some((*by_row.get(row)?, *at))).collect();
         let order = order_of(room_window(&zone.settings, &shelf), &index, plays.clone(), now);
         let empty = vibe_view(&roomtone_schema::room::Room::default(), 0, now);
-        let in_force = InForce::at(&zone.settings, now, &rules.time_zone);
+        let in_force = InForce::at(&zone.settings, outside, &rules.time_zone);
         let room = ZoneRoom::new(zone.clone(), seed.clone().next_u64(), in_force, order, empty);
         *locked(&room.turned_to) = record.turned_to;
         *locked(&room.stage) = stage(&room, &library, record, plays, now);
@@ -124,16 +121,14 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         codes: RwLock::new(CodeMaker::new(derived(&identity.secret, "room codes"), identity.poster_serial)),
         address_secret: derived(&identity.secret, "addresses"),
         id: identity.hub,
+        venue: RwLock::new(Arc::new(venue)),
         configured,
         rules: RwLock::new(rules),
-        settings_stale: AtomicBool::new(false),
-        venue: Venue { id: identity.venue, name: options.venue_name, time_zone: options.time_zone },
         manager: Mutex::new(identity.manager.map(Key::new)),
         secret: identity.secret,
         store,
         clock,
         data: options.data,
-        zones,
         rooms,
         people: Mutex::new(people),
         players: Mutex::new(players),
@@ -156,6 +151,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         joined: watch::Sender::new(0),
         ticket_keys: RwLock::new(ticket_keys),
         keys_changed: Notify::new(),
+        songs_came: Notify::new(),
         cloud_ahead_ms: AtomicI64::new(0),
         enrolment: RwLock::new(enrolment),
     };
@@ -240,17 +236,23 @@ fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> TxResult<I> {
     Ok(id)
 }
 
-/// The configured zones with their lasting ids, `main` first.
+/// What is configured of the venue and its zones, `main` first.
+fn configured(options: &mut HubOptions) -> Configured {
+    let mut zones = std::mem::take(&mut options.zones);
+    if !zones.iter().any(|(name, _)| name == MAIN) {
+        zones.push((MAIN.to_owned(), ZoneSettings::default()));
+    }
+    zones.sort_by_key(|(name, _)| name != MAIN);
+    let (venue_name, time_zone) = (options.venue_name.clone(), options.time_zone.clone());
+    Configured { venue_name, time_zone, licence: options.licence, zones }
+}
+
+/// The zones with their lasting ids.
 fn write_zones(
     store: &Store,
-    configured: &[(String, ZoneSettings)],
+    wanted: &[(String, ZoneSettings)],
     now: UnixMillis,
-) -> Result<Arc<[Zone]>, OpenError> {
-    let mut wanted: Vec<(String, ZoneSettings)> = configured.to_vec();
-    if !wanted.iter().any(|(name, _)| name == MAIN) {
-        wanted.push((MAIN.to_owned(), ZoneSettings::default()));
-    }
-    wanted.sort_by_key(|(name, _)| name != MAIN);
+) -> Result<Vec<Zone>, OpenError> {
     let names: Vec<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
     let ids = write(store, move |tx| {
         for name in &names {
@@ -259,8 +261,10 @@ fn write_zones(
         zones::all(tx)
     })?;
     let ids: HashMap<String, _> = ids.into_iter().map(|(id, name)| (name, id)).collect();
-    let zone = |(name, settings): (String, ZoneSettings)| Some(Zone { id: *ids.get(&name)?, name, settings });
-    Ok(wanted.into_iter().filter_map(zone).collect())
+    let zone = |(name, settings): &(String, ZoneSettings)| {
+        Some(Zone { id: *ids.get(name)?, name: name.clone(), settings: settings.clone() })
+    };
+    Ok(wanted.iter().filter_map(zone).collect())
 }
 
 fn read_library(store: &Store, data: &Path) -> Result<Library, OpenError> {
@@ -299,7 +303,15 @@ fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId, now: UnixMillis) ->
     let skips: HashMap<_, _> = skips.filter_map(|play| Some((play.pick?, play.ended_at?))).collect();
     let skips = skips.into_values().collect();
     let turned_to = hub_state::get::<Option<u8>>(conn, &volume_key(zone))?.flatten();
-    Ok(ZoneRecord { plays: zone_plays::of_zone(conn, zone)?, picks, newest, skip_votes, counter, skips, turned_to })
+    Ok(ZoneRecord {
+        plays: zone_plays::of_zone(conn, zone)?,
+        picks,
+        newest,
+        skip_votes,
+        counter,
+        skips,
+        turned_to,
+    })
 }
 
 /// What plays in a zone, and what it has heard.
@@ -311,7 +323,7 @@ fn stage(
     now: UnixMillis,
 ) -> Stage {
     let mut stage = Stage { counter: record.counter, ..Stage::default() };
-    let separation = Duration::from_mins(u64::from(room.in_force().settings.artist_separation_min));
+    let separation = Duration::from_mins(u64::from(room.settings().artist_separation_min));
     stage.skips = record.skips.into();
     let longest = separation.max(COMPLEMENT_WINDOW);
     let mut lately: Vec<_> = played.iter().filter(|(_, at)| now.since(**at) < longest).collect();

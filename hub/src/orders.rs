@@ -89,6 +89,11 @@ pub enum Order {
     },
     /// Leave it.
     Unenrol,
+    /// Change the key that is shown to it.
+    Rotate {
+        /// Where it is, where it is another place than the hub enrolled at.
+        cloud: String,
+    },
     /// What the room's poster and screen show.
     Poster {
         /// Of which zone.
@@ -227,6 +232,7 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::ManagerToken => manager_token(hub).await,
         Order::Enrol { code, cloud } => joining::enrol(hub, &cloud, &code).await,
         Order::Unenrol => joining::unenrol(hub).await,
+        Order::Rotate { cloud } => joining::rotate(hub, &cloud).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
         Order::Status => Ok(Reply::Status(status(hub, place))),
         Order::Backup { file } => back_up(hub, file).await,

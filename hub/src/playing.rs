@@ -66,7 +66,9 @@ pub enum ClaimError {
 
 fn opens(opens_in: Option<Duration>) -> String {
     let minutes = opens_in.map(|opens_in| opens_in.as_secs().div_ceil(60));
-    minutes.map_or_else(String::new, |minutes| format!("; it opens in {} h {:02} min", minutes / 60, minutes % 60))
+    minutes.map_or_else(String::new, |minutes| {
+        format!("; it opens in {} h {:02} min", minutes / 60, minutes % 60)
+    })
 }
 
 impl Refusal for ClaimError {

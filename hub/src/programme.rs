@@ -127,7 +127,7 @@ impl Inner {
 
     /// Shows the head of the plan, where the venue's licence lets it.
     pub(crate) fn show_up_next(&self, room: &ZoneRoom) {
-        let hidden = !(room.in_force().settings.show_up_next && self.licence().show_up_next);
+        let hidden = !(room.settings().show_up_next && self.licence().show_up_next);
         let stage = locked(&room.stage);
         let ahead = stage.plan.iter().take(if hidden { 0 } else { SHOWN_AHEAD });
         let shown: Arc<[Recommendation]> = ahead
@@ -290,7 +290,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Option<Upcoming>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.in_force().settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.settings(), &songs))?;
         let now = self.clock.now();
         let moment = Moment { shelf: songs, ..self.moment(room, Some(now)) };
         let picked = moment.outlook.next(&engine, &|id| moment.song(id))?;
@@ -353,7 +353,7 @@ impl Inner {
     }
 
     fn note_fairness(&self, room: &ZoneRoom, wanted: &Room) {
-        if room.zone.id != self.zones[0].id {
+        if room.zone.id != self.main_zone() {
             return;
         }
         let fares = wanted.fairness_so_far();
@@ -364,7 +364,7 @@ impl Inner {
 
     /// What stands in for the people of a zone.
     pub(crate) fn room_settings(&self, room: &ZoneRoom) -> RoomSettings {
-        let settings = &room.in_force().settings;
+        let settings = room.settings();
         RoomSettings {
             fairness: settings.fairness,
             profile: settings.profile.map(|profile| profile.map(f64::from)),
@@ -375,7 +375,7 @@ impl Inner {
 
     fn moment(&self, room: &ZoneRoom, at: Option<UnixMillis>) -> Moment {
         let now = self.clock.now();
-        let settings = &room.in_force().settings;
+        let settings = room.settings();
         let (wanted, present) = {
             let people = locked(&self.people);
             let wanted = people.room(room.zone.id, &self.room_settings(room), now);
@@ -385,7 +385,7 @@ impl Inner {
         let begins = stage.current.as_ref().map_or(now, |current| current.next_begins(room.crossfade(), now));
         let outlook = Outlook {
             now: at.unwrap_or(begins),
-            rules: PickRules::from(settings).under(&self.licence()),
+            rules: PickRules::from(&*settings).under(&self.licence()),
             artists: stage.artists.clone(),
             heard: stage.log.clone(),
             current: stage.current.as_ref().map(|current| current.pick.song.id),
@@ -444,7 +444,7 @@ impl Inner {
         snapshot: &Snapshot,
     ) -> TxResult<Vec<Recommendation>> {
         let songs = Arc::new(self.library.as_it_is());
-        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.in_force().settings, &songs))?;
+        let engine = VecEngine::new(snapshot, room.zone.id, room_window(&room.settings(), &songs))?;
         let moment = Moment { shelf: songs, ..self.moment(room, Some(self.clock.now())) };
         self.ranked(room, &moment, &engine, first)
     }
@@ -505,7 +505,7 @@ impl Inner {
         let index = Arc::new(index_of(&built));
         for room in &self.rooms {
             let plays: HashMap<SongId, UnixMillis> = locked(&room.stage).played.clone();
-            let order = order_of(room_window(&room.in_force().settings, &built), &index, plays, self.clock.now());
+            let order = order_of(room_window(&room.settings(), &built), &index, plays, self.clock.now());
             *writing(&room.order) = order;
             self.stir(room);
         }
@@ -539,7 +539,7 @@ pub(crate) fn counter_key(zone: ZoneId) -> String {
 
 /// A pick as players and people see it.
 pub(crate) fn pick_view(room: &ZoneRoom, id: PickId, song: Arc<Song>, explanation: Explanation) -> PickView {
-    let settings = &room.in_force().settings;
+    let settings = room.settings();
     let gain_db = gain(&song, settings.loudness_lufs);
     PickView { id, song, crossfade_ms: settings.crossfade_ms, gain_db, explanation }
 }

@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use roomtone_schema::licence::HeardLog;
 use roomtone_schema::look_ahead::Planned;
 use roomtone_schema::pick::ArtistLog;
 use roomtone_schema::play::Tier;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Zone, ZoneSettings};
-use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis};
+use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
 use crate::in_force::InForce;
 use crate::index::ZoneOrder;
-use crate::locks::{locked, reading};
+use crate::locks::{locked, reading, writing};
 use crate::view::{NowPlayingView, PickView, Recommendation, VibeView};
 
 /// So many past picks are kept at hand, for players that ask again or report late.
@@ -31,7 +32,12 @@ pub(crate) const SKIPS_ARE_KEPT: Duration = Duration::from_hours(1);
 /// A zone with everything that changes in it.
 #[derive(Debug)]
 pub(crate) struct ZoneRoom {
-    pub(crate) zone: Zone,
+    pub(crate) zone: Which,
+    /// As configured and as the cloud has told, before the hour has its say.
+    own: RwLock<Arc<ZoneSettings>>,
+    in_force: RwLock<Arc<InForce>>,
+    /// The volume that its players were last turned to by the hour.
+    pub(crate) turned_to: Mutex<Option<u8>>,
     pub(crate) seed: u64,
     pub(crate) stage: Mutex<Stage>,
     /// The exact index in this zone's order.
@@ -41,12 +47,14 @@ pub(crate) struct ZoneRoom {
     pub(crate) now_playing: watch::Sender<Option<Arc<NowPlayingView>>>,
     pub(crate) vibe: watch::Sender<Arc<VibeView>>,
     pub(crate) up_next: watch::Sender<Arc<[Recommendation]>>,
-    /// As configured and as the cloud has told, before the hour has its say.
-    pub(crate) own: RwLock<ZoneSettings>,
-    pub(crate) in_force: RwLock<Arc<InForce>>,
-    /// The volume that its players were last turned to by the hour.
-    pub(crate) turned_to: Mutex<Option<u8>>,
     stirred: AtomicBool,
+}
+
+/// Which zone it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Which {
+    pub(crate) id: ZoneId,
+    pub(crate) name: String,
 }
 
 /// What plays and what comes.
@@ -94,11 +102,12 @@ pub(crate) struct Current {
 
 impl ZoneRoom {
     pub(crate) fn new(zone: Zone, seed: u64, in_force: InForce, order: ZoneOrder, vibe: VibeView) -> Self {
+        let Zone { id, name, settings } = zone;
         Self {
-            own: RwLock::new(zone.settings.clone()),
+            zone: Which { id, name },
+            own: RwLock::new(Arc::new(settings)),
             in_force: RwLock::new(Arc::new(in_force)),
-            turned_to: Mutex::new(None),
-            zone,
+            turned_to: Mutex::default(),
             seed,
             stage: Mutex::default(),
             order: RwLock::new(order),
@@ -108,6 +117,46 @@ impl ZoneRoom {
             up_next: watch::Sender::new(Arc::from([])),
             stirred: AtomicBool::new(true),
         }
+    }
+
+    /// How the zone behaves, as of now: the hour changes it, and a manager may while it plays.
+    pub(crate) fn settings(&self) -> Arc<ZoneSettings> {
+        Arc::clone(&reading(&self.in_force).settings)
+    }
+
+    /// What holds in it now.
+    pub(crate) fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&reading(&self.in_force))
+    }
+
+    /// Works out what holds in it at `now`: what held before and what holds, where that is not the same.
+    pub(crate) fn mind_the_hour(
+        &self,
+        now: UnixMillis,
+        venue: &TimeZone,
+    ) -> Option<(Arc<InForce>, Arc<InForce>)> {
+        let holds = Arc::new(InForce::at(&reading(&self.own), now, venue));
+        let mut kept = writing(&self.in_force);
+        if *kept == holds {
+            return None;
+        }
+        Some((std::mem::replace(&mut *kept, Arc::clone(&holds)), holds))
+    }
+
+    /// Lets it behave otherwise; whether that is another way.
+    pub(crate) fn behave(&self, settings: ZoneSettings) -> bool {
+        let mut kept = writing(&self.own);
+        let is_other = **kept != settings;
+        if is_other {
+            *kept = Arc::new(settings);
+        }
+        is_other
+    }
+
+    /// The zone as it is now.
+    pub(crate) fn as_zone(&self) -> Zone {
+        let Which { id, name } = self.zone.clone();
+        Zone { id, name, settings: (*self.settings()).clone() }
     }
 
     /// Says that vibe and plan may be out of date.
@@ -125,14 +174,9 @@ impl ZoneRoom {
         self.stirred.load(Ordering::Acquire)
     }
 
-    /// What holds in it now.
-    pub(crate) fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&reading(&self.in_force))
-    }
-
     /// Overlap of two songs.
     pub(crate) fn crossfade(&self) -> Duration {
-        Duration::from_millis(u64::from(self.in_force().settings.crossfade_ms))
+        Duration::from_millis(u64::from(self.settings().crossfade_ms))
     }
 
     /// What plays, if it does.

@@ -27,7 +27,9 @@ enum Wish {
 
 /// The venue's licence allows no skip now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the venue's licence allows {most} skips an hour, and they are used up; in {minutes} min there is another one")]
+#[error(
+    "the venue's licence allows {most} skips an hour, and they are used up; in {minutes} min there is another one"
+)]
 pub struct NoSkip {
     most: u32,
     minutes: u64,
@@ -97,7 +99,11 @@ impl Inner {
         let now = self.clock.now();
         let Some(current) = room.current().filter(|current| !current.is_over(now)) else { return Ok(()) };
         let (votes, needed) = self.skip_state(room, &current, now);
-        if votes > 0 && votes >= needed && self.may_skip(room).is_ok() { self.skip(room).await } else { Ok(()) }
+        if votes > 0 && votes >= needed && self.may_skip(room).is_ok() {
+            self.skip(room).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the venue's licence allows a skip now.
@@ -115,7 +121,7 @@ impl Inner {
         let people = locked(&self.people);
         let present = people.count(Some(room.zone.id), now);
         let votes = people.count_of(&current.skip_votes, room.zone.id, now);
-        let settings = &room.in_force().settings;
+        let settings = room.settings();
         (votes as u32, needed(present, settings.skip_share, settings.skip_min))
     }
 

@@ -177,7 +177,7 @@ impl Inner {
 
     /// What the viewer's zone adds to every taste in it.
     pub(crate) fn prior(&self, viewer: &Viewer) -> Option<[f64; AXES]> {
-        let profile = self.room(viewer.zone)?.in_force().settings.profile?;
+        let profile = self.room(viewer.zone)?.settings().profile?;
         Some(profile.map(f64::from))
     }
 }

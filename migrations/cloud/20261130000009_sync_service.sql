@@ -36,6 +36,44 @@ end $$;
 revoke execute on function private.trade_enrolment(bytea, bytea, text) from public, anon, authenticated, roomtone_hub;
 grant execute on function private.trade_enrolment(bytea, bytea, text) to roomtone_cloud;
 
+-- A hub hands in the key that it will show from now on; the one that it has vouches for it. Both are good until the new one
+-- is used, for the answer may be lost on the way. False where the key is another hub's.
+create function private.offer_key(p_public_key bytea) returns boolean
+language plpgsql security definer set search_path = '' as $$
+declare it public.hubs;
+begin
+  select h.* into it from public.hubs h
+  where h.id = private.hub_id() and h.venue_id = private.hub_venue() and h.public_key is not null
+  for update;
+  if it.id is null
+    or exists (select from public.hubs h where h.id <> it.id and p_public_key in (h.public_key, h.next_public_key)) then
+    return false;
+  end if;
+  if p_public_key <> it.public_key then
+    update public.hubs set next_public_key = p_public_key where id = it.id;
+  end if;
+  return true;
+end $$;
+
+-- The key that was handed in was used: the one before opens nothing from now on.
+create function private.turn_key(p_public_key bytea) returns void
+language plpgsql security definer set search_path = '' as $$
+declare it public.hubs;
+begin
+  update public.hubs h set public_key = h.next_public_key, next_public_key = null
+  where h.id = private.hub_id() and h.venue_id = private.hub_venue() and h.next_public_key = p_public_key
+  returning h.* into it;
+  if it.id is not null then
+    insert into public.audit_log (organisation_id, venue_id, action, target, detail)
+    select v.organisation_id, v.id, 'hub.key_changed', 'Hub:' || it.id,
+      jsonb_build_object('name', it.name, 'key', encode(sha256(p_public_key), 'hex'))
+    from public.venues v where v.id = it.venue_id;
+  end if;
+end $$;
+revoke execute on function private.offer_key(bytea), private.turn_key(bytea)
+  from public, anon, authenticated, roomtone_cloud;
+grant execute on function private.offer_key(bytea), private.turn_key(bytea) to roomtone_hub;
+
 -- Tickets -------------------------------------------------------------------------------------------------------------
 
 -- Keys that sign check-in tickets. Hubs are told the public halves; nobody but the cloud's own work reads a seed.

@@ -89,6 +89,11 @@ pub fn enrolment_text(code: &str, public_key: &[u8; 32]) -> Vec<u8> {
     [b"roomtone enrolment 1\0", code.as_bytes(), b"\0", public_key].concat()
 }
 
+/// What a key signs that is to follow a hub's key, so that no hub hands in somebody else's.
+pub fn rotation_text(hub: HubId, public_key: &[u8; 32]) -> Vec<u8> {
+    [b"roomtone rotation 1\0", hub.uuid().as_bytes().as_slice(), public_key].concat()
+}
+
 /// Whether a signature of some bytes is a key's.
 pub fn is_signed(public_key: &[u8; 32], bytes: &[u8], signature: &[u8]) -> bool {
     UnparsedPublicKey::new(&ED25519, public_key).verify(bytes, signature).is_ok()

@@ -29,6 +29,10 @@ pub use step::{Done, Fault, Lane, Step};
 use chance::Chance;
 use pulling::Task;
 
+/// A hello that is not answered within this, while nothing else is heard of the cloud either, says that the cloud is out of
+/// reach. It goes on waiting: a line may be slow.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// All lanes, the most urgent first.
 const LANES: [Lane; 4] = [Lane::Greet, Lane::Push, Lane::Pull, Lane::Live];
 
@@ -113,6 +117,12 @@ pub struct Engine {
     agreed: Agreed,
     // Greeting.
     hello_at: u64,
+    /// Whether the store knows that this run says hello.
+    is_noted: bool,
+    /// Since when a hello waits for its answer, or for anything else to be heard of the cloud.
+    asked_at: Option<u64>,
+    /// Whether it has waited for too long.
+    is_silent: bool,
     has_forked: bool,
     /// What must be noted in the store before anything is pushed.
     settling: VecDeque<Step>,
@@ -152,6 +162,9 @@ impl Engine {
             paces: Default::default(),
             agreed: Agreed::Nothing,
             hello_at: 0,
+            is_noted: false,
+            asked_at: None,
+            is_silent: false,
             has_forked: false,
             settling: VecDeque::new(),
             answer: None,
@@ -181,6 +194,7 @@ impl Engine {
     /// The next step that can be begun at `now` (milliseconds by any clock that never runs backwards); ask until there is
     /// none. Every step is to be answered by [`Engine::done`].
     pub fn next(&mut self, now: u64) -> Option<(Lane, Step)> {
+        self.is_silent |= self.doubted_at().is_some_and(|at| at <= now);
         for lane in LANES {
             let pace = self.pace(lane);
             if pace.is_busy || now < pace.not_before {
@@ -212,7 +226,26 @@ impl Engine {
             };
             due.map(|due| due.max(self.paces[lane as usize].not_before))
         });
-        due.min()
+        due.chain(self.doubted_at().filter(|_| !self.is_silent)).min()
+    }
+
+    /// When an unanswered hello begins to say something.
+    fn doubted_at(&self) -> Option<u64> {
+        self.asked_at.map(|asked| asked.saturating_add(millis(PATIENCE)))
+    }
+
+    /// Notes whether a result shows that the cloud is there.
+    fn note_sign(&mut self, lane: Lane, result: &Result<Done, Fault>, now: u64) {
+        let is_sign = match result {
+            Ok(done) => done.is_of_the_cloud(),
+            Err(fault) => matches!(fault, Fault::Refused(_)),
+        };
+        self.is_silent &= !is_sign;
+        self.asked_at = match lane {
+            Lane::Greet => None,
+            _ if is_sign => self.asked_at.map(|_| now),
+            _ => self.asked_at,
+        };
     }
 
     /// Facts were written.
@@ -223,6 +256,7 @@ impl Engine {
     /// Tells what came of a step.
     pub fn done(&mut self, lane: Lane, result: Result<Done, Fault>, now: u64) {
         self.pace(lane).is_busy = false;
+        self.note_sign(lane, &result, now);
         match result {
             Ok(done) => {
                 self.pace(lane).backoff.succeed();
@@ -254,10 +288,17 @@ impl Engine {
             return;
         }
         match lane {
-            Lane::Greet => {}
+            // What cannot be noted now is not worth staying away for.
+            Lane::Greet => self.is_noted |= matches!(fault, Fault::Local(_)),
             Lane::Push => self.not_pushed(fault, now),
             Lane::Pull => self.not_taken(fault),
-            Lane::Live => self.unheard(now),
+            Lane::Live => {
+                self.unheard(now);
+                if matches!(fault, Fault::Silent(_)) {
+                    // Is it the stream, or is it the line? An answer tells.
+                    self.hello_at = self.hello_at.min(now);
+                }
+            }
         }
     }
 
@@ -267,7 +308,9 @@ impl Engine {
             Agreed::Refused => Status::Refused,
             Agreed::Fenced => Status::Fenced,
             Agreed::Nothing => Status::Offline,
-            Agreed::Welcome { .. } if self.paces[Lane::Greet as usize].backoff.failures() > 1 => {
+            Agreed::Welcome { .. }
+                if self.is_silent || self.paces[Lane::Greet as usize].backoff.failures() > 1 =>
+            {
                 Status::Offline
             }
             Agreed::Welcome { .. } if self.is_settled() => Status::Synced,
@@ -304,7 +347,9 @@ impl Engine {
     /// What went wrong last, until all is well.
     pub fn trouble(&self) -> Option<&str> {
         let others = &self.paces[..Lane::Live as usize];
-        self.trouble.as_deref().filter(|_| others.iter().any(|pace| pace.backoff.failures() > 0))
+        let trouble =
+            self.trouble.as_deref().filter(|_| others.iter().any(|pace| pace.backoff.failures() > 0));
+        trouble.or(self.is_silent.then_some("the cloud does not answer"))
     }
 
     fn pace(&mut self, lane: Lane) -> &mut Pace {

@@ -22,7 +22,7 @@ pub struct KnownHub {
     pub venue: VenueId,
     /// Whose songs it plays.
     pub organisation: OrganisationId,
-    /// Its key, and the one it is about to change to.
+    /// Its key, and the one that it is about to change to.
     pub keys: Vec<[u8; 32]>,
 }
 
@@ -38,6 +38,11 @@ impl KnownHub {
 pub trait CloudStore: Clone + Send + Sync + 'static {
     /// The hub of that id that is enrolled and not revoked.
     fn hub(&self, hub: HubId) -> impl Future<Output = Result<Option<KnownHub>, Problem>> + Send;
+
+    /// Notes that a hub has shown the key that it was about to change to: from now on the one before is void.
+    fn turn_key(&self, _hub: &KnownHub, _key: &[u8; 32]) -> impl Future<Output = Result<(), Problem>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Notes that a hub is there, and says how it stands: [`crate::fencing`] decides.
     fn hello(
@@ -87,6 +92,8 @@ pub struct LinkState {
     pub epoch: i64,
     /// The run of the program before this one.
     pub predecessor: Option<Uuid>,
+    /// Runs since then that were about to say hello, with the database where it lies now.
+    pub attempted: Vec<Uuid>,
     /// Whether the database lies elsewhere than at its last hello.
     pub moved: bool,
     /// The newest fact's number.
@@ -132,7 +139,11 @@ pub trait HubStore: Send + Sync + 'static {
     /// What to tell of the present.
     fn present(&self) -> impl Future<Output = Result<Present, LocalTrouble>> + Send;
 
-    /// Notes that this run has been welcomed: it is the predecessor of the next, and the database lies where it lies.
+    /// Notes that this run is about to say hello, before it does: where it ends before it is settled, the next one tells.
+    fn note_attempt(&self, instance: Uuid) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
+
+    /// Notes that this run has been welcomed: it is the predecessor of the next, what was attempted before is
+    /// over, and the database lies where it lies.
     fn settle_instance(&self, instance: Uuid) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
 
     /// Facts after `seq`, oldest first, without a gap: at most `most`, and not much more than `bytes` of payloads. With the

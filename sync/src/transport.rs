@@ -59,6 +59,9 @@ pub enum NoAnswer {
     /// Nobody was reached, or the line broke.
     #[error("the cloud cannot be reached: {0}")]
     Line(String),
+    /// A line that should have carried something by now has not.
+    #[error("the cloud is not heard any more: {0}")]
+    Silent(String),
     /// The cloud has answered that it does not.
     #[error("the cloud refused: {}", .0.message)]
     Refused(Problem),

@@ -173,6 +173,22 @@ pub struct EnrolAnswer {
     pub hub_name: String,
 }
 
+/// Hands in the key that the hub will show from now on; the key that signs the question vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateAsk {
+    /// The Ed25519 key that is to follow.
+    pub public_key: ByteArray<32>,
+    /// Its signature of [`crate::credential::rotation_text`]: whoever hands it in has it.
+    pub proof: ByteArray<64>,
+}
+
+/// See [`RotateAsk`]. Asked again with the new key, the answer says that the one before is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateAnswer {
+    /// Whether the key before is good until this one is used for the first time.
+    pub pending: bool,
+}
+
 /// A moment, by a run of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
@@ -193,6 +209,10 @@ pub struct Hello {
     pub instance: Uuid,
     /// The run before it on the same database, which has ended for sure.
     pub predecessor: Option<Uuid>,
+    /// Runs since then, on the same database at the same place, that said hello and ended before they had noted an answer:
+    /// any of them may be whom the cloud welcomed last.
+    #[serde(default)]
+    pub attempted: Vec<Uuid>,
     /// The database lies elsewhere than it did: copied, or moved to another box.
     pub moved: bool,
     /// The number of its newest fact; 0 before the first.

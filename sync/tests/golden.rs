@@ -9,8 +9,8 @@ use roomtone_schema::id::Id as _;
 use roomtone_schema::{BootId, HubId, OrganisationId, SongId, UnixMillis, VenueId, ZoneId};
 use roomtone_sync::wire::{
     Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, Head, HeardAnswer, Hello, HelloAnswer,
-    Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, Row, RowsAnswer, RowsAsk, Scope,
-    Snapshot, Stamp, Standing, VenueSong, ZoneTold, decode, encode, encode_noun,
+    Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, RotateAnswer, RotateAsk, Row, RowsAnswer,
+    RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong, ZoneTold, decode, encode, encode_noun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +38,7 @@ fn hello() -> Hello {
         epoch: 3,
         instance: id(1),
         predecessor: Some(id(2)),
+        attempted: vec![],
         moved: true,
         last_seq: 90,
         acked: 80,
@@ -68,11 +69,14 @@ fn facts() -> Vec<Fact> {
 #[test]
 fn what_goes_up_is_understood() {
     is_as_it_was("hello", &hello());
+    is_as_it_was("hello-attempted", &Hello { attempted: vec![id(5), id(6)], ..hello() });
     let facts = Facts::of(&facts()).unwrap();
     let push = Push { epoch: 3, instance: id(1), first_seq: 81, before: ByteArray::new([9; 32]), facts };
     is_as_it_was("push", &push);
     let apart = vec![Apart { seq: 82, outcome: Outcome::Parked, reason: "not there yet".to_owned() }];
     is_as_it_was("push-answer", &PushAnswer { ack: 83, apart, now: UnixMillis(5) });
+    let (public_key, proof) = (ByteArray::new([1; 32]), ByteArray::new([2; 64]));
+    is_as_it_was("rotate", &RotateAsk { public_key, proof });
     is_as_it_was(
         "enrol",
         &EnrolAsk {
@@ -103,6 +107,7 @@ fn what_comes_down_is_understood() {
             hub_name: "Cellar".to_owned(),
         },
     );
+    is_as_it_was("rotate-answer", &RotateAnswer { pending: true });
     is_as_it_was(
         "enrol-answer",
         &EnrolAnswer {

@@ -150,6 +150,7 @@ fn know_a_cloud(venue: &TestVenue) {
         organisation: OrganisationId(Uuid::from_u128(32)),
         venue_name: "Here".to_owned(),
         hub_name: "Bar".to_owned(),
+        public_key: None,
     };
     let conn = rusqlite::Connection::open(venue.data().join(roomtone_hub::store::FILE_NAME)).unwrap();
     let know = "insert into hub_state (key, value) values (?1, ?2)";

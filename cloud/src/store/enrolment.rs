@@ -35,6 +35,16 @@ pub async fn trade(
         .await
 }
 
+/// Hands in the key that is to follow that of the hub in whose name this is; false where it is another hub's.
+pub async fn offer_key(work: &mut PgConnection, public_key: &[u8]) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select private.offer_key($1)").bind(public_key).fetch_one(work).await
+}
+
+/// Has the key that was handed in take the place of the one before.
+pub async fn turn_key(work: &mut PgConnection, public_key: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query("select private.turn_key($1)").bind(public_key).execute(work).await.map(drop)
+}
+
 /// Whether there was such a hub, and it was told to go.
 pub async fn is_revoked(work: &mut PgConnection, hub: HubId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select exists (select from public.hubs where id = $1 and revoked_at is not null)")

@@ -6,10 +6,11 @@ use roomtone_schema::play::Play;
 use roomtone_schema::player::Player;
 use roomtone_schema::session::Session;
 use roomtone_schema::vote::Vote;
-use roomtone_schema::{BootId, HubId, ListenerId, UnixMillis, VenueId};
+use roomtone_schema::{BootId, DeadLetterId, HubId, ListenerId, UnixMillis, VenueId};
 use roomtone_sync::clocks::Moment;
 use roomtone_sync::wire::Hash;
 use serde::Serialize;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -321,15 +322,34 @@ pub async fn waiting(conn: &mut PgConnection, hub: HubId, most: i64) -> Result<V
     .bind(most)
     .fetch_all(conn)
     .await?;
-    let mut waiting = Vec::with_capacity(rows.len());
-    for row in rows {
+    rows.iter().map(Waiting::read).collect()
+}
+
+/// A hub's fact that waits, by the id that people know it by.
+pub async fn waiting_letter(
+    conn: &mut PgConnection,
+    hub: HubId,
+    letter: DeadLetterId,
+) -> Result<Option<Waiting>, sqlx::Error> {
+    let row = sqlx::query(
+        "select hub_epoch, seq, kind, payload, boot, mono_ms, hlc from public.sync_quarantine
+         where hub_id = $1 and id = $2 and outcome = 'parked'",
+    )
+    .bind(hub.0)
+    .bind(letter.0)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(Waiting::read).transpose()
+}
+
+impl Waiting {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let boot = BootId(row.try_get(4)?);
         let moment =
             Moment { boot, mono_ms: row.try_get(5)?, hlc: row.try_get::<i64, _>(6)?.cast_unsigned() };
         let (epoch, seq) = (row.try_get(0)?, row.try_get(1)?);
-        waiting.push(Waiting { epoch, seq, kind: row.try_get(2)?, payload: row.try_get(3)?, moment });
+        Ok(Self { epoch, seq, kind: row.try_get(2)?, payload: row.try_get(3)?, moment })
     }
-    Ok(waiting)
 }
 
 /// A fact that was kept apart is applied now.

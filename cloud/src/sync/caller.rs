@@ -8,7 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use roomtone_schema::{HubId, VenueId};
 use roomtone_sync::credential::{check_hub_token, hub_named_by};
 use roomtone_sync::store::{CloudStore, KnownHub};
-use roomtone_sync::wire::{Problem, ProblemCode};
+use roomtone_sync::wire::{Hash, Problem, ProblemCode};
 
 use super::{Desk, problem};
 
@@ -56,11 +56,16 @@ impl<S: CloudStore> Desk<S> {
     pub async fn caller(&self, headers: &HeaderMap) -> Result<KnownHub, Problem> {
         let (token, named) = shown(headers)?;
         let found = self.store.hub(named).await;
-        let Some(hub) = found.inspect_err(|_| self.known.drop(named))? else {
+        let Some(mut hub) = found.inspect_err(|_| self.known.drop(named))? else {
             self.known.drop(named);
             return Err(unauthorised());
         };
-        self.check(token, &hub)?;
+        let key = self.check(token, &hub)?;
+        if hub.keys.first() != Some(&key) {
+            // Whoever shows the key that was handed in has it; the one before is void before anything is answered.
+            self.store.turn_key(&hub, &key).await?;
+            hub.keys = vec![key];
+        }
         self.known.note(&hub, self.clock.monotonic_ms());
         Ok(hub)
     }
@@ -73,15 +78,16 @@ impl<S: CloudStore> Desk<S> {
         let (token, named) = shown(headers)?;
         match self.known.get(named, self.clock.monotonic_ms()) {
             // A key that has changed since is looked up.
-            Some(hub) if self.check(token, &hub).is_ok() => Ok(hub),
+            Some(hub) if self.check(token, &hub).is_ok_and(|key| hub.keys.first() == Some(&key)) => Ok(hub),
             _ => self.caller(headers).await,
         }
     }
 
-    fn check(&self, token: &str, hub: &KnownHub) -> Result<(), Problem> {
+    /// Which of its keys has signed.
+    fn check(&self, token: &str, hub: &KnownHub) -> Result<Hash, Problem> {
         let now = self.clock.wall();
-        let holds = hub.keys.iter().any(|key| check_hub_token(token, key, now));
-        holds.then_some(()).ok_or_else(unauthorised)
+        let signed = hub.keys.iter().find(|key| check_hub_token(token, key, now));
+        signed.copied().ok_or_else(unauthorised)
     }
 }
 

@@ -1,13 +1,16 @@
-//! Letting a box in: a code against a key.
+//! Letting a box in: a code against a key, and later that key against another.
 
 use std::sync::{Mutex, PoisonError};
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
-use roomtone_sync::credential::{enrolment_text, is_signed};
-use roomtone_sync::store::CloudStore;
-use roomtone_sync::wire::{EnrolAnswer, EnrolAsk, Problem, ProblemCode, decode_within};
+use roomtone_sync::credential::{enrolment_text, is_signed, rotation_text};
+use roomtone_sync::store::{CloudStore, KnownHub};
+use roomtone_sync::wire::{
+    EnrolAnswer, EnrolAsk, Problem, ProblemCode, RotateAnswer, RotateAsk, decode_within,
+};
 
 use super::routes::{Office, failed};
 use super::{Answered, Body, Class, Desk, LONGEST, answer, malformed, problem};
@@ -85,6 +88,36 @@ async fn trade(office: &Office, ask: &EnrolAsk) -> Answered<EnrolAnswer> {
         venue_name: enrolled.venue_name,
         hub_name: enrolled.hub_name,
     })
+}
+
+/// Takes the key that is to follow a hub's. Asked with the new one already, nothing is left to do.
+pub(super) async fn rotate<S: CloudStore>(
+    State(desk): State<Desk<S>>,
+    Extension(office): Extension<Office>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    desk.ask(&headers, Class::Enrolment, body, async |hub, ask: RotateAsk| change(&office, &hub, &ask).await)
+        .await
+}
+
+async fn change(office: &Office, hub: &KnownHub, ask: &RotateAsk) -> Answered<RotateAnswer> {
+    let key = *ask.public_key;
+    if !is_signed(&key, &rotation_text(hub.id, &key), &*ask.proof) {
+        return Err(malformed("the proof is not the new key's signature of this change"));
+    }
+    let offered = async {
+        let mut work = office.cloud.database.as_hub(hub.id, hub.venue).await?;
+        let is_taken = enrolment::offer_key(&mut work, &key).await?;
+        work.commit().await?;
+        Ok(is_taken)
+    };
+    if !offered.await.map_err(|error: sqlx::Error| failed(&error))? {
+        return Err(malformed("this key is another hub's, or this hub was told to go"));
+    }
+    // Other replicas look at the hub's keys anew.
+    office.cloud.bus.publish(Topic::Venue(hub.venue));
+    Ok(RotateAnswer { pending: hub.keys.first() != Some(&key) })
 }
 
 fn no_such_code() -> Problem {

@@ -21,8 +21,8 @@ use super::{Class, Desk, answer};
 
 /// A poll without news is answered after this.
 const POLL: Duration = Duration::from_secs(50);
-/// A stream says that it is there this often.
-const HEARTBEAT: Duration = Duration::from_secs(25);
+/// A stream says that it is there this often: who hears nothing for twice as long knows that the line is dead.
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A stream ends after this: whoever listens shows its credential again.
 const STREAM: Duration = Duration::from_mins(15);
 /// A hub may know of a change a moment before the table here does. One that is still ahead after this has a cursor of a

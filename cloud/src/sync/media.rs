@@ -188,8 +188,9 @@ async fn look(office: &Office, hub: &KnownHub, ask: &UploadedAsk) -> Answered<Up
         UploadState::Waiting => arrived(office, &brought).await,
         UploadState::Queued | UploadState::Analysing => Ok(told(UploadedState::Verifying, None)),
         UploadState::Refused => Ok(told(UploadedState::Refused, brought.refusal)),
+        // Nobody has looked at it, so nobody has refused it: the hub announces it anew.
         UploadState::Done | UploadState::Cancelled | UploadState::Expired => {
-            Ok(told(UploadedState::Refused, Some("its time has run out; announce it again".to_owned())))
+            Err(problem(ProblemCode::NotFound, "the time of this upload has run out; announce it again"))
         }
     }
 }

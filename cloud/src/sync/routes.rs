@@ -33,6 +33,7 @@ impl Office {
 pub fn routes<S: CloudStore>(office: Office, desk: Desk<S>) -> Router {
     let more = Router::new()
         .route("/v1/hubs/enrol", post(enrolment::enrol::<S>))
+        .route("/v1/hubs/rotate", post(enrolment::rotate::<S>))
         .route("/v1/sync/snapshot", post(snapshots::snapshot::<S>))
         .route("/v1/sync/downloads", post(media::downloads::<S>))
         .route("/v1/sync/upload", post(media::upload::<S>))

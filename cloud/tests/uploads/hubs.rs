@@ -5,17 +5,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use roomtone_cloud::dead_letters::{self, Decision};
 use roomtone_cloud::hub_store::PgStore;
 use roomtone_cloud::sync::routes::{Office, routes};
 use roomtone_cloud::sync::{self, Limits, snapshots};
 use roomtone_cloud::{hubs, tickets};
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{BootId, Clock, HubId, OrganisationId, SongId, UnixMillis};
-use roomtone_sync::credential::{SigningKey, Ticket, enrolment_text, hub_token};
+use roomtone_schema::{BootId, Clock, DeadLetterId, HubId, OrganisationId, SongId, UnixMillis};
+use roomtone_sync::credential::{SigningKey, Ticket, enrolment_text, hub_token, rotation_text};
 use roomtone_sync::wire::{
     Cursor, DigestAsk, Downloads, DownloadsAsk, EnrolAnswer, EnrolAsk, Fact, Facts, Hello, HelloAnswer, Page,
-    Problem, ProblemCode, PullAsk, Push, PushAnswer, Row, Scope, Snapshot, Stamp, Standing, TIME_HEADER,
-    UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState, VERSION_HEADER, decode, encode,
+    Problem, ProblemCode, PullAsk, Push, PushAnswer, RotateAnswer, RotateAsk, Row, Scope, Snapshot, Stamp,
+    Standing, TIME_HEADER, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
+    VERSION_HEADER, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,6 +103,7 @@ impl Line {
             epoch: 1,
             instance: Uuid::from_u128(1),
             predecessor: None,
+            attempted: vec![],
             moved: false,
             last_seq: self.seq,
             acked: self.seq,
@@ -349,4 +352,116 @@ async fn whoever_waits_is_told_that_there_is_news_and_of_what() {
     let told: Vec<serde_json::Value> = serde_json::from_slice(&poll.body).unwrap();
     assert!(told.contains(&json!({ "scope": scope.to_string(), "head": 1 })), "{told:?}");
     assert!(poll.headers.contains_key(TIME_HEADER));
+}
+
+fn offer(new: &SigningKey, hub: HubId) -> RotateAsk {
+    let public = new.public();
+    let proof = ByteArray::new(new.sign(&rotation_text(hub, &public)));
+    RotateAsk { public_key: ByteArray::new(public), proof }
+}
+
+#[tokio::test]
+async fn a_hub_changes_its_key_and_the_one_before_is_void_when_the_new_one_was_used() {
+    let desk = Desk::open().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    let (old, new, hub) = ([5; 32], SigningKey::from_seed(&[6; 32]).unwrap(), line.hub);
+    let forged = RotateAsk { public_key: ByteArray::new([3; 32]), ..offer(&new, hub) };
+    assert_eq!(rotate(&line, &forged).await.unwrap_err().code, ProblemCode::Malformed, "somebody else's key");
+    let of_another = offer(&new, HubId(Uuid::from_u128(4)));
+    assert_eq!(rotate(&line, &of_another).await.unwrap_err().code, ProblemCode::Malformed);
+    // Nobody but the hub itself.
+    line.key = SigningKey::from_seed(&[6; 32]).unwrap();
+    assert_eq!(rotate(&line, &offer(&new, hub)).await.unwrap_err().code, ProblemCode::Unauthorised);
+    line.key = SigningKey::from_seed(&old).unwrap();
+    for _ in 0..2 {
+        let answer = rotate(&line, &offer(&new, hub)).await.unwrap();
+        assert!(answer.pending, "its answer was lost on the way, perhaps");
+    }
+    line.hello().await.unwrap();
+    assert_eq!(changes(&desk).await, "0");
+    line.key = new;
+    line.hello().await.unwrap();
+    assert_eq!(changes(&desk).await, "1");
+    line.key = SigningKey::from_seed(&old).unwrap();
+    assert_eq!(line.hello().await.unwrap_err().code, ProblemCode::Unauthorised);
+    let waits = line.send("GET", "/v1/sync/poll?catalogue=-1&venue=-1", &[line.bearer()], Vec::new()).await;
+    assert_eq!(waits.status, StatusCode::UNAUTHORIZED, "nor does it wait for news with it");
+    line.key = SigningKey::from_seed(&[6; 32]).unwrap();
+    assert!(!rotate(&line, &offer(&line.key, hub)).await.unwrap().pending);
+}
+
+async fn rotate(line: &Line, ask: &RotateAsk) -> Result<RotateAnswer, Problem> {
+    line.ask("/v1/hubs/rotate", ask).await
+}
+
+async fn changes(desk: &Desk) -> String {
+    desk.value("select count(*) from public.audit_log where action = 'hub.key_changed'").await
+}
+
+#[tokio::test]
+async fn a_key_of_another_hub_is_no_key_to_change_to() {
+    let desk = Desk::open().await;
+    let mut other = Line::open(&desk).await;
+    other.key = SigningKey::from_seed(&[6; 32]).unwrap();
+    let code = code(&desk).await;
+    other.hub = other.enrol(&code).await.unwrap().hub;
+    let line = Line::enrolled(&desk).await;
+    let taken = rotate(&line, &offer(&other.key, line.hub)).await;
+    assert_eq!(taken.unwrap_err().code, ProblemCode::Malformed);
+    // One that it is about to change to is as good as its own.
+    rotate(&other, &offer(&SigningKey::from_seed(&[7; 32]).unwrap(), other.hub)).await.unwrap();
+    let taken = rotate(&line, &offer(&SigningKey::from_seed(&[7; 32]).unwrap(), line.hub)).await;
+    assert_eq!(taken.unwrap_err().code, ProblemCode::Malformed);
+    line.hello().await.unwrap();
+    other.hello().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_whose_time_has_run_out_was_refused_by_nobody() {
+    let desk = Desk::open().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    let (bytes, id) = (b"a song".to_vec(), a_song(0));
+    line.push("song_added", &song(id, &bytes)).await;
+    let sha256 = ByteArray::new(sum(&bytes).0);
+    let ask = UploadAsk { song: id, sha256, bytes: bytes.len() as u64, content_type: "audio/wav".to_owned() };
+    let announced = line.ask::<UploadAnswer>("/v1/sync/upload", &ask).await.unwrap();
+    assert!(matches!(announced, UploadAnswer::Put { .. }));
+    sqlx::query("update public.song_uploads set state = 'expired' where true")
+        .execute(&mut desk.database.superuser().await)
+        .await
+        .unwrap();
+    let uploaded = UploadedAsk { song: id, sha256 };
+    let late = line.ask::<UploadedAnswer>("/v1/sync/uploaded", &uploaded).await;
+    assert_eq!(late.unwrap_err().code, ProblemCode::NotFound, "the hub announces it anew");
+    let anew = line.ask::<UploadAnswer>("/v1/sync/upload", &ask).await.unwrap();
+    assert!(matches!(anew, UploadAnswer::Put { .. }));
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_tried_again_is_tried_at_once() {
+    let desk = Desk::open().await;
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    line.push("song_added", &song(a_song(0), b"x")).await;
+    let id = |n: u128| Uuid::from_u128((0x0199_7000_0000_7000_8000 << 48) + n);
+    let vote = json!({ "id": id(1), "listener": desk.owner.0, "session": id(2), "song": a_song(0), "value": "like",
+        "hlc": 1, "cast_at": line.clock.wall().0 });
+    let told = line.push("vote_cast", &vote).await;
+    assert_eq!(told.apart.len(), 1, "who they are has not been told");
+    let letter = desk.value("select id from public.sync_quarantine").await;
+    let letter = DeadLetterId(letter.parse().unwrap());
+    let retry = |key| dead_letters::decide(&desk.cloud, desk.owner, key, letter, Decision::Retry);
+    retry(key()).await.unwrap();
+    let apart = || desk.value("select count(*) from public.sync_quarantine");
+    assert_eq!(apart().await, "1", "it is not known yet who they are");
+    let known = format!(
+        "insert into private.venue_people (venue_id, user_id, last_seen_at) values ('{}', '{}', now())",
+        desk.venue.0, desk.owner.0
+    );
+    sqlx::query(sqlx::AssertSqlSafe(known)).execute(&mut desk.database.superuser().await).await.unwrap();
+    retry(key()).await.unwrap();
+    assert_eq!(apart().await, "0");
+    assert_eq!(desk.value("select count(*) from public.votes").await, "1");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use roomtone_schema::player::Player;
 use roomtone_schema::{PlayerId, SongId, UnixMillis, ZoneId};
 use roomtone_sync::wire::PlayerNews;
 
@@ -30,9 +31,7 @@ impl Inner {
             self.bring_in_player(player, news).await;
         }
         if changed.venue {
-            tracing::info!(
-                "the venue's settings were changed at the cloud; zones take them at the hub's next start"
-            );
+            self.take_settings().await?;
         }
         Ok(())
     }
@@ -54,6 +53,7 @@ impl Inner {
             }
             inner.library.take_in(found);
             inner.mark_library_stale();
+            inner.songs_came.notify_one();
             Ok(())
         };
         tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::Panicked))
@@ -76,8 +76,17 @@ impl Inner {
     }
 
     async fn bring_in_player(self: &Arc<Self>, player: PlayerId, news: PlayerNews) {
-        let known = locked(&self.players).get(player).map(|known| known.player.name.clone());
-        let Some(name) = known else { return };
+        let known = locked(&self.players).get(player).map(|known| known.player.clone());
+        let Some(Player { name, zone: stands, .. }) = known else { return };
+        // A zone that this hub does not have is for another start of it.
+        let zone =
+            self.rooms.iter().map(|room| &room.zone).find(|zone| Some(&zone.name) == news.zone.as_ref());
+        if let Some(zone) = zone.filter(|zone| zone.id != stands && !news.revoked) {
+            match self.move_player(player, zone.id).await {
+                Ok(_) => tracing::info!("{name} stands in the zone {} now", zone.name),
+                Err(error) => tracing::warn!("{name} could not be put into the zone {}: {error}", zone.name),
+            }
+        }
         let done = if news.revoked {
             self.remove_player(player).await.map(|_| format!("{name} was sent away by a manager"))
         } else if news.name != name {

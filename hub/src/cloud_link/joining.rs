@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{Clock, HubId, SystemClock, UnixMillis};
-use roomtone_sync::credential::enrolment_text;
+use roomtone_sync::credential::{SigningKey, enrolment_text, rotation_text};
 use roomtone_sync::transport::{Address, Client, Internet, NoAddress, NoAnswer};
-use roomtone_sync::wire::{EnrolAnswer, EnrolAsk, ProblemCode};
+use roomtone_sync::wire::{EnrolAnswer, EnrolAsk, ProblemCode, RotateAnswer, RotateAsk};
 use serde_bytes::ByteArray;
 use uuid::Uuid;
 
-use super::enrolment::{forget_key, keep_key, new_key, read_key};
+use super::enrolment::{forget_key, next_key, read_key};
 use super::{Enrolment, KeyTrouble, SOFTWARE};
 use crate::hub::{Hub, Inner};
 use crate::locks::{reading, writing};
@@ -19,6 +19,9 @@ use crate::store::{StoreError, hub_state, link, songs};
 
 /// Where codes are traded.
 const ENROL: &str = "/v1/hubs/enrol";
+
+/// Where a key is changed.
+const ROTATE: &str = "/v1/hubs/rotate";
 
 /// So many songs are read back in one question.
 const READ_AT_ONCE: u32 = 2_000;
@@ -41,9 +44,6 @@ pub enum EnrolError {
     /// The key could not be kept.
     #[error(transparent)]
     Key(#[from] KeyTrouble),
-    /// The system has given no key.
-    #[error("this machine has given no random key")]
-    NoKey,
     /// There is nothing to leave.
     #[error("this hub has no cloud")]
     NotEnrolled,
@@ -73,11 +73,12 @@ impl Hub {
     /// organisation makes it forget what the one before has told.
     pub async fn enrol(&self, url: &str, code: &str) -> Result<Enrolment, EnrolError> {
         let address = checked(url)?;
-        let (key, seed) = new_key().or(Err(EnrolError::NoKey))?;
+        let key = next_key(&self.0.data, &format!("enrol\0{url}\0{code}"))?;
+        let public_key = key.public();
         let ask = EnrolAsk {
             code: code.to_owned(),
-            public_key: ByteArray::new(key.public()),
-            proof: ByteArray::new(key.sign(&enrolment_text(code, &key.public()))),
+            public_key: ByteArray::new(public_key),
+            proof: ByteArray::new(key.sign(&enrolment_text(code, &public_key))),
             software: SOFTWARE.to_owned(),
         };
         // Nobody's name: the code alone speaks here.
@@ -85,10 +86,34 @@ impl Hub {
         let nobody = HubId::from_uuid(Uuid::nil());
         let client = Client::new(Internet::new(), address, nobody, Arc::new(key), clock);
         let answer: EnrolAnswer = client.ask(ENROL, &ask).await.map_err(refused)?;
-        let enrolment = Enrolment::new(url.trim_end_matches('/'), answer);
+        let enrolment = Enrolment::new(url.trim_end_matches('/'), answer, public_key);
         let (inner, kept) = (Arc::clone(&self.0), enrolment.clone());
-        self.0.whole(async move { inner.join(kept, seed).await }).await?;
+        self.0.whole(async move { inner.join(kept).await }).await?;
         Ok(enrolment)
+    }
+
+    /// Changes the key that this hub shows to its cloud (at `url`, where it is another than it enrolled at): the one that it
+    /// has vouches for the new one, and is void as soon as the new one is used. Whether that is known to have been.
+    pub async fn rotate_key(&self, url: &str) -> Result<bool, EnrolError> {
+        let (enrolment, before) = self.0.credential()?.ok_or(EnrolError::NotEnrolled)?;
+        let url = if url.is_empty() { &enrolment.url } else { url };
+        let (address, hub) = (checked(url)?, enrolment.hub);
+        let key = next_key(&self.0.data, &format!("rotate\0{hub}"))?;
+        let public_key = key.public();
+        let ask = RotateAsk {
+            public_key: ByteArray::new(public_key),
+            proof: ByteArray::new(key.sign(&rotation_text(hub, &public_key))),
+        };
+        let line = |key: SigningKey| {
+            Client::new(Internet::new(), address.clone(), hub, Arc::new(key), self.0.clock.source())
+        };
+        let _: RotateAnswer = line(before).ask(ROTATE, &ask).await.map_err(EnrolError::NoAnswer)?;
+        let kept = Enrolment { public_key: Some(public_key), ..enrolment };
+        let inner = Arc::clone(&self.0);
+        self.0.whole(async move { inner.join(kept).await }).await?;
+        // By being used once it makes the one before void. Where this is not heard, the next question does it.
+        let used: Result<RotateAnswer, NoAnswer> = line(key).ask(ROTATE, &ask).await;
+        Ok(used.is_ok_and(|answer| !answer.pending))
     }
 
     /// Leaves the cloud: what came from there is withdrawn, what was made here stays.
@@ -101,10 +126,9 @@ impl Hub {
 }
 
 impl Inner {
-    async fn join(self: &Arc<Self>, enrolment: Enrolment, seed: [u8; 32]) -> Result<(), EnrolError> {
+    async fn join(self: &Arc<Self>, enrolment: Enrolment) -> Result<(), EnrolError> {
         let before = reading(&self.enrolment).clone();
         let is_other = before.is_some_and(|before| before.hub != enrolment.hub);
-        keep_key(&self.data, &seed)?;
         let kept = enrolment.clone();
         let work = move |tx: &crate::store::Tx<'_>| {
             if is_other {
@@ -112,9 +136,12 @@ impl Inner {
             }
             kept.keep(tx)
         };
+        // From here on the new key counts, whatever happens to this program.
         self.store.write(work).await?;
+        read_key(&self.data, enrolment.public_key)?;
         if is_other {
             self.read_all_songs().await?;
+            self.take_settings().await?;
         }
         self.show_enrolment(Some(enrolment));
         Ok(())
@@ -124,6 +151,7 @@ impl Inner {
         self.store.write(link::forget).await?;
         forget_key(&self.data)?;
         self.show_enrolment(None);
+        self.take_settings().await?;
         Ok(self.read_all_songs().await?)
     }
 
@@ -155,11 +183,10 @@ impl Inner {
     }
 
     /// Who this hub is and with what it shows that; `None` where it has no cloud.
-    pub(super) fn credential(
-        &self,
-    ) -> Result<Option<(Enrolment, roomtone_sync::credential::SigningKey)>, KeyTrouble> {
+    pub(super) fn credential(&self) -> Result<Option<(Enrolment, SigningKey)>, KeyTrouble> {
         let Some(enrolment) = reading(&self.enrolment).clone() else { return Ok(None) };
-        Ok(Some((enrolment, read_key(&self.data)?)))
+        let key = read_key(&self.data, enrolment.public_key)?;
+        Ok(Some((enrolment, key)))
     }
 
     /// Writes down the keys by which check-in tickets are known.

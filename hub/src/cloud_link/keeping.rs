@@ -126,9 +126,6 @@ impl Inner {
         };
         // By the hub's own time, as everything that it shows.
         let pushed_at = is_news(|report| report.last_pushed_at).then_some(now);
-        if is_news(|report| report.last_pulled_at) {
-            self.settings_stale.store(true, Ordering::Release);
-        }
         let heard = is_news(|report| report.last_greeted_at) || is_news(|report| report.last_pulled_at);
         self.sync_status.send_if_modified(|shown| {
             let status = SyncStatusView {

@@ -1,69 +1,145 @@
-//! What a manager has set at the cloud for this hub's zones, over what its configuration says.
+//! What a manager has set at the cloud for this hub's venue and zones, over what its configuration says. It counts as soon
+//! as it has come, also for what plays.
 
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use roomtone_schema::VenueId;
 use roomtone_schema::licence::{Licence, MOST_SKIPS};
-use roomtone_schema::venue::ZoneSettings;
+use roomtone_schema::venue::{Venue, ZoneSettings};
 use roomtone_sync::wire::{Kind, VenueNews, ZoneNews, decode_noun};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::store::{Snapshot, TxResult, down_rows};
+use crate::hub::{Configured, Inner};
+use crate::in_force::VenueRules;
+use crate::locks::{reading, writing};
+use crate::store::{Snapshot, StoreError, TxResult, down_rows};
 
-/// What the cloud has told.
+/// What the cloud told of the venue and its zones; nothing where the hub has no cloud.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// The zones' settings, by the zones' names.
-    pub(crate) zones: Vec<(String, Map<String, Value>)>,
-    /// The venue's time zone.
-    pub(crate) time_zone: Option<String>,
-    /// The venue's other settings.
-    venue: Map<String, Value>,
+    venue: Option<VenueNews>,
+    /// By the zones' names.
+    zones: Vec<(String, Map<String, Value>)>,
 }
 
-/// What the cloud has told of the venue and its zones.
+/// What the cloud told.
 pub(crate) fn told(conn: &Snapshot) -> TxResult<Told> {
-    let zones = told_zones(conn)?;
     let venues = down_rows::bodies(conn, Kind::Venue)?;
     let venue = venues.into_iter().find_map(|(_, body)| decode_noun::<VenueNews>(&body).ok());
-    let Some(venue) = venue else { return Ok(Told { zones, ..Told::default() }) };
-    let settings = serde_json::from_str(&venue.settings).unwrap_or_default();
-    Ok(Told { zones, time_zone: Some(venue.timezone), venue: settings })
-}
-
-/// The configured licence with what the cloud has told of it over it; as configured where that makes no sense here.
-pub(crate) fn licence_over(configured: Licence, told: &Told) -> Licence {
-    let Some(Value::Object(over)) = told.venue.get("licence") else { return configured };
-    let laid_over = over_known(&configured, over).filter(|licence| licence.skips_per_hour <= Some(MOST_SKIPS));
-    laid_over.unwrap_or_else(|| {
-        tracing::warn!("the licence that the cloud tells of does not fit this version; the configured one holds");
-        configured
-    })
-}
-
-fn told_zones(conn: &Snapshot) -> TxResult<Vec<(String, Map<String, Value>)>> {
     let bodies = down_rows::bodies(conn, Kind::Zone)?;
     let news = bodies.into_iter().filter_map(|(_, body)| decode_noun::<ZoneNews>(&body).ok());
     let settings = news.filter(|news| !news.archived).filter_map(|news| {
         let settings = serde_json::from_str(&news.settings).ok()?;
         Some((news.name, settings))
     });
-    Ok(settings.collect())
+    Ok(Told { venue, zones: settings.collect() })
 }
 
-/// Lays what was told over what is configured, setting by setting. What makes no sense here is left out: a zone plays on
-/// by its configuration.
-pub(crate) fn lay_over(zones: &mut [(String, ZoneSettings)], told: &[(String, Map<String, Value>)]) {
-    for (name, settings) in zones {
-        for (_, over) in told.iter().filter(|(of, _)| of == name) {
-            if let Some(sound) = laid_over(name, settings, over) {
-                *settings = sound;
-            } else {
-                tracing::warn!(
-                    "the cloud's settings of the zone {name} do not fit this version; it keeps its own"
-                );
+impl Told {
+    /// The venue as it is called now.
+    pub(crate) fn venue_over(&self, configured: &Configured, id: VenueId) -> Venue {
+        let (name, time_zone) = match &self.venue {
+            Some(news) => (&news.name, &news.timezone),
+            None => (&configured.venue_name, &configured.time_zone),
+        };
+        Venue { id, name: name.clone(), time_zone: time_zone.clone() }
+    }
+
+    /// What holds for the whole venue.
+    pub(crate) fn rules_over(&self, configured: &Configured) -> VenueRules {
+        let name = self.venue.as_ref().map_or(&configured.time_zone, |news| &news.timezone);
+        VenueRules { time_zone: time_zone(name), licence: self.licence_over(configured.licence) }
+    }
+
+    /// The configured licence with what the cloud has told of it over it; as configured where that makes no sense here.
+    fn licence_over(&self, configured: Licence) -> Licence {
+        let told = self.venue.as_ref().and_then(|news| serde_json::from_str(&news.settings).ok());
+        let Some(Value::Object(over)) = told.and_then(|told: Value| told.get("licence").cloned()) else {
+            return configured;
+        };
+        let licence = over_known(&configured, &over);
+        licence.filter(|licence| licence.skips_per_hour <= Some(MOST_SKIPS)).unwrap_or_else(|| {
+            tracing::warn!(
+                "the cloud's word on the licence does not fit this version; the configured one holds"
+            );
+            configured
+        })
+    }
+
+    /// Lays what was told over what is configured, setting by setting: what the cloud says of the zone, else of the venue,
+    /// else what stands here. What makes no sense here is left out: a zone plays on by its configuration.
+    pub(crate) fn zones_over(&self, configured: &Configured) -> Vec<(String, ZoneSettings)> {
+        let mut zones = configured.zones.clone();
+        for (name, settings) in &mut zones {
+            let of_zone = self.zones.iter().filter(|(of, _)| of == name).map(|(_, over)| over);
+            for over in self.venue.iter().map(of_venue).collect::<Vec<_>>().iter().chain(of_zone) {
+                if let Some(sound) = laid_over(name, settings, over) {
+                    *settings = sound;
+                } else {
+                    tracing::warn!(
+                        "the cloud's settings of the zone {name} do not fit this version; it keeps its own"
+                    );
+                }
             }
         }
+        zones
+    }
+}
+
+/// What a venue says for those of its zones that do not say otherwise.
+fn of_venue(news: &VenueNews) -> Map<String, Value> {
+    let said = [("penalty_hours", json!(news.penalty_hours)), ("crossfade_ms", json!(news.crossfade_ms))];
+    said.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The clocks of `name`; those of the whole world where nobody here knows them.
+fn time_zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or_else(|_unknown| {
+        tracing::warn!(
+            "no time zone is called {name:?}; hours are taken as UTC's until venue.time_zone is right"
+        );
+        TimeZone::UTC
+    })
+}
+
+impl Inner {
+    /// Lets the venue and its zones be as the cloud and the configuration say now. What sounds goes on; vibe, plan and all
+    /// that is shown follow.
+    pub(super) async fn take_settings(self: &Arc<Self>) -> Result<(), StoreError> {
+        let told = self.store.read(told).await?;
+        let venue = told.venue_over(&self.configured, reading(&self.venue).id);
+        if **reading(&self.venue) != venue {
+            tracing::info!(
+                "the venue is called {} now, and keeps the time of {}",
+                venue.name,
+                venue.time_zone
+            );
+            *writing(&self.venue) = Arc::new(venue);
+        }
+        *writing(&self.rules) = told.rules_over(&self.configured);
+        let mut is_other = false;
+        for (name, settings) in told.zones_over(&self.configured) {
+            for room in self.rooms.iter().filter(|room| room.zone.name == name) {
+                if room.behave(settings.clone()) {
+                    tracing::info!("the zone {name} follows the settings that were made at the cloud");
+                    is_other = true;
+                }
+            }
+        }
+        self.mind_the_hours().await?;
+        for room in &self.rooms {
+            self.show_up_next(room);
+            self.show_now_playing(room);
+        }
+        if is_other {
+            // How long songs rest may be another time: the orders are made anew, and all plans with them.
+            self.mark_library_stale();
+        }
+        Ok(())
     }
 }
 
@@ -94,9 +170,11 @@ mod tests {
         let own = ZoneSettings { fairness: 0.9, crossfade_ms: 0, ..ZoneSettings::default() };
         let told = |name: &str, settings: Value| {
             let Value::Object(settings) = settings else { panic!("an object") };
-            let mut zones = [("main".to_owned(), own.clone())];
-            lay_over(&mut zones, &[(name.to_owned(), settings)]);
-            zones[0].1.clone()
+            let zones = vec![("main".to_owned(), own.clone())];
+            let (venue_name, time_zone, licence) = (String::new(), String::from("UTC"), Licence::default());
+            let configured = Configured { venue_name, time_zone, licence, zones };
+            let told = Told { venue: None, zones: vec![(name.to_owned(), settings)] };
+            told.zones_over(&configured)[0].1.clone()
         };
         assert_eq!(told("main", json!({})), own);
         assert_eq!(told("terrace", json!({ "fairness": 0.1 })), own);

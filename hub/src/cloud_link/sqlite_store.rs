@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::SOFTWARE;
 use crate::hub::{Hub, Inner};
 use crate::players::PlayerState;
-use crate::store::down_rows::{self, BITE, Changed, Here, Manner, Ready, Unstaging};
+use crate::store::down_rows::{self, BITE, Changed, Here, Manner, Part, Ready, Unstaging};
 use crate::store::{Store, StoreError, aliases, link, zone_plays};
 
 /// So many plays are recalled in one transaction.
@@ -104,6 +104,28 @@ fn bite(
     store.write_blocking(move |tx| down_rows::write(tx, here, &manner, &rows[range.clone()]))
 }
 
+/// The rows without their content.
+fn keys_of(rows: &[Row]) -> Vec<Row> {
+    rows.iter().map(|row| Row { kind: row.kind.clone(), body: None, ..*row }).collect()
+}
+
+/// Puts a part in place at once, where there is nothing else to play. It counts as collected behind its last bite: where it
+/// is cut short, it is fetched and written again. The cursor stays where it was until the whole is there, so that nobody
+/// takes this for all of it; what an earlier snapshot has left behind is overwritten here, or goes with the whole.
+fn place(
+    store: &Store,
+    here: Here,
+    scope: Scope,
+    part: &Part,
+    rows: Vec<Row>,
+) -> Result<Changed, StoreError> {
+    let manner = Manner { scope, over: true, from: None, to: None };
+    let changed = in_bites(store, here, manner, down_rows::make_ready(rows))?;
+    let part = part.clone();
+    store.write_blocking(move |tx| down_rows::put_part(tx, scope, &part))?;
+    Ok(changed)
+}
+
 /// Puts what was collected in place. Where it is cut short, the next start goes on with it before it reads anything.
 pub(crate) fn put_in_place(store: &Store, here: Here, what: &Unstaging) -> Result<Changed, StoreError> {
     let begun = what.clone();
@@ -111,20 +133,22 @@ pub(crate) fn put_in_place(store: &Store, here: Here, what: &Unstaging) -> Resul
     let scope = what.scope;
     let manner = Manner { scope, over: what.whole, from: None, to: None };
     let (mut changed, mut collected, mut next) = (Changed::default(), HashSet::new(), 0);
-    while let Some((number, bytes)) = store.read_blocking(move |conn| down_rows::part(conn, scope, next))? {
-        match decode::<Vec<Row>>(&bytes) {
+    while let Some(part) = store.read_blocking(move |conn| down_rows::part(conn, scope, next))? {
+        match decode::<Vec<Row>>(&part.rows) {
             Ok(rows) => {
                 if what.whole {
                     collected.extend(rows.iter().map(|row| (row.kind.clone(), row.pk)));
                 }
-                changed.and(in_bites(store, here, manner, down_rows::make_ready(rows))?);
+                if !part.placed {
+                    changed.and(in_bites(store, here, manner, down_rows::make_ready(rows))?);
+                }
             }
             // Digests tell which rows are missing.
             Err(error) => {
                 tracing::warn!("a part of what the cloud sent cannot be read and is left out: {error}");
             }
         }
-        next = number + 1;
+        next = part.number + 1;
     }
     if what.whole {
         let known = store.read_blocking(move |conn| down_rows::keys(conn, scope, &[], &[]))?;
@@ -165,14 +189,20 @@ impl HubStore for SqliteStore {
 
     async fn present(&self) -> Result<Present, LocalTrouble> {
         let stamp = self.store().stamp();
-        let zone = |zone: &roomtone_schema::venue::Zone| ZoneTold { id: zone.id, name: zone.name.clone() };
+        let zone =
+            |room: &Arc<crate::room::ZoneRoom>| ZoneTold { id: room.zone.id, name: room.zone.name.clone() };
         Ok(Present {
             now: Stamp { boot: stamp.boot, mono_ms: stamp.mono_ms, wall_ms: stamp.wall_ms },
             steady_ms: self.inner.clock.now().0,
             software: SOFTWARE.to_owned(),
-            zones: self.inner.zones.iter().map(zone).collect(),
+            zones: self.inner.rooms.iter().map(zone).collect(),
             players: self.inner.player_states().into_iter().map(told).collect(),
         })
+    }
+
+    async fn note_attempt(&self, instance: Uuid) -> Result<(), LocalTrouble> {
+        let lies_at = lies_at(self.store().path());
+        Ok(self.store().write(move |tx| link::note_attempt(tx, instance, lies_at)).await?)
     }
 
     async fn settle_instance(&self, instance: Uuid) -> Result<(), LocalTrouble> {
@@ -213,9 +243,15 @@ impl HubStore for SqliteStore {
     }
 
     async fn stage_part(&self, scope: Scope, part: u64, rows: Vec<Row>) -> Result<(), LocalTrouble> {
-        let packed = tokio::task::spawn_blocking(move || encode(&rows)).await.map_err(died)?;
+        let placed = self.store().read(move |conn| down_rows::takes_what_comes(conn, scope)).await?;
+        let pack = move || if placed { (encode(&keys_of(&rows)), rows) } else { (encode(&rows), Vec::new()) };
+        let (packed, rows) = tokio::task::spawn_blocking(pack).await.map_err(died)?;
         let packed = packed.map_err(|error| LocalTrouble(error.to_string()))?;
-        Ok(self.store().write(move |tx| down_rows::put_part(tx, scope, part, &packed)).await?)
+        let part = Part { number: part.cast_signed(), rows: packed, placed };
+        if placed {
+            return self.change(move |store, here| place(store, here, scope, &part, rows)).await;
+        }
+        Ok(self.store().write(move |tx| down_rows::put_part(tx, scope, &part)).await?)
     }
 
     async fn unstage(&self, scope: Scope, to: Cursor, whole: bool) -> Result<(), LocalTrouble> {

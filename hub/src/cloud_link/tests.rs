@@ -25,7 +25,10 @@ use crate::locks::locked;
 use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
 
+mod first_songs;
 mod keeping;
+mod settings_live;
+mod votes_go_first;
 
 const ME: u128 = 77;
 
@@ -460,4 +463,35 @@ async fn a_hub_that_leaves_its_cloud_keeps_its_own_songs_and_facts() {
     assert_eq!(playable(&venue).await, [own]);
     let state = link_of(&venue).await.state().await.unwrap();
     assert_eq!((state.acked, state.cursors), (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn runs_that_said_hello_are_told_until_one_of_them_is_settled() {
+    let venue = Venue::empty().await;
+    let store = link_of(&venue).await;
+    let run = Uuid::from_u128;
+    store.note_attempt(run(1)).await.unwrap();
+    drop(store);
+    let venue = venue.restart().await;
+    let store = link_of(&venue).await;
+    for number in 2..=40 {
+        store.note_attempt(run(number)).await.unwrap();
+    }
+    let told = store.state().await.unwrap().attempted;
+    assert_eq!(
+        told,
+        (9..=40).map(run).collect::<Vec<_>>(),
+        "the newest, and no more than there is reason for"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    venue.hub.store().backup_to(&folder.path().join("hub.db")).unwrap();
+    store.settle_instance(run(40)).await.unwrap();
+    let state = store.state().await.unwrap();
+    assert_eq!((state.predecessor, state.attempted.len()), (Some(run(40)), 0));
+    // A copy elsewhere is none of them.
+    let options = crate::hub::HubOptions { data: folder.path().to_owned(), ..venue.options.clone() };
+    let copy = SqliteStore::new(&Hub::open(options, venue.clock.clone()).await.unwrap(), me());
+    assert!(copy.state().await.unwrap().attempted.is_empty());
+    copy.note_attempt(run(50)).await.unwrap();
+    assert_eq!(copy.state().await.unwrap().attempted, [run(50)]);
 }

@@ -41,7 +41,9 @@ fn check_zone(name: &str, zone: &ZoneSettings) -> Result<(), ConfigError> {
     within(&key("skip_min"), zone.skip_min, 1..=1_000)?;
     within(&key("profile_weight"), zone.profile_weight, 0.0..=HEAVIEST_PROFILE)?;
     zone.volume_percent.map_or(Ok(()), |percent| within(&key("volume_percent"), percent, 0..=100))?;
-    zone.schedule.check().map_err(|why| refused(&key("schedule"), "not one that is kept", &why.to_string()))?;
+    zone.schedule
+        .check()
+        .map_err(|why| refused(&key("schedule"), "not one that is kept", &why.to_string()))?;
     zone.profile.map_or(Ok(()), |profile| check_profile(&key("profile"), &profile))
 }
 

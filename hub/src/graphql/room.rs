@@ -38,8 +38,8 @@ impl Room for Hub {
         Self::now(self)
     }
 
-    fn venue(&self) -> &Venue {
-        Self::venue(self)
+    fn venue(&self) -> Venue {
+        Self::venue(self).as_ref().clone()
     }
 
     fn zones(&self) -> Arc<[Zone]> {

@@ -1,7 +1,7 @@
 //! Files over a line that breaks, to and from a cloud of a few lines.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -364,4 +364,31 @@ async fn what_does_not_fit_the_budget_is_not_fetched() {
     assert!(porter.round().await.unwrap());
     assert!(venue.hub.is_cached(SongId::from_uuid(SONG)));
     assert_eq!(venue.hub.counters().downloaded_bytes.get(), 200_000);
+}
+
+/// The rests are so long that only the news itself can have begun the round that fetches.
+#[tokio::test]
+async fn a_file_is_fetched_as_soon_as_its_row_has_come() {
+    let (venue, cloud) = (Venue::empty().await, Arc::new(Cloud::default()));
+    cloud.asked.store(1, Ordering::SeqCst);
+    let (porter, _serving) = beside(&cloud, &venue).await;
+    let rests = AtomicBool::new(false);
+    let rest = || {
+        rests.store(true, Ordering::SeqCst);
+        Duration::from_hours(24)
+    };
+    let came = async {
+        // It has looked in vain.
+        while !rests.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        hear_of_a_song(&venue).await;
+        while !venue.hub.is_cached(SongId::from_uuid(SONG)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        ended = porter.carry(rest) => panic!("it never ends: {ended:?}"),
+        came = tokio::time::timeout(Duration::from_secs(30), came) => came.unwrap(),
+    }
 }

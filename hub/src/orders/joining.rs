@@ -21,9 +21,7 @@ fn not_enrolled(error: &EnrolError) -> Trouble {
         EnrolError::NoAddress(_) | EnrolError::Plain => "Give the address as --cloud https://cloud.example.",
         EnrolError::Code => "Have the cloud show a new code, and type it within its time.",
         EnrolError::NoAnswer(_) => "Look whether this machine has internet, and try again.",
-        EnrolError::Key(_) | EnrolError::NoKey | EnrolError::Store(_) => {
-            "Look whether the hub's disk is full or failing."
-        }
+        EnrolError::Key(_) | EnrolError::Store(_) => "Look whether the hub's disk is full or failing.",
         EnrolError::NotEnrolled => "`roomtone-hub enrol CODE --cloud URL` comes to one.",
     };
     Trouble::new(
@@ -31,6 +29,16 @@ fn not_enrolled(error: &EnrolError) -> Trouble {
         "This hub stands with the cloud as it did before; the music goes on.",
         remedy,
     )
+}
+
+pub(super) async fn rotate(hub: &Hub, cloud: &str) -> Result<Reply, Trouble> {
+    let is_used = hub.rotate_key(cloud).await.map_err(|error| not_enrolled(&error))?;
+    let before = if is_used {
+        "the one before opens nothing any more"
+    } else {
+        "the one before opens nothing any more once the cloud has heard of it, which the hub sees to"
+    };
+    Ok(Reply::Done(format!("This hub shows a new key to its cloud; {before}.")))
 }
 
 pub(super) async fn unenrol(hub: &Hub) -> Result<Reply, Trouble> {

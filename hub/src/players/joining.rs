@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::secrets::{Key, new_id, new_token};
 use crate::store::players::{self, Kept};
 use crate::store::{StoreError, Tx, plays};
+use crate::view::PlayerCommandKind;
 
 /// A new player and the secret it shows from now on.
 #[derive(Clone)]
@@ -127,7 +128,7 @@ impl Inner {
         zone: Option<ZoneId>,
         paired: bool,
     ) -> Result<AddedPlayer, AddPlayerError> {
-        let zone = zone.unwrap_or(self.zones[0].id);
+        let zone = zone.unwrap_or(self.main_zone());
         self.room(zone).ok_or(AddPlayerError::UnknownZone)?;
         let now = self.clock.now();
         let player = Player {
@@ -231,6 +232,25 @@ impl Inner {
         }
         self.show_players();
         Ok(renamed)
+    }
+
+    /// Puts a player into another zone. What it sounds it plays to its end; the next song is that zone's.
+    pub(crate) async fn move_player(
+        &self,
+        player: PlayerId,
+        zone: ZoneId,
+    ) -> Result<Player, ChangePlayerError> {
+        let before = locked(&self.players).get(player).map(|known| known.player.clone());
+        let moved = Player { zone, ..before.ok_or(ChangePlayerError::Unknown)? };
+        let now = self.clock.now();
+        let (op, stored): (FactId, Player) = (new_id(now), moved.clone());
+        self.store.write(move |tx| players::change(tx, op, &stored, now)).await?;
+        if let Some(known) = locked(&self.players).get_mut(player) {
+            known.player.zone = zone;
+            known.order(PlayerCommandKind::PlanChanged, |_| {});
+        }
+        self.show_players();
+        Ok(moved)
     }
 }
 

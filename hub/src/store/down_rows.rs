@@ -22,7 +22,7 @@ mod stage;
 pub use noun::Ready;
 use noun::{Content, Sum};
 pub use scrub::{Scrubbed, scrub};
-pub use stage::{Unstaging, clear_stage, part, put_part, stage, unstaging};
+pub use stage::{Part, Unstaging, clear_stage, part, put_part, stage, takes_what_comes, unstaging};
 
 /// How many rows are written in one transaction.
 pub const BITE: usize = 1_000;

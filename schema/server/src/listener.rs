@@ -53,7 +53,7 @@ pub trait Room: Send + Sync + 'static {
     /// The time by which everything here is dated.
     fn now(&self) -> UnixMillis;
     /// The venue.
-    fn venue(&self) -> &Venue;
+    fn venue(&self) -> Venue;
     /// Its zones, the main one first.
     fn zones(&self) -> Arc<[Zone]>;
     /// The zone that is meant where none is named.

@@ -12,10 +12,12 @@ use task::{After, Want};
 const VERIFY_AGAIN_MS: u64 = 5_000;
 
 impl Engine {
-    /// The first scope of which the cloud is known to have more.
+    /// The first scope of which the cloud is known to have more: the venue's before the catalogue, so that each song of the
+    /// first chunk is known to play here, or not, when it comes.
     pub(super) fn behind(&self) -> Option<Scope> {
         let place = |scope| self.cursors.get(scope).map_or(0, |cursor| cursor.seq);
-        self.heads.iter().find(|(scope, head)| place(scope) < **head).map(|(scope, _)| *scope)
+        let mut behind = self.heads.iter().rev().filter(|(scope, head)| place(scope) < **head);
+        behind.next().map(|(scope, _)| *scope)
     }
 
     pub(super) fn pulls_at(&self, now: u64) -> Option<u64> {

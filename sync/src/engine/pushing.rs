@@ -1,4 +1,7 @@
 //! Facts go up: one batch after the other, each from where the cloud has acknowledged.
+//!
+//! Two at a time would need two connections, and what is sent second may come first: then it is a gap, which is a refusal and
+//! a hello. The cloud would gain nothing either: it takes a hub's facts in order, under that hub's lock.
 
 use super::{Agreed, Done, Engine, Fault, Lane, Step};
 use crate::wire::{Apart, Fact, MOST_FACTS, ProblemCode, PushAnswer};

@@ -28,6 +28,11 @@ pub enum Lane {
 /// One question to the cloud, or one transaction of the store.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// [`crate::store::HubStore::note_attempt`].
+    Attempt {
+        /// This run.
+        instance: Uuid,
+    },
     /// Read the state and the present, and say hello with them.
     Hello {
         /// This run.
@@ -184,6 +189,9 @@ pub enum Fault {
     /// The cloud was not reached.
     #[error("the cloud cannot be reached: {0}")]
     Line(String),
+    /// A line that should have carried something by now has not.
+    #[error("the cloud is not heard any more: {0}")]
+    Silent(String),
     /// The cloud refused.
     #[error("the cloud refused: {}", .0.message)]
     Refused(Problem),
@@ -197,7 +205,28 @@ impl Fault {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(problem) => problem.retry_after_ms.map(Duration::from_millis),
-            Self::Line(_) | Self::Local(_) => None,
+            Self::Line(_) | Self::Silent(_) | Self::Local(_) => None,
+        }
+    }
+}
+
+impl Done {
+    /// Whether it shows that the cloud is there.
+    pub(super) fn is_of_the_cloud(&self) -> bool {
+        match self {
+            Self::Greeted(_)
+            | Self::Pushed(..)
+            | Self::Page(_)
+            | Self::Snapshot(_)
+            | Self::Digests(..)
+            | Self::Rows(_)
+            | Self::Heard(_)
+            | Self::Opened
+            | Self::Pokes(_) => true,
+            // A chunk lies somewhere else.
+            Self::Chunk(_) | Self::Stored | Self::NothingToPush | Self::Staged(_) | Self::Scrubbed(_) => {
+                false
+            }
         }
     }
 }
@@ -206,6 +235,7 @@ impl From<NoAnswer> for Fault {
     fn from(no_answer: NoAnswer) -> Self {
         match no_answer {
             NoAnswer::Line(why) => Self::Line(why),
+            NoAnswer::Silent(why) => Self::Silent(why),
             NoAnswer::Refused(problem) => Self::Refused(problem),
         }
     }

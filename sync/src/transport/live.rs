@@ -11,8 +11,8 @@ use super::NoAnswer;
 use super::line::Line;
 use crate::wire::Scope;
 
-/// The cloud says something each 25 s; who hears nothing for this long hears nothing any more.
-const SILENCE: Duration = Duration::from_mins(1);
+/// The cloud says something each 10 s; who hears nothing for this long hears nothing any more.
+const SILENCE: Duration = Duration::from_secs(22);
 
 /// No event is longer.
 const MOST_EVENT: usize = 64 * 1024;
@@ -58,7 +58,9 @@ impl Live {
                 return Err(NoAnswer::Line("an event without an end".to_owned()));
             }
             let piece = timeout(SILENCE, self.line.piece(&mut self.body)).await;
-            match piece.map_err(NoAnswer::line)?.map_err(NoAnswer::line)? {
+            let piece =
+                piece.map_err(|_| NoAnswer::Silent("the stream of news has fallen silent".to_owned()))?;
+            match piece.map_err(NoAnswer::line)? {
                 Some(piece) => self.unread.extend_from_slice(&piece),
                 None => return Err(NoAnswer::Line("the stream has ended".to_owned())),
             }

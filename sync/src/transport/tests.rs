@@ -1,3 +1,5 @@
+use tokio::io::AsyncWriteExt as _;
+
 use super::*;
 
 #[test]
@@ -20,4 +22,39 @@ fn a_proxys_page_is_judged_by_its_status() {
     assert_eq!((problem.code, problem.retry_after_ms), (ProblemCode::Busy, Some(7_000)));
     let gone = problem_of(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"");
     assert_eq!(gone.code, ProblemCode::Failed);
+}
+
+/// A line on which a cloud beats three times and is then not heard any more, although nothing is closed.
+struct FallsSilent;
+
+impl Connect for FallsSilent {
+    type Stream = tokio::io::DuplexStream;
+
+    async fn connect(&self, _address: &Address) -> std::io::Result<Self::Stream> {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        let speaking = async move {
+            theirs.write_all(head.as_bytes()).await.unwrap();
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                theirs.write_all(b"8\r\n: here\n\n\r\n").await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            // Whoever has noticed has let go.
+            theirs.write_all(b"8\r\n: here\n\n\r\n").await.is_err()
+        };
+        tokio::task::spawn(speaking);
+        Ok(ours)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_given_up_when_two_beats_were_missed() {
+    let clock: Arc<dyn Clock> = Arc::new(roomtone_schema::SystemClock::new());
+    let key = Arc::new(SigningKey::from_seed(&[1; 32]).unwrap());
+    let address = Address::parse("http://cloud.example").unwrap();
+    let client = Client::new(FallsSilent, address, HubId(uuid::Uuid::nil()), key, clock);
+    let mut live = client.live("/v1/sync/live").await.unwrap();
+    let noticed = tokio::time::timeout(Duration::from_secs(54), live.next()).await;
+    assert!(matches!(noticed, Ok(Err(NoAnswer::Silent(_)))), "{noticed:?}");
 }

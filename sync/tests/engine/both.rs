@@ -35,6 +35,7 @@ type Rows = BTreeMap<(String, Uuid), (i64, Vec<u8>)>;
 pub(crate) struct Hub {
     epoch: i64,
     predecessor: Option<Uuid>,
+    attempted: Vec<Uuid>,
     facts: Vec<(Fact, [u8; 32])>,
     acked: i64,
     cursor: Cursor,
@@ -227,7 +228,10 @@ impl Both {
             Step::Hello { instance, forked } => return Ok(self.hello(instance, forked)),
             Step::Push { epoch, instance, after, most } => return self.push(epoch, instance, after, most),
             Step::GoOnFrom { epoch, ack } => (self.hub.epoch, self.hub.acked) = (epoch, ack),
-            Step::Settle { instance } => self.hub.predecessor = Some(instance),
+            Step::Attempt { instance } => self.hub.attempted.push(instance),
+            Step::Settle { instance } => {
+                (self.hub.predecessor, self.hub.attempted) = (Some(instance), vec![]);
+            }
             Step::Acknowledge { ack, .. } => self.hub.acked = self.hub.acked.max(ack),
             Step::NoteRevision { .. } | Step::Recall(_) => {}
             Step::Heard(_) => return Ok(Done::Heard(HeardAnswer { heard: vec![] })),
@@ -370,6 +374,7 @@ impl Both {
         let state = LinkState {
             epoch: hub.epoch,
             predecessor: hub.predecessor,
+            attempted: hub.attempted.clone(),
             moved: false,
             last_seq: hub.facts.len() as i64,
             acked: hub.acked,
@@ -382,6 +387,7 @@ impl Both {
             epoch: state.epoch,
             instance,
             predecessor: state.predecessor,
+            attempted: state.attempted.clone(),
             moved: false,
             last_seq: state.last_seq,
             acked: state.acked,

@@ -5,7 +5,10 @@ mod both;
 
 use both::{Both, Cut};
 use proptest::prelude::*;
-use roomtone_sync::engine::{Lane, Settings, Status};
+use roomtone_schema::{OrganisationId, UnixMillis, VenueId};
+use roomtone_sync::engine::{Done, Engine, Fault, Lane, Settings, Status, Step};
+use roomtone_sync::store::LinkState;
+use roomtone_sync::wire::{Cursor, Head, HelloAnswer, Page, Scope, Standing};
 use uuid::Uuid;
 
 #[derive(Debug, Clone)]
@@ -134,4 +137,124 @@ fn a_fenced_hub_pushes_nothing_and_asks_again() {
 #[test]
 fn lanes_are_four() {
     assert_eq!(Lane::Live as usize, 3);
+}
+
+/// The cloud has welcomed a run that never heard of it; the next runs say so, however many were cut down on the way.
+#[test]
+fn a_hub_that_is_killed_between_the_welcome_and_its_note_is_not_fenced_as_its_own_duplicate() {
+    let mut both = Both::new(settings);
+    both.write(1);
+    both.settle();
+    both.crash();
+    both.step(None);
+    both.step(Some(Cut::After));
+    for _ in 0..3 {
+        both.crash();
+        both.step(None);
+    }
+    let begun = both.now;
+    both.write(1);
+    both.settle();
+    assert_eq!((both.fenced, both.missing()), (0, vec![]));
+    assert!(both.now - begun < 60_000, "long before the lease was over");
+}
+
+/// Drives the engine by hand until it asks for `wanted`, answering what the store would.
+fn until(engine: &mut Engine, now: u64, wanted: impl Fn(&Step) -> bool) -> Option<(Lane, Step)> {
+    loop {
+        let (lane, step) = engine.next(now)?;
+        if wanted(&step) {
+            return Some((lane, step));
+        }
+        match step {
+            Step::Attempt { .. } | Step::Settle { .. } | Step::NoteRevision { .. } => {
+                engine.done(lane, Ok(Done::Stored), now);
+            }
+            Step::Push { .. } => engine.done(lane, Ok(Done::NothingToPush), now),
+            Step::Open(_) => engine.done(lane, Ok(Done::Opened), now),
+            _ => {}
+        }
+    }
+}
+
+fn greeted(heads: Vec<Head>) -> Done {
+    let state = LinkState {
+        epoch: 1,
+        predecessor: None,
+        attempted: vec![],
+        moved: false,
+        last_seq: 0,
+        acked: 0,
+        oldest: 1,
+        acked_chain: Some([0; 32]),
+        cursors: vec![],
+        revisions: vec![],
+    };
+    let answer = HelloAnswer {
+        standing: Standing::Welcome,
+        now: UnixMillis(9),
+        epoch: 1,
+        ack: 0,
+        lease_ms: 90_000,
+        heads,
+        revisions: vec![],
+        ticket_keys: vec![],
+        venue_name: String::new(),
+        hub_name: String::new(),
+    };
+    Done::Greeted(Box::new((state, answer)))
+}
+
+fn is_hello(step: &Step) -> bool {
+    matches!(step, Step::Hello { .. })
+}
+
+/// A line into which everything disappears: nothing fails, and nothing comes.
+#[test]
+fn a_silent_line_shows_as_offline_within_seconds_and_an_answer_as_the_end_of_it() {
+    let mut engine = Engine::new(settings(1));
+    let (lane, _) = until(&mut engine, 0, is_hello).unwrap();
+    engine.done(lane, Ok(greeted(vec![])), 0);
+    let (live, _) = until(&mut engine, 0, |step| *step == Step::Listen).unwrap();
+    assert_eq!(engine.status(), Status::Synced);
+    // The stream notices first, long before the next hello is due.
+    engine.done(live, Err(Fault::Silent("nothing".to_owned())), 22_000);
+    let (lane, _) = until(&mut engine, 22_000, is_hello).expect("it asks whether the cloud is there");
+    assert_eq!(engine.status(), Status::Synced, "a line may be slow");
+    // A stream is tried again, and comes to nothing either.
+    while engine.next(25_000).is_some() {}
+    assert_eq!(engine.wake_at(25_000), Some(28_000), "it will say so without being told anything");
+    while engine.next(28_000).is_some() {}
+    assert_eq!(engine.status(), Status::Offline);
+    assert!(engine.trouble().is_some());
+    // It still waits for the same answer; what fails in the meantime changes nothing.
+    engine.done(lane, Err(Fault::Line("no answer in time".to_owned())), 52_000);
+    while engine.next(52_000).is_some() {}
+    assert_eq!(engine.status(), Status::Offline);
+    let (lane, _) = until(&mut engine, 60_000, is_hello).unwrap();
+    engine.done(lane, Ok(greeted(vec![])), 61_000);
+    assert_eq!(engine.status(), Status::Synced);
+    assert_eq!(engine.trouble(), None);
+}
+
+/// What comes for the venue says which songs of the catalogue may play there.
+#[test]
+fn the_venue_comes_before_its_catalogue() {
+    let mut engine = Engine::new(settings(1));
+    let (lane, _) = until(&mut engine, 0, is_hello).unwrap();
+    let (catalogue, venue) =
+        (Scope::Catalogue(OrganisationId(Uuid::nil())), Scope::Venue(VenueId(Uuid::nil())));
+    let heads = vec![Head { scope: catalogue, seq: 90 }, Head { scope: venue, seq: 5 }];
+    engine.done(lane, Ok(greeted(heads)), 0);
+    let (lane, step) =
+        until(&mut engine, 0, |step| matches!(step, Step::Pull(_) | Step::Snapshot(_))).unwrap();
+    let Step::Pull(ask) = step else { panic!("the catalogue came first") };
+    assert_eq!(ask.scope, venue);
+    let (from, to) = (ask.from, Cursor { seq: 5, tag: 1 });
+    let page = Page { scope: venue, from, to, head: 5, changes: 5, rows: vec![] };
+    engine.done(lane, Ok(Done::Page(page)), 0);
+    let (lane, _) = until(&mut engine, 0, |step| matches!(step, Step::Apply { .. })).unwrap();
+    engine.done(lane, Ok(Done::Stored), 0);
+    let next = until(&mut engine, 0, |step| matches!(step, Step::Pull(_) | Step::Snapshot(_)));
+    assert_eq!(next.map(|(_, step)| step), Some(Step::Snapshot(catalogue)));
 }

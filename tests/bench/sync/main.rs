@@ -16,8 +16,8 @@ mod world;
 use std::time::Instant;
 
 use roomtone_hub::store::outbox::{self, FactKind};
-use roomtone_sync::engine::Settings;
 use roomtone_schema::{FactId, SongId, UnixMillis};
+use roomtone_sync::engine::Settings;
 
 use catalogue::Lots;
 use pouch::Way;

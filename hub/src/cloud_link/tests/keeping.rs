@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use roomtone_sync::credential::{check_hub_token, enrolment_text, is_signed};
+use roomtone_sync::credential::{check_hub_token, enrolment_text, is_signed, rotation_text};
 use roomtone_sync::wire::{
-    EnrolAnswer, EnrolAsk, HeardAnswer, Hello, HelloAnswer, Problem, ProblemCode, Push, PushAnswer, Standing,
-    TIME_HEADER, VERSION, VERSION_HEADER, decode, encode,
+    EnrolAnswer, EnrolAsk, HeardAnswer, Hello, HelloAnswer, Problem, ProblemCode, Push, PushAnswer,
+    RotateAnswer, RotateAsk, Standing, TIME_HEADER, VERSION, VERSION_HEADER, decode, encode,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,11 @@ const CODE: &str = "ABCD-EFGH";
 #[derive(Debug, Default)]
 struct Known {
     key: Option<[u8; 32]>,
+    next_key: Option<[u8; 32]>,
+    /// The code is good for the key that has shown it alone.
+    is_used: bool,
+    /// The answer to the next change of a key gets lost.
+    loses_one: bool,
     standing: Option<Standing>,
     ack: i64,
     payloads: Vec<Vec<u8>>,
@@ -51,7 +56,15 @@ async fn enrol(State(cloud): State<Cloud>, body: Bytes) -> axum::response::Respo
     if ask.code != CODE {
         return problem(StatusCode::NOT_FOUND, ProblemCode::Code);
     }
-    locked(&cloud).key = Some(*ask.public_key);
+    let mut known = locked(&cloud);
+    if known.key.is_some_and(|key| key != *ask.public_key) && std::mem::take(&mut known.is_used) {
+        return problem(StatusCode::NOT_FOUND, ProblemCode::Code);
+    }
+    known.key = Some(*ask.public_key);
+    if std::mem::take(&mut known.loses_one) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    drop(known);
     let answer = EnrolAnswer {
         hub: me(),
         venue: VenueId(Uuid::from_u128(2)),
@@ -62,6 +75,31 @@ async fn enrol(State(cloud): State<Cloud>, body: Bytes) -> axum::response::Respo
     told(StatusCode::OK, &answer)
 }
 
+async fn rotate(
+    State(cloud): State<Cloud>,
+    headers: axum::http::HeaderMap,
+    body: Bytes,
+) -> axum::response::Response {
+    let token = headers[AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+    let ask: RotateAsk = decode(&body).unwrap();
+    assert!(is_signed(&ask.public_key, &rotation_text(me(), &ask.public_key), &*ask.proof));
+    let mut known = locked(&cloud);
+    if known.next_key.is_some_and(|key| check_hub_token(&token, &key, NOON)) {
+        known.key = known.next_key.take();
+    }
+    if !known.key.is_some_and(|key| check_hub_token(&token, &key, NOON)) {
+        return problem(StatusCode::UNAUTHORIZED, ProblemCode::Unauthorised);
+    }
+    let pending = known.key != Some(*ask.public_key);
+    if pending {
+        known.next_key = Some(*ask.public_key);
+    }
+    if std::mem::take(&mut known.loses_one) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    told(StatusCode::OK, &RotateAnswer { pending })
+}
+
 async fn hello(
     State(cloud): State<Cloud>,
     headers: axum::http::HeaderMap,
@@ -69,7 +107,10 @@ async fn hello(
 ) -> axum::response::Response {
     let token = headers[AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
     let hello: Hello = decode(&body).unwrap();
-    let known = locked(&cloud);
+    let mut known = locked(&cloud);
+    if known.next_key.is_some_and(|key| check_hub_token(&token, &key, NOON)) {
+        known.key = known.next_key.take();
+    }
     if !known.key.is_some_and(|key| check_hub_token(&token, &key, NOON)) {
         return problem(StatusCode::UNAUTHORIZED, ProblemCode::Unauthorised);
     }
@@ -104,6 +145,7 @@ async fn cloud(known: &Cloud) -> (String, JoinSet<()>) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new()
         .route("/v1/hubs/enrol", post(enrol))
+        .route("/v1/hubs/rotate", post(rotate))
         .route("/v1/sync/hello", post(hello))
         .route("/v1/sync/push", post(push))
         .route("/v1/sync/heard", post(async || told(StatusCode::OK, &HeardAnswer { heard: Vec::new() })))
@@ -188,4 +230,42 @@ async fn a_hub_without_its_key_says_so_and_may_enrol_again() {
     until(&venue, "synced", |status| status.state == SyncState::Synced).await;
     stop.cancel();
     running.join_next().await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_hub_changes_its_key_without_a_code_and_goes_on_with_the_new_one() {
+    let (known, venue) = (Cloud::default(), Venue::with_songs(1).await);
+    let (url, _serving) = cloud(&known).await;
+    assert!(matches!(venue.hub.rotate_key("").await, Err(EnrolError::NotEnrolled)));
+    venue.hub.enrol(&url, CODE).await.unwrap();
+    let first = locked(&known).key;
+    locked(&known).loses_one = true;
+    assert!(matches!(venue.hub.rotate_key("").await, Err(EnrolError::NoAnswer(_))));
+    let offered = locked(&known).next_key;
+    assert!(offered.is_some() && locked(&known).key == first, "the answer was lost: both are good");
+    let (stop, mut running) = (CancellationToken::new(), JoinSet::new());
+    running.spawn(keep_in_touch(venue.hub.clone(), CloudSection::default(), stop.clone()));
+    until(&venue, "synced", |status| status.state == SyncState::Synced).await;
+    assert_eq!(locked(&known).key, first, "the hub goes on with the one that it is sure of");
+    assert!(venue.hub.rotate_key("").await.unwrap(), "the one before is void");
+    assert_eq!((locked(&known).key, locked(&known).next_key), (offered, None));
+    let ana = venue.check_in("ana").await;
+    venue.vote(&ana, venue.songs[0], VoteValue::Like).await.unwrap();
+    until(&venue, "told by the new key", |status| status.state == SyncState::Synced && status.pending == 0)
+        .await;
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap().unwrap();
+}
+
+/// The cloud has let the hub in; nobody heard of it here.
+#[tokio::test]
+async fn a_code_whose_answer_was_lost_is_shown_again_with_the_same_key() {
+    let (known, venue) = (Cloud::default(), Venue::with_songs(1).await);
+    let (url, _serving) = cloud(&known).await;
+    (locked(&known).loses_one, locked(&known).is_used) = (true, true);
+    assert!(venue.hub.enrol(&url, CODE).await.is_err());
+    assert_eq!(venue.hub.enrolment(), None);
+    let venue = venue.restart().await;
+    venue.hub.enrol(&url, CODE).await.unwrap();
+    assert_eq!(venue.hub.enrolment().unwrap().public_key, locked(&known).key);
 }

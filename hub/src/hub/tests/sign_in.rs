@@ -38,7 +38,7 @@ async fn enrolled(songs: usize) -> Venue {
         venue_name: "Café Resonance".to_owned(),
         hub_name: "hub".to_owned(),
     };
-    *writing(&venue.hub.0.enrolment) = Some(Enrolment::new("http://cloud.invalid", answer));
+    *writing(&venue.hub.0.enrolment) = Some(Enrolment::new("http://cloud.invalid", answer, [0; 32]));
     *writing(&venue.hub.0.ticket_keys) = vec![cloud_key().public()];
     venue
 }

@@ -33,24 +33,45 @@ pub fn stage(tx: &Tx<'_>, scope: Scope, name: &str) -> rusqlite::Result<u64> {
     Ok(parts.cast_unsigned())
 }
 
-/// Collects a part: a message with a list of rows.
-pub fn put_part(tx: &Tx<'_>, scope: Scope, part: u64, rows: &[u8]) -> rusqlite::Result<()> {
+/// A part that was collected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its number.
+    pub number: i64,
+    /// A message with a list of rows; without their content where they are in place.
+    pub rows: Vec<u8>,
+    /// Whether they are in place already.
+    pub placed: bool,
+}
+
+/// Whether nothing plays here but what this scope has begun to tell: then its parts are put in place as they come, because
+/// something to play is better than nothing. A hub that has a catalogue, of a cloud or its own, never gets half of another.
+pub fn takes_what_comes(conn: &Connection, scope: Scope) -> rusqlite::Result<bool> {
+    let plays_its_own = "select exists (select 1 from songs where born_here = 1 and status = 'ready')";
+    Ok(link::cursor(conn, scope)? == Cursor::default()
+        && !conn.query_row(plays_its_own, [], |row| row.get::<_, bool>(0))?)
+}
+
+/// Collects a part.
+pub fn put_part(tx: &Tx<'_>, scope: Scope, part: &Part) -> rusqlite::Result<()> {
     let number = link::scope_number(tx, scope)?;
     tx.prepare_cached(
-        "insert into sync_stage (scope, part, rows) values (?1, ?2, ?3)
-         on conflict (scope, part) do update set rows = excluded.rows",
+        "insert into sync_stage (scope, part, rows, placed) values (?1, ?2, ?3, ?4)
+         on conflict (scope, part) do update set rows = excluded.rows, placed = excluded.placed",
     )?
-    .execute(params![number, part.cast_signed(), rows])?;
+    .execute(params![number, part.number, part.rows, part.placed])?;
     Ok(())
 }
 
 /// The first part from number `from` on.
-pub fn part(conn: &Connection, scope: Scope, from: i64) -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
+pub fn part(conn: &Connection, scope: Scope, from: i64) -> rusqlite::Result<Option<Part>> {
     let Some(number) = link::known_number(conn, scope)? else { return Ok(None) };
     conn.prepare_cached(
-        "select part, rows from sync_stage where scope = ?1 and part >= ?2 order by part limit 1",
+        "select part, rows, placed from sync_stage where scope = ?1 and part >= ?2 order by part limit 1",
     )?
-    .query_row(params![number, from], |row| Ok((row.get(0)?, row.get(1)?)))
+    .query_row(params![number, from], |row| {
+        Ok(Part { number: row.get(0)?, rows: row.get(1)?, placed: row.get(2)? })
+    })
     .optional()
 }
 

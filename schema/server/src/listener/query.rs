@@ -75,7 +75,7 @@ impl ListenerQuery {
 
     /// This venue.
     async fn venue(&self, ctx: &Context<'_>) -> Venue {
-        Venue(room(ctx).venue().clone())
+        Venue(room(ctx).venue())
     }
 
     /// Null when anonymous.
@@ -181,7 +181,7 @@ fn at_hand(ctx: &Context<'_>, id: &ID) -> Option<Node> {
     let room = room(ctx);
     let own = viewer(ctx).ok();
     match kind.as_str() {
-        VenueId::TYPE => (room.venue().id.0 == uuid).then(|| Node::Venue(Venue(room.venue().clone()))),
+        VenueId::TYPE => (room.venue().id.0 == uuid).then(|| Node::Venue(Venue(room.venue()))),
         ZoneId::TYPE => {
             room.zones().iter().find(|zone| zone.id.0 == uuid).cloned().map(|zone| Node::Zone(Zone(zone)))
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::digest;
 use crate::engine::{Done, Step};
 use crate::wire::{
-    Cursor, HeardAnswer, HeardAsk, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot,
+    Cursor, HeardAnswer, HeardAsk, KINDS, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot,
 };
 
 /// Of how much of its past a hub is reminded that was put back: longer than any song rests.
@@ -239,12 +239,14 @@ fn fetched(snapshot: Snapshot, part: u64) -> After {
     After::go(Task::Place { scope: snapshot.scope, to: snapshot.at, whole: true })
 }
 
-/// A snapshot by what is in it: parts of it that were collected count for the same one only.
+/// A snapshot by what is in it, and by what this program knows to take from it: parts of it that were collected count for the
+/// same one only.
 fn name_of(snapshot: &Snapshot) -> String {
-    let sums = snapshot
-        .chunks
-        .iter()
-        .fold(crate::chain::BEGINNING, |before, chunk| crate::chain::link(&before, &*chunk.sha256));
+    let known = KINDS.iter().fold(crate::chain::BEGINNING, |before, (_, known)| {
+        crate::chain::link(&before, &known.to_le_bytes())
+    });
+    let sums =
+        snapshot.chunks.iter().fold(known, |before, chunk| crate::chain::link(&before, &*chunk.sha256));
     format!("snapshot {} {} {}", snapshot.at.seq, snapshot.at.tag, Uuid::from_bytes(first_half(sums)))
 }
 
