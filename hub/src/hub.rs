@@ -51,8 +51,8 @@ use crate::secrets::{Key, hash, new_token};
 use crate::skipping::SkipError;
 use crate::store::{OpenError, Opened, Store, StoreError, devices, hub_state};
 use crate::view::{
-    LatePlay, NowPlayingView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind, PlayerView,
-    Recommendation, SyncStatusView, VibeView, Viewer,
+    LatePlay, NowPlayingView, OpenHoursView, PickView, PlaybackReport, PlayerCommand, PlayerCommandKind,
+    PlayerView, Recommendation, SyncStatusView, VibeView, Viewer,
 };
 use crate::voting::VoteError;
 
@@ -305,6 +305,11 @@ impl Hub {
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
         self.0.room(zone).map(|room| room.as_zone())
+    }
+
+    /// When a zone's music is.
+    pub fn hours(&self, zone: ZoneId) -> Option<OpenHoursView> {
+        self.0.room(zone).map(|room| self.0.open_hours(room))
     }
 
     /// What a zone hears: the current value, then every change.

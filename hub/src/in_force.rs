@@ -15,7 +15,7 @@ use crate::hub::Inner;
 use crate::locks::{locked, reading};
 use crate::room::ZoneRoom;
 use crate::store::{StoreError, hub_state};
-use crate::view::PlayerCommandKind;
+use crate::view::{OpenHoursView, PlayerCommandKind};
 
 /// What holds in a zone.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,15 +28,14 @@ pub(crate) struct InForce {
     pub(crate) daypart: Option<String>,
 }
 
-/// When a zone's music is, as far as a player needs to know to go on without its hub.
+/// When a zone's music is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenHours {
-    /// Whether there is to be music now.
-    pub is_open: bool,
-    /// When it ends; `None` where it has ended, or does not end within a week.
-    pub closes_at: Option<UnixMillis>,
-    /// When it begins (again); `None` where nobody knows of a time within a week.
-    pub opens_at: Option<UnixMillis>,
+pub(crate) struct OpenHours {
+    pub(crate) is_open: bool,
+    /// When an open zone closes.
+    pub(crate) closes_at: Option<UnixMillis>,
+    /// When it opens, or opens again.
+    pub(crate) opens_at: Option<UnixMillis>,
 }
 
 /// What holds for the whole venue.
@@ -69,6 +68,19 @@ impl Inner {
     /// The time outside, as the venue's hours are told by.
     pub(crate) fn world_now(&self) -> UnixMillis {
         self.clock.world(self.cloud_ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// When a zone's music is, as players and people are told.
+    pub(crate) fn open_hours(&self, room: &ZoneRoom) -> OpenHoursView {
+        let holds = room.in_force();
+        let OpenHours { is_open, closes_at, opens_at } = holds.hours;
+        OpenHoursView {
+            as_of: self.world_now(),
+            is_open,
+            closes_at,
+            opens_at,
+            daypart: holds.daypart.clone(),
+        }
     }
 
     /// What the venue's licence allows.

@@ -9,7 +9,6 @@ use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::{FactId, PickId, PlayId, PlayerId, SongId, UnixMillis};
 
 use crate::hub::Inner;
-use crate::in_force::OpenHours;
 use crate::locks::locked;
 pub use crate::ordering::CommandError;
 pub use crate::players::{AddPlayerError, AddedPlayer, ChangePlayerError, RenewTokenError};
@@ -18,7 +17,7 @@ pub use crate::reporting::ReportError;
 use crate::room::{Current, ZoneRoom, length};
 use crate::secrets::new_id;
 use crate::store::{StoreError, Tx, idempotency, players, plays};
-use crate::view::{NowPlayingView, PickView, PlayerCommandKind, PlayerView};
+use crate::view::{NowPlayingView, OpenHoursView, PickView, PlayerCommandKind, PlayerView};
 
 mod claiming;
 
@@ -38,7 +37,7 @@ pub struct Claim {
     /// And then these, hours of them.
     pub plan: Vec<Arc<PickView>>,
     /// Until when, and from when on again.
-    pub hours: OpenHours,
+    pub hours: OpenHoursView,
 }
 
 /// Why there is no song for a player.

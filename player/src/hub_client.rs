@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::hours::Hours;
 use crate::identity::Identity;
 use crate::pick::Pick;
 use crate::pinned;
@@ -84,6 +85,8 @@ pub struct Claimed {
     pub pick: Option<Pick>,
     /// And then these, should the hub be gone.
     pub plan: Vec<Pick>,
+    /// When there is to be music; `None` where the hub did not say.
+    pub hours: Option<Hours>,
 }
 
 /// What a player plays already, by a plan from before.

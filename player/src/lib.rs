@@ -12,6 +12,7 @@ pub mod decode;
 pub mod doctor;
 pub mod engine;
 pub mod files;
+pub mod hours;
 pub mod hub_address;
 pub mod hub_client;
 pub mod hub_finder;

@@ -128,6 +128,21 @@ pub enum SyncState {
     Blocked,
 }
 
+/// When a zone's music is, as far as a player needs to know to keep the hours without its hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenHoursView {
+    /// By the clock that the times are told by.
+    pub as_of: UnixMillis,
+    /// Whether there is to be music now.
+    pub is_open: bool,
+    /// When it ends; `None` where it has ended, or does not end within a week.
+    pub closes_at: Option<UnixMillis>,
+    /// When it begins, or begins again after it has ended; `None` where no such time is known within a week.
+    pub opens_at: Option<UnixMillis>,
+    /// What this hour is called.
+    pub daypart: Option<String>,
+}
+
 /// A fact that the cloud keeps apart, as the manager sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterView {

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use roomtone_schema::player::PlayerHealth;
 use roomtone_schema::{PickId, PlayId, SongId};
+use roomtone_server::listener::hours::OpenHours;
 use roomtone_server::listener::scalar::{PlayerStatus, Tier};
 use roomtone_server::listener::venue::Player;
 use roomtone_server::listener::{Payload, Unmet, UserError, id, key, settle};
@@ -54,6 +55,8 @@ pub(super) struct ClaimNextSongPayload {
     pick: Option<Pick>,
     /// And then these, should the hub be gone.
     plan: Vec<Pick>,
+    /// When there is to be music: a player without its hub keeps them by itself.
+    hours: Option<OpenHours>,
     /// Why not.
     user_errors: Vec<UserError>,
 }
@@ -225,7 +228,8 @@ async fn claim(ctx: &Context<'_>, input: &ClaimNextSongInput) -> Result<ClaimNex
     let hub = ctx.data_unchecked::<Hub>();
     let claim = hub.claim_next_song(player(ctx)?, input.read()?).await.map_err(unmet)?;
     let plan = claim.plan.into_iter().map(Pick).collect();
-    Ok(ClaimNextSongPayload { pick: Some(Pick(claim.pick)), plan, user_errors: Vec::new() })
+    let (pick, hours) = (Some(Pick(claim.pick)), Some(OpenHours(claim.hours)));
+    Ok(ClaimNextSongPayload { pick, plan, hours, user_errors: Vec::new() })
 }
 
 async fn report(ctx: &Context<'_>, input: &ReportPlaybackInput) -> Result<ReportPlaybackPayload, Unmet> {

@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use roomtone_schema::PlayerId;
 use roomtone_schema::id::Id as _;
 use roomtone_server::caller::Caller;
+use roomtone_server::listener::hours::OpenHours;
 use roomtone_server::listener::play::Explanation;
 use roomtone_server::listener::scalar::Url;
 use roomtone_server::listener::song::Song;
@@ -89,6 +90,8 @@ pub(super) struct PlayerPlan {
     pub(super) current: Option<Pick>,
     /// And then these, should the hub be gone.
     pub(super) plan: Vec<Pick>,
+    /// When there is to be music: a player without its hub keeps them by itself.
+    pub(super) hours: OpenHours,
 }
 
 /// An order to one player.

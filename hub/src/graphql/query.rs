@@ -4,6 +4,7 @@ use async_graphql::{Context, Object};
 use roomtone_server::caller::Caller;
 use roomtone_server::listener::caller;
 use roomtone_server::listener::dead_letter::DeadLetter;
+use roomtone_server::listener::hours::OpenHours;
 
 use super::player::{Pick, PlayerPlan};
 use super::sync_status::SyncStatus;
@@ -21,6 +22,7 @@ impl HubQuery {
         Some(PlayerPlan {
             current: ahead.current.map(Pick),
             plan: ahead.plan.into_iter().map(Pick).collect(),
+            hours: OpenHours(ahead.hours),
         })
     }
 

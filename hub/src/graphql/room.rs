@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use crate::hub::Hub;
 use crate::media;
 use crate::refusal::Refusal;
-use crate::view::{DeadLetterView, NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
+use crate::view::{
+    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, VibeView, Viewer,
+};
 
 /// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
 /// our fault is logged here and told to nobody.
@@ -48,6 +50,10 @@ impl Room for Hub {
 
     fn main_zone(&self) -> ZoneId {
         Self::main_zone(self)
+    }
+
+    fn hours(&self, zone: ZoneId) -> Option<OpenHoursView> {
+        Self::hours(self, zone)
     }
 
     fn now_playing(&self, zone: ZoneId) -> Option<watch::Receiver<Option<Arc<NowPlayingView>>>> {

@@ -2,6 +2,7 @@
 
 mod code_and_limits;
 mod fairness;
+mod hours;
 mod music;
 mod plays;
 mod restart;

@@ -8,12 +8,11 @@ use roomtone_schema::{IdempotencyKey, PickId, PlayId, PlayerId, SongId};
 
 use super::{CLAIM, Claim, ClaimError};
 use crate::hub::Inner;
-use crate::in_force::OpenHours;
 use crate::locks::locked;
 use crate::reporting::unexplained;
 use crate::room::{Current, Upcoming, ZoneRoom};
 use crate::store::{Tx, idempotency, plays};
-use crate::view::PickView;
+use crate::view::{OpenHoursView, PickView};
 
 /// What a player claims with.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +35,7 @@ pub struct Ahead {
     /// And then these.
     pub plan: Vec<Arc<PickView>>,
     /// Until when, and from when on again.
-    pub hours: OpenHours,
+    pub hours: OpenHoursView,
 }
 
 impl From<IdempotencyKey> for ClaimRequest {
@@ -66,7 +65,7 @@ impl Inner {
             }
             pick
         };
-        Ok(Claim { pick, plan: self.hand_out_plan(&room, player), hours: room.in_force().hours })
+        Ok(Claim { pick, plan: self.hand_out_plan(&room, player), hours: self.open_hours(&room) })
     }
 
     /// What a player's zone plays, and the plan, without taking anything; `None` for whoever is no player.
@@ -74,7 +73,7 @@ impl Inner {
         let room = self.room_of_player(player)?;
         let now = self.clock.now();
         let current = room.current().filter(|current| !current.is_over(now)).map(|current| current.pick);
-        Some(Ahead { current, plan: self.hand_out_plan(&room, player), hours: room.in_force().hours })
+        Some(Ahead { current, plan: self.hand_out_plan(&room, player), hours: self.open_hours(&room) })
     }
 
     /// Gives a player the plan, and remembers what was in it.

@@ -1,11 +1,12 @@
 //! The hub's answers as types, and the player's facts as the hub reads them. No network in here.
 
+use jiff::Timestamp;
 use roomtone_schema::id::Id;
 use roomtone_schema::play::{PlayEnd, Tier};
 use roomtone_schema::player::{PlayerHealth, PlayerStatus};
 use roomtone_schema::song::Sha256;
 use roomtone_schema::view::{LatePlay, PlaybackReport};
-use roomtone_schema::{PickId, PlayId, SongId};
+use roomtone_schema::{PickId, PlayId, SongId, UnixMillis};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::line::Reply;
 use super::{Begun, Claimed, LateTaken, LinkError};
+use crate::hours::Hours;
 use crate::pick::Pick;
 
 /// A pick as the API words it.
@@ -39,11 +41,30 @@ struct WireSong {
     duration_ms: u32,
 }
 
+/// The zone's hours as the API words them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireHours {
+    as_of: Timestamp,
+    is_open: bool,
+    closes_at: Option<Timestamp>,
+    opens_at: Option<Timestamp>,
+}
+
+impl From<WireHours> for Hours {
+    fn from(told: WireHours) -> Self {
+        let millis = |at: Timestamp| UnixMillis(at.as_millisecond());
+        let (closes_at, opens_at) = (told.closes_at.map(millis), told.opens_at.map(millis));
+        Self { as_of: millis(told.as_of), is_open: told.is_open, closes_at, opens_at }
+    }
+}
+
 /// The payload of `claimNextSong`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claim {
     pick: Option<WirePick>,
     plan: Vec<WirePick>,
+    hours: Option<WireHours>,
 }
 
 /// The answer to `playerPlan`.
@@ -51,6 +72,7 @@ pub(super) struct Claim {
 pub(super) struct Plan {
     current: Option<WirePick>,
     plan: Vec<WirePick>,
+    hours: Option<WireHours>,
 }
 
 /// The payload of `reportPlays`.
@@ -114,13 +136,13 @@ impl WirePick {
 
 impl Claim {
     pub(super) fn into_claimed(self) -> Result<Claimed, LinkError> {
-        claimed(self.pick, self.plan)
+        claimed(self.pick, self.plan, self.hours)
     }
 }
 
 impl Plan {
     pub(super) fn into_claimed(self) -> Result<Claimed, LinkError> {
-        claimed(self.current, self.plan)
+        claimed(self.current, self.plan, self.hours)
     }
 }
 
@@ -232,10 +254,14 @@ fn health(health: &PlayerHealth) -> Value {
     }))
 }
 
-fn claimed(pick: Option<WirePick>, plan: Vec<WirePick>) -> Result<Claimed, LinkError> {
+fn claimed(
+    pick: Option<WirePick>,
+    plan: Vec<WirePick>,
+    hours: Option<WireHours>,
+) -> Result<Claimed, LinkError> {
     let pick = pick.map(WirePick::into_pick).transpose()?;
     let plan = plan.into_iter().map(WirePick::into_pick).collect::<Result<_, _>>()?;
-    Ok(Claimed { pick, plan })
+    Ok(Claimed { pick, plan, hours: hours.map(Hours::from) })
 }
 
 /// A player that may not is a player no more: the hub knows no other reason to forbid it its own business.

@@ -6,18 +6,26 @@ macro_rules! pick {
     };
 }
 
+macro_rules! hours {
+    () => {
+        "{ asOf isOpen closesAt opensAt }"
+    };
+}
+
 /// The next song.
 pub(super) const CLAIM: &str = concat!(
     "mutation Claim($input: ClaimNextSongInput!) { claimNextSong(input: $input) { pick ",
     pick!(),
     " plan ",
     pick!(),
+    " hours ",
+    hours!(),
     " userErrors { code message } } }"
 );
 
 /// What plays and what comes, without moving anything.
 pub(super) const PLAN: &str =
-    concat!("query Plan { playerPlan { current ", pick!(), " plan ", pick!(), " } }");
+    concat!("query Plan { playerPlan { current ", pick!(), " plan ", pick!(), " hours ", hours!(), " } }");
 
 /// The cheapest question that only a player is answered.
 pub(super) const PLAN_ID: &str = "query Known { playerPlan { __typename } }";

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::view::{HubState, View, title_of};
 use crate::engine::{Command, Engine, Event, Track};
 use crate::files::Files;
+use crate::hours::Told;
 use crate::hub_client::{Claimed, HubClient, LateTaken, LinkError, Order};
 use crate::identity::Identity;
 use crate::journal::{Ended, Journal, Record};
@@ -134,6 +135,10 @@ pub(super) struct Conductor {
     parts: Parts,
     queue: Queue,
     mode: PlayerMode,
+    /// When there is to be music, as the hub told last.
+    hours: Option<Told>,
+    /// Whether it is outside of them, and was taken notice of.
+    closed: bool,
     volume: f32,
     hub: HubState,
     client: Option<HubClient>,
@@ -182,6 +187,8 @@ impl Conductor {
         Self {
             queue,
             mode,
+            hours: Told::load(&parts.data),
+            closed: false,
             volume,
             hub: HubState::Searching,
             client: None,
@@ -233,9 +240,10 @@ impl Conductor {
         let left = left.filter(|song| self.parts.files.has(&song.pick.sha256));
         let taken_up = left.as_ref().map(|song| song.play);
         self.close_open_plays(taken_up);
-        match (left, self.mode) {
-            (Some(song), PlayerMode::Playing) => self.take_up(&song),
-            (left, _) => self.held = left,
+        self.closed = !self.is_open();
+        match left {
+            Some(song) if self.is_to_play() => self.take_up(&song),
+            left => self.held = left,
         }
         self.steer();
     }
@@ -270,7 +278,7 @@ impl Conductor {
             Event::Started { play } => self.started(play),
             Event::Ended { play, end, heard, why } => self.ended(play, end, heard, why.as_deref()),
             Event::Dry => {
-                if self.mode == PlayerMode::Playing && self.turning_to.is_none() {
+                if self.is_to_play() && self.turning_to.is_none() {
                     tracing::warn!(
                         "there is nothing to play: no song of the plan or the cache is on this disk"
                     );
@@ -442,22 +450,59 @@ impl Conductor {
         }
         match mode {
             PlayerMode::Paused => self.parts.engine.send(Command::Pause),
-            PlayerMode::Stopped => {
-                self.let_go_of_held();
-                // What the engine had not begun, it drops without a word.
-                (self.prepared, self.turning_to) = (None, None);
-                self.parts.engine.send(Command::Stop);
-            }
-            PlayerMode::Playing => match self.held.take() {
-                Some(song) if self.parts.files.has(&song.pick.sha256) => self.take_up(&song),
-                left => {
-                    self.held = left;
-                    self.let_go_of_held();
-                    // Also where nothing sounds: a song that was waiting for its first sample goes on waiting.
-                    self.parts.engine.send(Command::Resume);
-                }
-            },
+            PlayerMode::Stopped => self.fall_silent(),
+            PlayerMode::Playing if self.closed => {}
+            PlayerMode::Playing => self.go_on(),
         }
+    }
+
+    fn fall_silent(&mut self) {
+        self.let_go_of_held();
+        // What the engine had not begun, it drops without a word.
+        (self.prepared, self.turning_to) = (None, None);
+        self.parts.engine.send(Command::Stop);
+    }
+
+    fn go_on(&mut self) {
+        match self.held.take() {
+            Some(song) if self.parts.files.has(&song.pick.sha256) => self.take_up(&song),
+            left => {
+                self.held = left;
+                self.let_go_of_held();
+                // Also where nothing sounds: a song that was waiting for its first sample goes on waiting.
+                self.parts.engine.send(Command::Resume);
+            }
+        }
+    }
+
+    /// Whether music is meant to sound.
+    fn is_to_play(&self) -> bool {
+        self.mode == PlayerMode::Playing && !self.closed
+    }
+
+    fn is_open(&self) -> bool {
+        self.hours.as_ref().is_none_or(|told| told.is_open(&self.parts.stamps.now()))
+    }
+
+    /// Falls silent when the zone closes, and plays when it opens, whether or not the hub is there to say so.
+    fn mind_the_hours(&mut self) {
+        let closed = !self.is_open();
+        if closed == std::mem::replace(&mut self.closed, closed) {
+            return;
+        }
+        if self.mode == PlayerMode::Playing {
+            if closed {
+                tracing::info!("the zone is closed: silent until it opens");
+                self.reports.is_planned();
+                self.fall_silent();
+            } else {
+                tracing::info!("the zone opens: plays on");
+                self.go_on();
+            }
+        }
+        self.claims.plan_is_old();
+        self.save_place();
+        self.reports.hurry();
     }
 
     /// A song that was left by the last run is not taken up any more.
@@ -470,9 +515,10 @@ impl Conductor {
 
     /// Puts into the engine's hands what comes next, and tells the zone what began. Does nothing where all is said.
     fn steer(&mut self) {
+        self.mind_the_hours();
         self.keep_files();
         self.run_errands();
-        if self.mode != PlayerMode::Playing || self.turning_to.is_some() {
+        if !self.is_to_play() || self.turning_to.is_some() {
             return;
         }
         if self.waits_for_the_zone() {

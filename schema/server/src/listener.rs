@@ -11,7 +11,9 @@ use roomtone_schema::id::Id;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
-use roomtone_schema::view::{DeadLetterView, NowPlayingView, PlayerView, Recommendation, VibeView, Viewer};
+use roomtone_schema::view::{
+    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, VibeView, Viewer,
+};
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, FactId, IdempotencyKey, SongId, UnixMillis, ZoneId};
@@ -21,6 +23,7 @@ use crate::caller::{Asker, Caller, Visit};
 
 pub mod catalogue;
 pub mod dead_letter;
+pub mod hours;
 pub mod mutation;
 pub mod page;
 pub mod people;
@@ -58,6 +61,10 @@ pub trait Room: Send + Sync + 'static {
     fn zones(&self) -> Arc<[Zone]>;
     /// The zone that is meant where none is named.
     fn main_zone(&self) -> ZoneId;
+    /// When a zone's music is, where that is known.
+    fn hours(&self, _zone: ZoneId) -> Option<OpenHoursView> {
+        None
+    }
     /// What a zone hears; `None` where there is no such zone.
     fn now_playing(&self, zone: ZoneId) -> Option<watch::Receiver<Option<Arc<NowPlayingView>>>>;
     /// What a zone wants.

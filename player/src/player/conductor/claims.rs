@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Conductor, Current, Errand, JUST_BEGUN};
+use crate::hours::Told;
 use crate::hub_client::{Claimed, LinkError};
-use roomtone_schema::player::PlayerMode;
 
 /// A plan that could not be had is asked for again after this long.
 const ASK_AGAIN_MS: i64 = 5_000;
@@ -55,7 +55,7 @@ impl Conductor {
     }
 
     fn needs_music(&self) -> bool {
-        self.mode == PlayerMode::Playing
+        self.is_to_play()
             && self.current.is_none()
             && self.turning_to.is_none()
             && self.queue.wanted(u64::MAX).is_empty()
@@ -108,6 +108,11 @@ impl Conductor {
     }
 
     fn take_plan(&mut self, claimed: Claimed) {
+        if let Some(hours) = claimed.hours.clone() {
+            let told = Told { hours, at: self.parts.stamps.now() };
+            told.save(&self.parts.data);
+            self.hours = Some(told);
+        }
         self.know(claimed.pick.iter().chain(&claimed.plan));
         self.queue.plan_is(claimed.pick, claimed.plan);
         self.turn &= self.queue.should_turn(&super::OnDisk(&self.parts.files));

@@ -7,6 +7,7 @@ use roomtone_schema::id::Id as _;
 use roomtone_schema::venue;
 use roomtone_schema::view::PlayerView;
 
+use super::hours::OpenHours;
 use super::play::NowPlaying;
 use super::scalar::{DateTime, PlayerStatus};
 use super::{date, room, shared};
@@ -76,6 +77,11 @@ impl Zone {
     /// 0 = plain mean, 1 = strict turns.
     async fn fairness(&self) -> f64 {
         self.0.settings.fairness
+    }
+
+    /// When there is to be music; null where nobody here knows.
+    async fn hours(&self, ctx: &Context<'_>) -> Option<OpenHours> {
+        room(ctx).hours(self.0.id).map(OpenHours)
     }
 
     /// Its players.

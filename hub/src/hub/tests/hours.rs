@@ -1,0 +1,143 @@
+//! Hours, dayparts and the licence, on a hub that knows no cloud.
+
+use std::time::Duration;
+
+use roomtone_schema::licence::Licence;
+use roomtone_schema::schedule::{Day, Daypart, Hours, Schedule};
+use roomtone_schema::song::SongKind;
+
+use super::venue::{SONG, Venue, key};
+use crate::ordering::CommandError;
+use crate::playing::ClaimError;
+use crate::skipping::SkipError;
+use crate::view::PlayerCommandKind;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn every_day(from: &str, to: &str) -> Hours {
+    Hours { days: Day::ALL.to_vec(), from: from.parse().unwrap(), to: to.parse().unwrap() }
+}
+
+fn daypart(name: &str, from: &str, to: &str) -> Daypart {
+    let Hours { days, from, to } = every_day(from, to);
+    let (profile, profile_weight, volume_percent) = (None, None, None);
+    let name = name.to_owned();
+    Daypart {
+        name,
+        days,
+        from,
+        to,
+        profile,
+        profile_weight,
+        volume_percent,
+        kinds: None,
+        allow_explicit: None,
+    }
+}
+
+/// At noon by UTC it is 13:00 in Berlin, where this venue stands.
+async fn venue(schedule: Schedule) -> Venue {
+    Venue::with(|options| options.zones[0].1.schedule = schedule).await.and_songs(20).await
+}
+
+#[tokio::test]
+async fn no_song_begins_outside_the_hours_and_every_player_knows_when() {
+    let venue = venue(Schedule { hours: vec![every_day("09:00", "13:02")], dayparts: Vec::new() }).await;
+    let bar = venue.player("bar").await.player.id;
+    let hours = venue.claim(bar).await.hours;
+    assert!(hours.is_open);
+    assert_eq!(hours.closes_at.map(|at| at.since(hours.as_of)), Some(2 * MINUTE));
+    assert_eq!(hours.opens_at.map(|at| at.since(hours.as_of)), Some(20 * 60 * MINUTE));
+    venue.pass(SONG).await;
+    let closed = venue.hub.claim_next_song(bar, key()).await.unwrap_err();
+    assert!(matches!(closed, ClaimError::Closed { .. }));
+    assert_eq!(closed.to_string(), "the zone is closed, so no song begins; it opens in 19 h 57 min");
+    let told = venue.hub.player_plan(bar).unwrap().hours;
+    assert_eq!((told.is_open, told.closes_at), (false, None));
+    let venue = venue.restart().await;
+    venue.pass(Duration::from_secs(60 * (19 * 60 + 57))).await;
+    assert!(venue.claim(bar).await.hours.is_open);
+}
+
+#[tokio::test]
+async fn a_daypart_changes_what_is_played_and_how_loud_and_ends() {
+    let mut quiet = daypart("siesta", "13:10", "14:00");
+    quiet.volume_percent = Some(30);
+    quiet.kinds = Some(vec![SongKind::Soundscape]);
+    let mut venue = venue(Schedule { hours: Vec::new(), dayparts: vec![quiet] }).await;
+    let mut rain = venue.facts(Some([0.1, 0.2, 0.3, 0.4, 0.5]));
+    rain.kind = Some(SongKind::Soundscape);
+    let rain = venue.add_facts(rain).await;
+    let bar = venue.player("bar").await.player.id;
+    let volume = |venue: &Venue| venue.hub.player(bar).unwrap().player.volume;
+    let before = volume(&venue);
+    assert_eq!(venue.claim(bar).await.hours.daypart, None);
+    venue.pass(10 * MINUTE).await;
+    let claim = venue.claim(bar).await;
+    assert_eq!((claim.pick.song.id, claim.hours.daypart.as_deref()), (rain, Some("siesta")));
+    assert!((volume(&venue) - 0.3).abs() < 1e-6 && before > 0.3);
+    // Somebody turns it up: it stays so, also over a restart.
+    venue.hub.order_player(key(), bar, PlayerCommandKind::Volume, Some(0.5)).await.unwrap();
+    let venue = venue.restart().await;
+    venue.pass(MINUTE).await;
+    assert!((volume(&venue) - 0.5).abs() < 1e-6);
+    venue.pass(40 * MINUTE).await;
+    assert_eq!(venue.claim(bar).await.hours.daypart, None);
+}
+
+#[tokio::test]
+async fn a_licence_counts_skips_over_a_restart_and_for_managers_too() {
+    let only_one = Licence { skips_per_hour: Some(1), ..Licence::default() };
+    let venue = Venue::with(|options| options.licence = only_one).await.and_songs(20).await;
+    let bar = venue.player("bar").await.player.id;
+    venue.claim(bar).await;
+    let guests = [venue.check_in("Ana").await, venue.check_in("Bo").await];
+    for guest in &guests {
+        venue.hub.vote_to_skip(guest, key()).await.unwrap();
+    }
+    assert_eq!(venue.hub.counters().skips.get(), 1);
+    let refused = venue.hub.vote_to_skip(&guests[0], key()).await.unwrap_err();
+    assert!(matches!(refused, SkipError::Licence(_)), "{refused}");
+    let ordered = venue.hub.order_player(key(), bar, PlayerCommandKind::Skip, None).await;
+    assert!(matches!(ordered, Err(CommandError::Licence(_))));
+    venue.pass(61 * MINUTE).await;
+    venue.claim(bar).await;
+    venue.hub.order_player(key(), bar, PlayerCommandKind::Skip, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_licence_hides_what_comes_next() {
+    let hidden = Licence { show_up_next: false, ..Licence::default() };
+    let venue = Venue::with(|options| options.licence = hidden).await.and_songs(20).await;
+    let bar = venue.player("bar").await.player.id;
+    let claim = venue.claim(bar).await;
+    assert!(!claim.plan.is_empty(), "players hold the plan whatever people may see");
+    assert!(venue.up_next().is_empty());
+}
+
+#[tokio::test]
+async fn the_performance_complement_counts_across_a_restart() {
+    let kept = Licence { performance_complement: true, ..Licence::default() };
+    let mut venue = Venue::with(|options| {
+        options.licence = kept;
+        options.zones[0].1.artist_separation_min = 0;
+    })
+    .await;
+    for number in 0..12 {
+        let mut facts = venue.facts(Some([0.1 * number as f32 - 0.5, 0.2, 0.3, 0.4, 0.5]));
+        facts.artist = Some(format!("Artist {}", number / 6));
+        venue.add_facts(facts).await;
+    }
+    venue.hub.settle().await;
+    let bar = venue.player("bar").await.player.id;
+    venue.plays(bar, 4).await;
+    let venue = venue.restart().await;
+    venue.plays(bar, 4).await;
+    assert_eq!(venue.hub.counters().relaxed_licence.get(), 0, "four of each of two artists are allowed");
+    venue.plays(bar, 1).await;
+    assert_eq!(
+        venue.hub.counters().relaxed_licence.get(),
+        1,
+        "a fifth is not; music goes on, and it is counted"
+    );
+}
