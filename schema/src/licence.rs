@@ -1,5 +1,5 @@
-//! What a venue's licence allows: the listeners' view of what comes next, skips, copies, and how often one album or
-//! artist is heard.
+//! What a venue's licence allows: the listeners' view of what comes next, skips, and how often one album or artist is
+//! heard.
 //!
 //! The hub holds to it by itself, with or without the cloud. The default is music that the venue owns or that is free of
 //! royalties: everything is allowed.
@@ -32,8 +32,6 @@ pub struct Licence {
     pub show_up_next: bool,
     /// How often an hour a zone may be skipped, by whomever (0 to 60); left out = as often as people like.
     pub skips_per_hour: Option<u32>,
-    /// Whether songs may be kept on players and on the hub for longer than they need to be played.
-    pub offline_storage: bool,
     /// Whether the performance complement is kept: within 3 hours at most 3 songs of an album (2 in a row) and 4 of an
     /// artist (3 in a row).
     pub performance_complement: bool,
@@ -41,12 +39,7 @@ pub struct Licence {
 
 impl Default for Licence {
     fn default() -> Self {
-        Self {
-            show_up_next: true,
-            skips_per_hour: None,
-            offline_storage: true,
-            performance_complement: false,
-        }
+        Self { show_up_next: true, skips_per_hour: None, performance_complement: false }
     }
 }
 
