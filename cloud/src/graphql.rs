@@ -22,6 +22,7 @@ mod page;
 mod play;
 mod player;
 mod query;
+mod schedule;
 mod song;
 mod songs;
 mod subscription;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use roomtone_schema::id::Id;
+use roomtone_schema::licence::Licence;
 use roomtone_schema::{IdempotencyKey, OrganisationId, UserId, VenueId};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,8 @@ pub struct VenueChanges {
     pub penalty_hours: Option<i32>,
     /// Another overlap.
     pub crossfade_ms: Option<i32>,
+    /// Another licence.
+    pub licence: Option<Licence>,
 }
 
 /// The ids of things that are made now.

@@ -14,6 +14,7 @@ use super::member::Member;
 use super::page::{Page, PageArguments, size};
 use super::play::{PlayConnection, PlaysOf};
 use super::player::Player;
+use super::schedule::Licence;
 use super::song::Song;
 use super::songs::{Filtered, SongConnection, SongOrder, page_of};
 use super::words::{AnalyticsBucket, DateTimeRange, MemberRole, VenueKind, date};
@@ -106,6 +107,11 @@ impl Venue {
     /// Overlap of two songs, where a zone does not say otherwise.
     async fn crossfade_ms(&self) -> i32 {
         self.0.crossfade_ms
+    }
+
+    /// What its licence allows.
+    async fn licence(&self) -> Licence {
+        self.0.settings.licence.into()
     }
 
     /// When it was opened.

@@ -4,11 +4,14 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::venue;
 use roomtone_server::listener::scalar::{Axis, DateTime, axes};
+use roomtone_server::listener::song::SongKind;
 
 use super::loaders::{PlayersOf, load};
 use super::player::Player;
+use super::schedule::{Schedule, ScheduleInput};
 use super::venue::{Venue, venue as venue_of};
 use super::words::date;
+use crate::refusal::Refusal;
 use crate::venues::zones::{self, SettingsChanges};
 
 /// A part of a venue with its own players and vibe.
@@ -76,6 +79,12 @@ pub(super) struct ZoneSettings {
     show_up_next: bool,
     /// Whether check-in asks for the rotating code.
     require_rotating_code: bool,
+    /// As how many people the profile counts while somebody is there; 0: it stands in for nobody only.
+    profile_weight: f64,
+    /// Which kinds of songs are played; empty: all, also those of no known kind.
+    kinds: Vec<SongKind>,
+    /// When it is open, and what it sounds like when.
+    schedule: Schedule,
 }
 
 impl From<&venue::ZoneSettings> for ZoneSettings {
@@ -92,6 +101,9 @@ impl From<&venue::ZoneSettings> for ZoneSettings {
             skip_min: settings.skip_min,
             show_up_next: settings.show_up_next,
             require_rotating_code: settings.require_rotating_code,
+            profile_weight: settings.profile_weight,
+            kinds: settings.kinds.iter().copied().map(SongKind::from).collect(),
+            schedule: (&settings.schedule).into(),
         }
     }
 }
@@ -121,11 +133,19 @@ pub(super) struct ZoneSettingsInput {
     show_up_next: Option<bool>,
     /// Whether check-in asks for the rotating code.
     require_rotating_code: Option<bool>,
+    /// 0 to 20.
+    profile_weight: Option<f64>,
+    /// Which kinds of songs are played; empty: all, also those of no known kind.
+    kinds: Option<Vec<SongKind>>,
+    /// A whole week, in the place of the one before.
+    schedule: Option<ScheduleInput>,
 }
 
-impl From<ZoneSettingsInput> for SettingsChanges {
-    fn from(given: ZoneSettingsInput) -> Self {
-        Self {
+impl ZoneSettingsInput {
+    /// The changes that are meant.
+    pub(super) fn read(self) -> std::result::Result<SettingsChanges, Refusal> {
+        let given = self;
+        Ok(SettingsChanges {
             profile: given.profile,
             fairness: given.fairness,
             penalty_hours: given.penalty_hours,
@@ -137,6 +157,9 @@ impl From<ZoneSettingsInput> for SettingsChanges {
             skip_min: given.skip_min,
             show_up_next: given.show_up_next,
             require_rotating_code: given.require_rotating_code,
-        }
+            profile_weight: given.profile_weight,
+            kinds: given.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            schedule: given.schedule.map(ScheduleInput::read).transpose()?,
+        })
     }
 }

@@ -1,13 +1,30 @@
 //! Venues.
 
 use chrono::{DateTime, Utc};
+use roomtone_schema::licence::Licence;
 use roomtone_schema::{OrganisationId, VenueId};
+use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::{Key, Slice, Word, pattern, uuids};
 use crate::members::MemberRole;
 use crate::venues::{NewVenue, VenueChanges, VenueKind};
+
+/// What a venue has besides its columns.
+#[derive(Debug, Clone, Default)]
+pub struct VenueSettings {
+    /// What its licence allows.
+    pub licence: Licence,
+}
+
+impl From<Json<Value>> for VenueSettings {
+    fn from(Json(told): Json<Value>) -> Self {
+        let licence = told.get("licence").cloned();
+        Self { licence: licence.and_then(|told| serde_json::from_value(told).ok()).unwrap_or_default() }
+    }
+}
 
 /// A venue, as whoever asks may see it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -28,6 +45,9 @@ pub struct Venue {
     pub penalty_hours: i32,
     /// Overlap of two songs.
     pub crossfade_ms: i32,
+    /// What its licence allows; a row that says it in a way that we do not understand has the default.
+    #[sqlx(try_from = "Json<Value>")]
+    pub settings: VenueSettings,
     /// When it was put away.
     pub archived_at: Option<DateTime<Utc>>,
     /// When it was opened.
@@ -39,7 +59,7 @@ pub struct Venue {
 }
 
 const COLUMNS: &str = "select v.id, v.organisation_id, v.slug, v.name, v.kind, v.timezone, v.penalty_hours, \
-    v.crossfade_ms, v.archived_at, v.created_at, private.my_role(v.id) as my_role, lower(v.name) as place from public.venues v where ";
+    v.crossfade_ms, v.settings, v.archived_at, v.created_at, private.my_role(v.id) as my_role, lower(v.name) as place from public.venues v where ";
 
 /// Which venues are meant.
 #[derive(Debug, Clone, Default)]
@@ -125,7 +145,8 @@ pub async fn change(work: &mut PgConnection, to: &VenueChanges) -> Result<bool, 
     let done = sqlx::query(
         "update public.venues set name = coalesce($2, name), slug = coalesce($3, slug), kind = coalesce($4, kind),
            timezone = coalesce($5, timezone), penalty_hours = coalesce($6, penalty_hours),
-           crossfade_ms = coalesce($7, crossfade_ms)
+           crossfade_ms = coalesce($7, crossfade_ms),
+           settings = case when $8::jsonb is null then settings else settings || jsonb_build_object('licence', $8::jsonb) end
          where id = $1",
     )
     .bind(to.id.0)
@@ -135,6 +156,7 @@ pub async fn change(work: &mut PgConnection, to: &VenueChanges) -> Result<bool, 
     .bind(&to.time_zone)
     .bind(to.penalty_hours)
     .bind(to.crossfade_ms)
+    .bind(to.licence.map(Json))
     .execute(work)
     .await?;
     Ok(done.rows_affected() == 1)

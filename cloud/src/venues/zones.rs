@@ -1,5 +1,7 @@
 //! Zones: the parts of a venue, and how they behave.
 
+use roomtone_schema::schedule::{HEAVIEST_PROFILE, Schedule};
+use roomtone_schema::song::SongKind;
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{Embedding, IdempotencyKey, UserId, VenueId, ZoneId};
 use serde::Serialize;
@@ -47,6 +49,12 @@ pub struct SettingsChanges {
     pub show_up_next: Option<bool>,
     /// Whether check-in asks for the rotating code.
     pub require_rotating_code: Option<bool>,
+    /// 0 to 20.
+    pub profile_weight: Option<f64>,
+    /// Which kinds of songs are played.
+    pub kinds: Option<Vec<SongKind>>,
+    /// A whole week.
+    pub schedule: Option<Schedule>,
 }
 
 impl SettingsChanges {
@@ -82,6 +90,15 @@ impl SettingsChanges {
         settings.allow_explicit = self.allow_explicit.unwrap_or(settings.allow_explicit);
         settings.show_up_next = self.show_up_next.unwrap_or(settings.show_up_next);
         settings.require_rotating_code = self.require_rotating_code.unwrap_or(settings.require_rotating_code);
+        if let Some(given) = self.profile_weight {
+            settings.profile_weight = within("profileWeight", given, 0.0, HEAVIEST_PROFILE)?;
+        }
+        if let Some(given) = &self.kinds {
+            settings.kinds.clone_from(given);
+        }
+        if let Some(given) = &self.schedule {
+            settings.schedule.clone_from(given);
+        }
         Ok(())
     }
 }

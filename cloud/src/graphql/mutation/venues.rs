@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use roomtone_schema::OrganisationId;
 
 use crate::graphql::asking::{Key, cloud, doer, id, key, payload, settle};
+use crate::graphql::schedule::LicenceInput;
 use crate::graphql::venue::Venue;
 use crate::graphql::words::VenueKind;
 use crate::graphql::zone::{Zone, ZoneSettingsInput};
@@ -59,6 +60,8 @@ pub(crate) struct UpdateVenueInput {
     penalty_hours: Option<i32>,
     /// 0 to 20,000.
     crossfade_ms: Option<i32>,
+    /// The whole of what its licence allows.
+    licence: Option<LicenceInput>,
 }
 
 payload!(/// Changed, or why not.
@@ -215,6 +218,7 @@ async fn update_venue(ctx: &Context<'_>, input: UpdateVenueInput) -> Result<Venu
         time_zone: input.time_zone,
         penalty_hours: input.penalty_hours,
         crossfade_ms: input.crossfade_ms,
+        licence: input.licence.map(LicenceInput::read).transpose()?,
     };
     Ok(Venue(venues::update(cloud(ctx), doer(ctx)?, key(input.idempotency_key), to).await?))
 }
@@ -227,14 +231,14 @@ async fn archive(ctx: &Context<'_>, idempotency_key: Key, venue: &ID, away: bool
 async fn create_zone(ctx: &Context<'_>, input: CreateZoneInput) -> Result<Zone, Unmet> {
     let (user, key) = (doer(ctx)?, key(input.idempotency_key));
     let venue = id(&input.venue_id, "venueId")?;
-    let settings = input.settings.into();
+    let settings = input.settings.read()?;
     Ok(Zone(zones::create(cloud(ctx), user, key, venue, &input.name, &settings).await?))
 }
 
 async fn update_zone(ctx: &Context<'_>, input: UpdateZoneInput) -> Result<Zone, Unmet> {
     let (user, key) = (doer(ctx)?, key(input.idempotency_key));
     let zone = id(&input.id, "id")?;
-    let settings = input.settings.into();
+    let settings = input.settings.read()?;
     Ok(Zone(zones::update(cloud(ctx), user, key, zone, input.name.as_deref(), &settings).await?))
 }
 
