@@ -1,0 +1,326 @@
+// The manager's page at the cloud: a first day from an empty database to music, on a desk and on a phone.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+
+import { Cloud } from "../upload/cloud.js";
+import { Hub } from "./hub.js";
+import { Phone, openBrowser } from "./phone.js";
+import { someSongs } from "./songs.js";
+
+const skip = process.env.CLOUD_UNDER_TEST && process.env.ROOMTONE_POSTGRES_BIN ? false : "there is no cloud with a Postgres here";
+const require = createRequire(import.meta.url);
+const MOST_BYTES = 200 * 1024;
+// Songs are analysed by child processes, on a busy machine; a hub tells of its players every half a minute.
+const LONG = { timeout: 120_000 };
+
+// Somebody at the manager's page.
+class Manager extends Phone {
+  ready() {
+    return this.page.waitForFunction(() => document.querySelector("main h1, main .empty h2"));
+  }
+
+  title(words) {
+    return this.page.locator("main h1", { hasText: words }).waitFor();
+  }
+
+  notice(words) {
+    return this.page.locator("#notices .notice", { hasText: words });
+  }
+
+  async undo(words) {
+    const notice = this.notice(words);
+    await notice.waitFor();
+    await notice.getByRole("button", { name: "Undo" }).click();
+  }
+
+  link(name) {
+    return this.page.getByRole("link", { name, exact: true });
+  }
+
+  async tab(name) {
+    await this.page.locator(".tabs").getByRole("link", { name, exact: true }).click();
+    await this.page.locator(`.tabs [aria-current="page"]`, { hasText: name }).waitFor();
+  }
+
+  song(title) {
+    return this.page.locator(".song-line", { hasText: title });
+  }
+}
+
+let cloud;
+let hub;
+let browser;
+const way = () => `${cloud.origin}/admin#token=${cloud.token}`;
+
+before(async () => {
+  if (skip) return;
+  [cloud, hub, browser] = await Promise.all([Cloud.open([]), Hub.venue("--venue", "A box"), openBrowser()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await hub?.close();
+  await cloud?.close();
+});
+
+function manager(name, body, { options, url = way, allowed = /^$/ } = {}) {
+  test(name, { skip }, async () => {
+    const at = await Manager.open(browser, url(), { viewport: { width: 1440, height: 900 }, ...options });
+    try {
+      await body(at);
+      assert.deepEqual(at.troubles.filter((trouble) => !allowed.test(trouble)), []);
+    } finally {
+      await at.close();
+    }
+  });
+}
+
+manager("a token opens it, and leaves the address at once", async (at) => {
+  await at.title("Let us open your first venue.");
+  assert.equal(new URL(at.page.url()).hash, "");
+  const sent = at.requests.filter((url) => url.includes(cloud.token));
+  assert.deepEqual(sent, [], "the token is in no address that was asked for");
+  await at.page.reload();
+  await at.title("Let us open your first venue.");
+  await at.button("Sign out").click();
+  await at.page.getByLabel("Token").fill("nonsense");
+  await at.button("Sign in").click();
+  await at.page.getByRole("alert").filter({ hasText: "not good" }).waitFor();
+  assert.equal(await at.page.evaluate(() => JSON.stringify(localStorage).includes("ey")), false, "what was signed out is forgotten");
+});
+
+manager("the first day: a venue, its hub by the code that is shown, songs, a member, a report", async (at) => {
+  await at.page.getByLabel("Name", { exact: true }).fill("Café Resonance");
+  await at.page.getByLabel("Time zone").fill("Europe/Nowhere");
+  await at.button("Open the venue").click();
+  await at.page.locator("[name=timeZone][aria-invalid=true]").waitFor();
+  await at.page.getByLabel("Time zone").fill("Europe/Berlin");
+  await at.button("Open the venue").click();
+  await at.title("Café Resonance");
+  await at.link("Enrol the hub").click();
+
+  await at.page.getByLabel("Name", { exact: true }).fill("Counter");
+  await at.button("Make a code").click();
+  const command = await at.page.locator(".command code").textContent();
+  const [, code] = /^roomtone-hub enrol (\S+) --cloud (\S+)$/.exec(command);
+  assert.equal(await readQr(await at.page.locator(".picture").screenshot()), command, "the picture says the very command");
+  assert.equal(await at.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage })).then((kept) => kept.includes(code)), false);
+  await hub.order("enrol", code, "--cloud", cloud.origin);
+  await at.notice("Counter is let in").waitFor(LONG);
+  assert.equal(await at.page.locator(".code-card").count(), 0, "the code is gone");
+
+  await at.tab("Songs");
+  const songs = someSongs();
+  await at.page.locator("#files").setInputFiles([...songs, { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("x") }]);
+  await at.notice("no music that can be played").waitFor();
+  await at.page.locator("#tray").waitFor();
+  await at.link("Venues").first().click();
+  await at.page.locator("#tray .tray-item").first().waitFor();
+  await at.page.locator("#tray").getByText(`${songs.length} songs ready`).waitFor(LONG);
+  await at.page.locator(".row", { hasText: "Café Resonance" }).click();
+  await at.tab("Songs");
+  await at.page.locator(".song-line").nth(songs.length - 1).waitFor();
+  const shapes = await at.page.locator(".song-line .body").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+  assert.equal(new Set(shapes).size, songs.length, "each song has a shape of its own");
+  await at.page.locator("#files").setInputFiles(songs[0]);
+  await at.page.locator("#tray .tray-item", { hasText: "in the catalogue already" }).waitFor();
+  await at.button("Clear").click();
+
+  await at.tab("Members");
+  await person("ben@cafe.example");
+  await at.page.getByLabel("E-mail").fill("nobody@cafe.example");
+  await at.button("Add", { exact: true }).last().click();
+  await at.page.locator("#member-email[aria-invalid=true]").waitFor();
+  await at.page.getByLabel("E-mail").fill("ben@cafe.example");
+  await at.page.locator("#member-role").selectOption("STAFF");
+  await at.button("Add", { exact: true }).last().click();
+  const ben = at.page.locator(".member", { hasText: "ben@cafe.example" });
+  await ben.getByRole("combobox").selectOption("VIEWER");
+  await at.undo("is viewer now");
+  await at.page.waitForFunction(() => document.querySelector(".member:nth-child(2) select").value === "STAFF");
+
+  await at.tab("Reports");
+  await at.button("Make the report").click();
+  const href = await at.page.locator("#tray a[download]").getAttribute("href", LONG);
+  const report = await (await fetch(href)).text();
+  assert.match(report.split("\n")[0], /title/i);
+}, { allowed: /409|Failed to load resource/ });
+
+manager("songs are found, corrected, assigned and withdrawn, and each step can be undone", async (at) => {
+  await at.link("Songs").click();
+  await at.title("Songs");
+  await at.page.getByLabel("Search songs").fill("low s");
+  await at.page.locator('.song-line:has-text("Tramlines")').waitFor({ state: "detached" });
+  await at.song("Low sun").getByRole("button").click();
+  const dialog = at.page.getByRole("dialog");
+  await dialog.getByLabel("Artist").fill("Ada");
+  await dialog.getByLabel("Artist").press("Enter");
+  await at.notice("Artist of Low sun saved").waitFor();
+  await dialog.getByLabel("Its words").selectOption("EXPLICIT");
+  await at.undo("Words of Low sun saved");
+  await at.page.waitForFunction(() => document.querySelector("#song-explicit").value === "UNKNOWN");
+  const before = await dialog.locator(".figure .body").getAttribute("d");
+  await dialog.getByText("Correct its shape").click();
+  await dialog.getByLabel("Energy").focus();
+  await at.page.keyboard.press("Home");
+  await at.undo("Shape of Low sun saved");
+  await at.page.waitForFunction((d) => document.querySelector("dialog .figure .body").getAttribute("d") === d, before);
+  await dialog.getByLabel("ISRC").fill("nonsense");
+  await dialog.getByLabel("ISRC").press("Enter");
+  await dialog.locator("[name=isrc][aria-invalid=true]").waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await at.song("Low sun").getByText("Ada").waitFor();
+
+  await at.page.getByLabel("Choose Low sun").check();
+  await at.button("Withdraw").click();
+  await at.song("Low sun").waitFor({ state: "detached" });
+  await at.undo("Low sun withdrawn");
+  await at.song("Low sun").waitFor();
+  assert.equal(await at.song("Low sun").getByText("Café Resonance").isVisible(), true, "it plays where it played");
+});
+
+manager("a setting is saved at once, undone, and refused at its field", async (at) => {
+  await at.page.locator(".row").click();
+  await at.tab("Settings");
+  const name = at.page.locator("#venue-name");
+  await name.fill("Café Consonance");
+  await name.press("Tab");
+  await at.title("Café Consonance");
+  await at.undo("Name of");
+  await at.title("Café Resonance");
+  await at.page.locator("#venue-penaltyHours").fill("99");
+  await at.page.locator("#venue-penaltyHours").press("Tab");
+  await at.page.locator("#venue-penaltyHours[aria-invalid=true]").waitFor();
+  await at.button("Calm morning").click();
+  await at.page.locator('.toggle[aria-pressed="true"]', { hasText: "Calm morning" }).waitFor();
+  await at.page.getByLabel("Listeners see what comes next").uncheck();
+  await at.undo("Listeners see what comes next");
+  await at.page.waitForFunction(() => document.querySelector('.choice input[type="checkbox"]').checked);
+  await at.tab("Log");
+  await at.page.locator(".log li", { hasText: "changed a zone" }).first().waitFor();
+});
+
+manager("a player that plays, and a hub that goes, are seen on the first screen", async (at) => {
+  const player = await hub.token("player", "add", "Bar");
+  await waitForSongs(player);
+  await plays(player, at.page.locator("main h1", { hasText: "Music plays." }).waitFor(LONG));
+  await at.page.locator(".row", { hasText: "Café Resonance" }).click();
+  await at.page.locator(".zone .shape.breathes").waitFor();
+  await at.tab("Hubs and players");
+  await at.page.getByRole("button", { name: "Revoke Bar" }).click();
+  await at.page.getByRole("dialog", { name: "Revoke Bar?" }).waitFor();
+  await at.page.keyboard.press("Escape");
+  await at.page.getByRole("button", { name: "Rename Bar" }).click();
+  await at.page.getByRole("dialog").getByLabel("Name").fill("Terrace door");
+  await at.page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
+  await at.undo("Bar is called Terrace door now");
+  await at.page.getByRole("heading", { name: "Bar", exact: true }).waitFor();
+  await at.page.getByRole("button", { name: "Revoke Counter" }).click();
+  await at.page.getByRole("dialog").getByRole("button", { name: "Revoke it" }).click();
+  await at.notice("Counter is revoked").waitFor();
+  await at.page.getByText("Revoked: 1").waitFor();
+});
+
+manager("while the cloud does not answer it says so, and comes back by itself", async (at) => {
+  await at.page.locator(".row").waitFor();
+  cloud.process.kill("SIGSTOP");
+  try {
+    await at.page.getByText("Music goes on in every venue").waitFor({ timeout: 40_000 });
+  } finally {
+    cloud.process.kill("SIGCONT");
+  }
+  await at.page.getByText("Music goes on in every venue").waitFor({ state: "hidden", timeout: 40_000 });
+}, { allowed: /WebSocket|Failed to load|net::/ });
+
+const SIZES = [{ width: 390, height: 844 }, { width: 1440, height: 900 }];
+for (const colorScheme of ["light", "dark"]) {
+  manager(`every view in ${colorScheme}: nothing hangs out, axe finds nothing serious, and it weighs little`, async (at) => {
+    const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+    const venue = new URL(await at.page.locator(".row").first().getAttribute("href"), cloud.origin).pathname;
+    const views = ["/admin", "/admin/songs", ...["", "/hubs", "/songs", "/numbers", "/reports", "/members", "/settings", "/log"].map((tab) => venue + tab)];
+    for (const path of views) {
+      await at.page.goto(cloud.origin + path);
+      await at.page.locator("main h1").waitFor();
+      await at.page.waitForLoadState("networkidle");
+      const weight = await at.page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => !name.endsWith("/graphql")).reduce((sum, { decodedBodySize }) => sum + decodedBodySize, performance.getEntriesByType("navigation")[0].decodedBodySize));
+      assert.ok(weight <= MOST_BYTES, `${path} weighs ${weight} bytes`);
+      for (const viewport of SIZES) {
+        await at.page.setViewportSize(viewport);
+        const wide = await at.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(wide, 0, `${path} at ${viewport.width} px: nothing hangs out`);
+      }
+      await at.page.evaluate(axe);
+      assert.deepEqual(await at.page.evaluate(serious), [], `${path} in ${colorScheme}`);
+    }
+  }, { options: { colorScheme } });
+}
+
+manager("it is used by the keyboard alone, from a small screen with a large font", async (at) => {
+  await at.page.locator(".row").waitFor();
+  await at.page.setViewportSize({ width: 320, height: 640 });
+  await at.page.keyboard.press("Tab");
+  assert.equal(await focused(at), "To the content");
+  for (let tabs = 0; tabs < 20 && !(await focused(at)).includes("Café Resonance"); tabs += 1) await at.page.keyboard.press("Tab");
+  await at.page.keyboard.press("Enter");
+  await at.title("Café Resonance");
+  assert.equal(await at.page.evaluate(() => document.activeElement.id), "main", "whoever goes somewhere is there");
+  const named = await at.page.evaluate(() => [...document.querySelectorAll("a, button, input, select")].filter((at) => at.checkVisibility()).every((at) => at.labels?.length || at.getAttribute("aria-label") || at.textContent.trim()));
+  assert.ok(named, "everything that can be used has a name");
+  const wide = await at.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(wide, 0);
+});
+
+const focused = (at) => at.page.evaluate(() => document.activeElement.textContent);
+
+async function serious() {
+  const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
+  return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ""}`).slice(0, 3).join("; ")}`);
+}
+
+// What a phone's camera makes of the picture.
+async function readQr(png) {
+  const page = await browser.newPage();
+  const { data, width, height } = await page.evaluate(async (base64) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, image.width, image.height);
+    return { data: [...data], width, height };
+  }, png.toString("base64"));
+  await page.close();
+  const jsqr = require("jsqr");
+  return (jsqr.default ?? jsqr)(Uint8ClampedArray.from(data), width, height)?.data;
+}
+
+// Somebody who has an account.
+const person = (email) => promisify(execFile)(process.env.CLOUD_UNDER_TEST, ["dev-token", "--data", join(cloud.folder, "data"), "--email", email, "--role", "listener"]);
+
+// The hub fetches its songs from the cloud; then it has something for its player.
+async function waitForSongs(token) {
+  const headers = { authorization: `Bearer ${token}` };
+  const deadline = Date.now() + LONG.timeout;
+  while ((await fetch(hub.url("/api/player/next-song"), { headers })).status !== 200) {
+    assert.ok(Date.now() < deadline, "the hub has songs");
+    await new Promise((go) => setTimeout(go, 250));
+  }
+}
+
+// As a dumb terminal would: it plays what comes next, and says so until nobody asks any more.
+async function plays(token, until) {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  let isOver = false;
+  until.finally(() => { isOver = true; }).catch(() => {});
+  for (let position = 1; !isOver; position += 1) {
+    const next = await (await fetch(hub.url("/api/player/next-song"), { headers })).json();
+    const body = JSON.stringify({ song_id: next.id ?? next.song_id, status: "active", position });
+    assert.ok((await fetch(hub.url("/api/player/status"), { method: "POST", headers, body })).ok);
+    await Promise.race([until.catch(() => {}), new Promise((go) => setTimeout(go, 1000))]);
+  }
+  return until;
+}
