@@ -19,7 +19,7 @@ export function chart(question, points, { total, unit = "", note = "" }) {
   const sentence = isFlat ? `${question}: none` : `${question}: ${total} in all, most ${points[peak][1]} ${unit} on ${points[peak][0]}`;
   return h("figure", { class: "chart", key: question },
     h("figcaption", {}, h("span", {}, question), h("strong", {}, total)),
-    h("svg", { viewBox: `-4 0 ${WIDTH + 8} ${HEIGHT + 4}`, role: "img", "aria-label": sentence, preserveAspectRatio: "none" },
+    h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 4}`, role: "img", "aria-label": sentence, preserveAspectRatio: "none" },
       h("path", { class: "area", d: at.length ? `${line}L${at.at(-1)[0]} ${HEIGHT}L${at[0][0]} ${HEIGHT}Z` : "" }),
       h("path", { class: "line", d: line })),
     h("div", { class: "ends quiet" }, h("span", {}, first), !isFlat && h("span", {}, `most ${most.toLocaleString("en")} · ${points[peak][0]}`), h("span", {}, last)),

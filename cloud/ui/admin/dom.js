@@ -62,9 +62,14 @@ function patch(before, after) {
   return before;
 }
 
-// What somebody is just typing is theirs.
+// What somebody has written into a form is theirs until it is sent.
+const written = new WeakSet();
+export const sent = (form) => [...form.elements].forEach((input) => written.delete(input));
+document.addEventListener("input", ({ target }) => target.form && written.add(target), true);
+document.addEventListener("reset", ({ target }) => sent(target), true);
+
 function patchValue(before, after) {
-  if (!["INPUT", "SELECT"].includes(before.tagName)) return;
+  if (!["INPUT", "SELECT"].includes(before.tagName) || written.has(before)) return;
   if (before.type === "checkbox") before.checked = after.checked;
   else if (before.tagName === "SELECT" || (before !== document.activeElement && before.type !== "file")) {
     if (before.value !== after.value) before.value = after.value;

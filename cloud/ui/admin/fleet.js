@@ -105,7 +105,7 @@ function plays(venue, at, song) {
   if (song && at.isPlaying) return `${song.title} – ${song.artist ?? mood(numbers(song.axes))}`;
   if (at.isPlaying) return "Plays";
   if (at.step) return KINDS[venue.kind];
-  return at.seen ? `Nothing known to play; last heard of ${when(at.seen, venue.timeZone)}` : "Nothing known to play";
+  return at.seen ? `Not heard of ${since(at.seen, venue.timeZone)}` : "Not heard of yet";
 }
 
 function facts(venue, at) {
@@ -139,9 +139,8 @@ function venueForm(opened) {
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const name = input("name", { required: true, maxlength: 200 });
   const slug = input("slug", { maxlength: 63, spellcheck: "false" });
-  let isOwn = false;
-  name.oninput = () => { if (!isOwn) slug.value = slugOf(name.value); };
-  slug.oninput = () => { isOwn = slug.value !== ""; };
+  name.oninput = ({ target: { value, form: { elements } } }) => { if (!elements.slug.isOwn) elements.slug.value = slugOf(value); };
+  slug.oninput = ({ target }) => { target.isOwn = target.value !== ""; };
   async function work({ name: called, slug: address, kind, timeZone }, key) {
     const { venue } = await change("createVenue", { name: called.trim(), slug: address.trim() || slugOf(called), kind, timeZone: timeZone.trim() }, "venue { id }", key);
     await meet();

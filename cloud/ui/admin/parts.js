@@ -6,7 +6,7 @@ import { breathMs } from "/ui/motion.js";
 import { AXIS_NAMES, mood } from "/ui/words.js";
 import { newKey } from "/ui/memory.js";
 import { OutOfReach, Refused, words } from "./api.js";
-import { h, icon } from "./dom.js";
+import { h, icon, sent } from "./dom.js";
 import { SignedOut } from "./session.js";
 
 const READ_MS = 8000;
@@ -56,6 +56,9 @@ export function notice(text, undo = null) {
   element.onpointerenter = element.onfocusin = () => clearTimeout(timer);
   element.onpointerleave = element.onfocusout = () => { timer = setTimeout(end, READ_MS); };
   while ($("notices").children.length > 2) $("notices").firstChild.remove();
+  // What lies outside of an open window cannot be used, so it is said inside.
+  const place = document.querySelector("dialog[open]") ?? document.body;
+  if ($("notices").parentElement !== place) place.append($("notices"));
   $("notices").append(element);
 }
 
@@ -126,6 +129,7 @@ export function form(about, work, ...children) {
     try {
       await work(Object.fromEntries(new FormData(at)), state.key, at);
       state.key = newKey();
+      sent(at);
     } catch (error) {
       if (!(error instanceof OutOfReach)) state.key = newKey();
       if (!(error instanceof SignedOut) && !wrong(at, error.field, words(error)) && !wrong(at, null, words(error))) notice(words(error));
@@ -144,7 +148,10 @@ export function panel(title, ...children) {
   const close = h("button", { class: "pill plain close", type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
   const dialog = h("dialog", { class: "panel", "aria-labelledby": id }, h("div", { class: "panel-head" }, h("h2", { id }, title), close), ...children);
   document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    if (dialog.contains($("notices"))) document.body.append($("notices"));
+    dialog.remove();
+  });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.showModal();
   return dialog;

@@ -17,6 +17,7 @@ export const SONG_STATES = { DRAFT: "Not complete", ANALYSING: "Being listened t
 const RANK = ["VIEWER", "STAFF", "MANAGER", "OWNER"];
 export const may = (role, needed, isAdmin = false) => isAdmin || RANK.indexOf(role) >= RANK.indexOf(needed);
 
+export const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 const format = (options, timeZone) => new Intl.DateTimeFormat(undefined, { ...options, timeZone });

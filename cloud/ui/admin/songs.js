@@ -187,7 +187,7 @@ function songs(root, { organisation, venue = null, canDo }) {
     const mine = places.filter(({ viewerRole }) => may(viewerRole, "STAFF", isAdmin()));
     return h("section", { class: `drop${isFirst ? " first" : ""}`, key: "drop", "aria-label": "Add songs" },
       isFirst && shape([{ name: "ENERGY", value: -0.2 }, { name: "BRIGHTNESS", value: 0.5 }, { name: "TONALITY", value: 0.6 }]),
-      h("p", {}, h("label", { class: "pill solid pick", for: "files" }, icon("up"), "Choose files"), input, h("span", { class: "quiet" }, " or drop them anywhere here: MP3, FLAC, Ogg, WAV, M4A")),
+      h("p", { class: "files" }, h("label", { class: "pill solid pick", for: "files" }, icon("up"), "Choose files"), input, h("span", { class: "quiet" }, "or drop them anywhere here: MP3, FLAC, Ogg, WAV, M4A")),
       isFirst && h("p", { class: "quiet" }, "Each is listened to on its way in: its shape, its loudness, where it begins and ends. That takes some seconds for a song."),
       !venue && mine.length > 0 && h("p", { class: "targets" }, h("span", { class: "quiet" }, "New songs play at"), mine.slice(0, 12).map(({ id, name }) => h("button", { class: "pill toggle", type: "button", key: id, "aria-pressed": String(targets.has(id)), onclick: () => { if (!targets.delete(id)) targets.add(id); draw(); } }, name)),
         targets.size === 0 && h("span", { class: "quiet" }, "no venue yet")));

@@ -4,7 +4,7 @@ import { change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, empty, field, form, input, notice, panel, question, select } from "./parts.js";
 import { qr } from "./qr.js";
-import { TIERS, hubTroubles, lasting, playerTrouble, since, when } from "./say.js";
+import { TIERS, hubTroubles, lasting, playerTrouble, sentenceCase, since, when } from "./say.js";
 
 const ENROLMENT = "code expiresAt hub { id name }";
 
@@ -116,7 +116,7 @@ function codeCard({ code, expiresAt, hub }, close) {
     h("p", { class: "buttons" }, button("Put it away", close)));
 }
 
-const STATES = { WAITING: "Waits for its code to be typed", ONLINE: "There", STALE: "Has missed a few words", OFFLINE: "Out of reach" };
+const STATES = { WAITING: "Waits for its code to be typed", ONLINE: "Online", STALE: "Has missed a few words", OFFLINE: "Out of reach" };
 
 function hubCard(hub, venue, canDo, { revoke, rename, renew }) {
   const troubles = hubTroubles(hub, venue.timeZone);
@@ -129,7 +129,7 @@ function hubCard(hub, venue, canDo, { revoke, rename, renew }) {
   return h("li", { class: `card box${troubles.length ? " alarmed" : ""}`, key: hub.id },
     troubles.map(({ text }) => h("p", { class: "alarm" }, text)),
     h("div", { class: "box-head" }, h("span", { class: `dot ${hub.status.toLowerCase()}`, "aria-hidden": "true" }), h("h3", {}, hub.name), h("span", { class: "quiet" }, STATES[hub.status])),
-    about.length > 0 && h("p", { class: "quiet" }, about.join(" · ")),
+    about.length > 0 && h("p", { class: "quiet" }, sentenceCase(about.join(" · "))),
     canDo && h("p", { class: "buttons" },
       hub.status === "WAITING" && button("Make another code", renew),
       button("Rename", rename, { "aria-label": `Rename ${hub.name}` }),
@@ -148,7 +148,7 @@ function playerCard(player, venue, canDo, { move, rename, revokePlayer }) {
   return h("li", { class: `card box${trouble ? " alarmed" : ""}`, key: player.id },
     trouble && h("p", { class: "alarm" }, trouble.text),
     h("div", { class: "box-head" }, h("span", { class: `dot ${player.status.toLowerCase()}`, "aria-hidden": "true" }), h("h3", {}, player.name), h("span", { class: "quiet" }, player.currentSong && player.status === "ACTIVE" ? player.currentSong.title : DOES[player.status])),
-    h("p", { class: "quiet" }, about.join(" · ")),
+    h("p", { class: "quiet" }, sentenceCase(about.join(" · "))),
     canDo && h("div", { class: "buttons" },
       zones.length > 1 && h("label", { class: "inline" }, h("span", { class: "unseen" }, `Zone of ${player.name}`),
         select("zone", Object.fromEntries(zones.map((zone) => [zone.id, zone.name])), player.zone?.id, { class: "field small", onchange: (event) => move(player, event.target.value) })),

@@ -3,7 +3,8 @@
 import { ask, change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, notice, question } from "./parts.js";
-import { clock, count, day, done, when } from "./say.js";
+import { sentence } from "/ui/words.js";
+import { clock, count, day, done, sentenceCase, when } from "./say.js";
 
 const PAGE = 30;
 const LOG = `query Log($id: ID!, $after: String) { venue(id: $id) { auditLog(first: ${PAGE}, after: $after) { totalCount pageInfo { hasNextPage endCursor }
@@ -64,7 +65,7 @@ export function tab(place, { id }) {
         h("p", { class: "quiet" }, letters.length === 0 ? "None: all that the hubs told could be taken." : "What a hub told and the cloud could not take. It holds up nothing else."),
         letters.map((hub) => h("div", { class: "stack", key: hub.id }, h("h3", {}, `${hub.name}: ${count(hub.deadLetters.totalCount, "dead letter")}`),
           h("ul", { class: "rows" }, hub.deadLetters.nodes.map((letter) => h("li", { class: "card box", key: letter.id },
-            h("h3", {}, letter.kind.replaceAll("_", " ")), h("p", {}, letter.reason),
+            h("h3", {}, sentenceCase(letter.kind.replaceAll("_", " "))), h("p", {}, sentence(letter.reason)),
             h("p", { class: "quiet" }, `No. ${letter.seq}, ${when(letter.receivedAt, venue.timeZone)}${letter.outcome === "PARKED" ? "; it is tried again by itself" : ""}`),
             h("details", {}, h("summary", {}, "What it says"), h("pre", {}, pretty(letter.payload))),
             h("p", { class: "buttons" }, button("Try again", () => retry(letter), { class: "pill solid" }), button("Discard", () => discard(letter)))))))))));

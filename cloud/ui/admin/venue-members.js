@@ -1,6 +1,6 @@
 // Who may do what in a venue.
 
-import { change } from "./api.js";
+import { Refused, change } from "./api.js";
 import { h, render } from "./dom.js";
 import { me } from "./frame.js";
 import { attempt, button, field, form, input, notice, question, select } from "./parts.js";
@@ -32,7 +32,10 @@ export function tab(place, { id, look, role }) {
   }
 
   async function add({ email, role: as }, key, at) {
-    await change("addMember", { venueId: id, email: email.trim(), role: as }, "member { role }", key);
+    await change("addMember", { venueId: id, email: email.trim(), role: as }, "member { role }", key).catch((error) => {
+      // What is refused without a field is the address.
+      throw error instanceof Refused ? Object.assign(error, { field: error.field ?? "email" }) : error;
+    });
     at.reset();
     await look();
     notice(`${email.trim()} is ${ROLES[as].toLowerCase()} now.`);
@@ -48,7 +51,7 @@ export function tab(place, { id, look, role }) {
         h("ul", { class: "rows" }, venue.members.map((member) => {
           const isTheirs = canDo && member.user && (member.role !== "OWNER" || role("OWNER"));
           return h("li", { class: "card box member", key: member.user?.id ?? member.since },
-            h("div", { class: "names" }, h("h3", {}, nameOf(member)), h("p", { class: "quiet" }, [member.user?.displayName && member.user.email, member.user?.id === me().id && "you", `since ${date(member.since, venue.timeZone)}`].filter(Boolean).join(" · "))),
+            h("div", { class: "names" }, h("h3", {}, nameOf(member)), h("p", { class: "quiet" }, [member.user?.displayName && member.user.email, member.user?.id === me().id && "you", `since ${date(member.since, venue.timeZone)}`].filter(Boolean).join(" · ").replace(/^./, (letter) => letter.toUpperCase()))),
             h("div", { class: "buttons" },
               isTheirs ? h("label", { class: "inline" }, h("span", { class: "unseen" }, `Role of ${nameOf(member)}`), select("role", choices(member.role), member.role, { class: "field small", onchange: (event) => give(member, event.target.value) })) : h("span", { class: "quiet" }, ROLES[member.role]),
               (isTheirs || member.user?.id === me().id) && button(member.user?.id === me().id ? "Leave" : "Remove", () => remove(member), { "aria-label": member.user?.id === me().id ? "Leave this venue" : `Remove ${nameOf(member)}` })));

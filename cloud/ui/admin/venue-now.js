@@ -31,14 +31,14 @@ export function tab(place, { id }) {
       h("div", { class: "stack" },
         at.step && !venue.archivedAt && steps(venue, at),
         at.troubles.map(({ text }) => h("p", { class: "alarm", key: text }, text)),
-        at.players.length > 0 && zones.map((zone) => zoneNow(venue, zone, at))),
+        at.players.length > 0 && zones.map((zone) => zoneNow(venue, zone, at)),
+        day && day.analytics.series.length > 0 && lastDay(day)),
       h("div", { class: "stack" },
         at.step !== "hub" && h("section", { class: "card glance" },
-          fact(icon("people"), count(venue.activeListeners, "person", "people"), "checked in now"),
-          fact(icon("sync"), when(at.seen, venue.timeZone), "hub last heard of"),
-          fact(icon("quiet"), at.silence ? lasting(at.silence) : "None", "silence that nobody wanted")),
-        day && day.history.nodes.length > 0 && before(venue, day),
-        day && day.analytics.series.length > 0 && lastDay(day))));
+          fact(icon("people"), count(venue.activeListeners, "person", "people"), "checked in"),
+          fact(icon("sync"), when(at.seen, venue.timeZone), "hub heard of"),
+          fact(icon("quiet"), at.silence ? lasting(at.silence) : "None", "unwanted silence")),
+        day && day.history.nodes.length > 0 && before(venue, day))));
   }
 
   return {

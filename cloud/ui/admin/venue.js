@@ -21,6 +21,12 @@ const TABS = [
   ["log", "Log", "MANAGER", () => import("./venue-log.js")],
 ];
 
+// The music colours the page, as it does the listeners'.
+function colour(song) {
+  const { style } = document.documentElement;
+  for (const [name, value] of Object.entries(song ? toned(song.axes) : { "--hue": "", "--chroma": "" })) style.setProperty(name, value);
+}
+
 export function open(root, { venue: id, tab: wanted = "now" }) {
   const [tab, , , load] = TABS.find(([name]) => name === wanted) ?? TABS[0];
   let [part, over, known] = [null, false, null];
@@ -43,6 +49,7 @@ export function open(root, { venue: id, tab: wanted = "now" }) {
     const role = (needed) => may(known.viewerRole, needed, isAdmin());
     document.title = `${known.name} – Roomtone`;
     const song = at.lead?.currentSong;
+    colour(song);
     render(root,
       h("div", { class: "venue-head" },
         h("a", { class: "pill plain back", href: "/admin" }, icon("back"), h("span", {}, "Venues")),
@@ -56,5 +63,5 @@ export function open(root, { venue: id, tab: wanted = "now" }) {
     root.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  return () => { over = true; stop(); part?.open?.stop?.(); };
+  return () => { over = true; colour(null); stop(); part?.open?.stop?.(); };
 }
