@@ -152,6 +152,25 @@ manager("the first day: a venue, its hub by the code that is shown, songs, a mem
   assert.match(report.split("\n")[0], /title/i);
 }, { allowed: /409|Failed to load resource/ });
 
+manager("an upload that was interrupted is shown after a reload, and goes on with its file", async (at) => {
+  await at.link("Songs").click();
+  const file = { name: "Interrupted.wav", mimeType: "audio/wav", buffer: someSongs()[0].buffer.subarray(0) };
+  file.buffer = Buffer.concat([file.buffer, Buffer.alloc(2)]);
+  // The bytes never reach the store, as if the page had been closed on the way.
+  await at.page.route("**/staging/**", () => {});
+  await at.page.locator("#files").setInputFiles(file);
+  await at.page.locator("#tray").getByText("0 % of").waitFor();
+  at.page.on("dialog", (dialog) => dialog.accept());
+  await at.page.reload();
+  await at.page.unroute("**/staging/**");
+  await at.page.locator("#tray").getByText("It was interrupted").waitFor();
+  await at.page.locator("#files").setInputFiles(file);
+  await at.page.locator("#tray").getByText("1 song ready").waitFor(LONG);
+  const { organisations: [{ id }] } = await cloud.ask("{ organisations { id } }");
+  const { songUploads } = await cloud.ask("query($id: ID!) { songUploads(organisationId: $id, first: 50) { nodes { filename } } }", { id });
+  assert.equal(songUploads.nodes.filter(({ filename }) => filename === file.name).length, 1, "it is the same upload");
+});
+
 manager("songs are found, corrected, assigned and withdrawn, and each step can be undone", async (at) => {
   await at.link("Songs").click();
   await at.title("Songs");
@@ -237,6 +256,51 @@ manager("while the cloud does not answer it says so, and comes back by itself", 
   }
   await at.page.getByText("Music goes on in every venue").waitFor({ state: "hidden", timeout: 40_000 });
 }, { allowed: /WebSocket|Failed to load|net::/ });
+
+// A project's Auth, as far as the page needs it: it gives out the trial's token.
+async function auth(context, seen) {
+  await context.route("**/admin/config.json", (route) => route.fulfill({ json: { supabase: { url: "https://project.test/auth/v1", publishableKey: "sb_publishable_x" } } }));
+  await context.route("https://project.test/**", async (route) => {
+    const request = route.request();
+    const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "*" };
+    if (request.method() === "OPTIONS") return route.fulfill({ status: 204, headers });
+    const path = request.url().replace("https://project.test/auth/v1", "");
+    const body = request.postDataJSON();
+    seen.push({ path, body, key: request.headers().apikey });
+    if (path.startsWith("/token?grant_type=password") && body.password !== "right") return route.fulfill({ status: 400, headers, json: { msg: "Invalid login credentials" } });
+    return route.fulfill({ headers, json: path.startsWith("/token") ? { access_token: cloud.token, refresh_token: "r", expires_in: 3600 } : {} });
+  });
+}
+
+test("with a project one signs in by password, or by a link whose other half stays in this browser", { skip }, async () => {
+  const context = await browser.newContext({ bypassCSP: true });
+  const seen = [];
+  await auth(context, seen);
+  const page = await context.newPage();
+  await page.goto(`${cloud.origin}/admin`);
+  await page.getByLabel("E-mail").fill("ana@cafe.example");
+  await page.getByLabel("Password").fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Invalid login credentials").waitFor();
+  await page.getByRole("button", { name: "Send me a link instead" }).click();
+  await page.getByText("A link is on its way to ana@cafe.example").waitFor();
+  const { body } = seen.find(({ path }) => path.startsWith("/otp"));
+  await page.goto(`${cloud.origin}/admin?code=from-the-mail`);
+  await page.getByRole("link", { name: "Songs", exact: true }).waitFor();
+  assert.equal(new URL(page.url()).search, "", "the code leaves the address");
+  const traded = seen.find(({ path }) => path.includes("grant_type=pkce")).body;
+  const digest = Buffer.from(await crypto.subtle.digest("SHA-256", Buffer.from(traded.code_verifier))).toString("base64url");
+  assert.deepEqual([traded.auth_code, digest], ["from-the-mail", body.code_challenge]);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Password").waitFor();
+  assert.ok(seen.some(({ path }) => path.startsWith("/logout")), "the project is told");
+  await page.getByLabel("E-mail").fill("ana@cafe.example");
+  await page.getByLabel("Password").fill("right");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("link", { name: "Songs", exact: true }).waitFor();
+  assert.ok(seen.every(({ key }) => key === "sb_publishable_x"));
+  await context.close();
+});
 
 const SIZES = [{ width: 390, height: 844 }, { width: 1440, height: 900 }];
 for (const colorScheme of ["light", "dark"]) {

@@ -1,10 +1,11 @@
 // What takes longer than a view is looked at: uploads and reports, with their progress. It stays while somebody goes
 // elsewhere on the page.
 
-import { follow } from "./api.js";
+import { recall, remember } from "/ui/memory.js";
+import { sentence } from "/ui/words.js";
+import { change, follow } from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { attempt, button, shape, toned } from "./parts.js";
-import { change } from "./api.js";
 import { EXPORT, SONG } from "./operations.js";
 import { count, date, size } from "./say.js";
 
@@ -28,13 +29,32 @@ export function begin(organisations) {
 
 function heard(upload) {
   const known = items.get(upload.id);
-  if (!known && upload.state === "WAITING") return;
+  if (!known && upload.state === "WAITING" && isMine(upload)) return interrupted(upload);
   if (!known && !UNDER_WAY.includes(upload.state)) return;
   const step = { QUEUED: "queued", ANALYSING: "analysing", DONE: "done", REFUSED: "wrong", CANCELLED: "gone", EXPIRED: "wrong" }[upload.state];
   if (!step || (known && known.step === step && known.song?.id === upload.song?.id)) return;
   put(upload.id, { kind: "upload", name: known?.name ?? upload.filename, bytes: upload.bytes, step, song: upload.song, why: upload.refusal?.message ?? (upload.state === "EXPIRED" ? "its bytes did not come in time" : "") });
   if (step === "done") changed();
 }
+
+// An upload that this browser began and did not end: its page was closed. Its bytes can only come from whoever has the
+// file, so it is dropped again, or given up.
+function interrupted({ id, filename, bytes }) {
+  put(id, { kind: "upload", name: filename, bytes, step: "wrong", why: "it was interrupted; drop the file again, or give it up", isAnnounced: true, isLeft: true });
+}
+
+// What this browser has announced and not sent yet, also after a reload.
+const ANNOUNCED = "admin.announced";
+const announced = () => JSON.parse(recall(ANNOUNCED) ?? "[]");
+const begun = new Set();
+const isMine = ({ id }) => !begun.has(id) && announced().includes(id);
+export function announce(id) {
+  begun.add(id);
+  remember(ANNOUNCED, JSON.stringify([...announced(), id].slice(-200)));
+}
+// One that was interrupted, of a file that looks like this one.
+export const left = ({ name, size }) => [...items.values()].find((item) => item.isLeft && item.name === name && item.bytes === size);
+export const sent = (id) => remember(ANNOUNCED, JSON.stringify(announced().filter((known) => known !== id)));
 
 // A song has joined a catalogue, or a venue.
 export const changed = () => listeners.forEach((listener) => listener());
@@ -114,17 +134,19 @@ function summary(all, open, wrong) {
 function line(item) {
   const { id, kind, name, step, song, why, href, rows, share, bytes, known } = item;
   const title = song?.title ?? name;
-  const said = step === "wrong" ? why : step === "done" ? (kind === "report" ? `${count(rows, "line")}` : known ? "Was in the catalogue already" : "Ready") : step === "sending" ? `${Math.round((share ?? 0) * 100)} % of ${size(bytes)}` : STEPS[step];
+  const said = step === "wrong" ? sentence(why) : step === "done" ? (kind === "report" ? `${count(rows, "line")}` : known ? "Was in the catalogue already" : "Ready") : step === "sending" ? `${Math.round((share ?? 0) * 100)} % of ${size(bytes)}` : STEPS[step];
   return h("li", { key: id, class: `tray-item toned ${step}`, style: toned(song?.axes) },
     kind === "upload" ? shape(song?.axes) : icon("down"),
     h("span", { class: "names" }, h("strong", {}, title), h("span", { class: "quiet" }, said)),
     href && h("a", { class: "pill solid", href, download: "" }, "Download"),
+    item.isLeft && button("Give up", () => stopIt(item), { class: "pill plain", "aria-label": `Give up ${name}` }),
     step === "wrong" && item.again && button("Try again", item.again, { class: "pill plain" }),
     ["waiting", "hashing", "sending"].includes(step) && button("Stop", () => stopIt(item), { class: "pill plain", "aria-label": `Stop ${name}` }));
 }
 
 function stopIt(item) {
   item.stop?.();
+  sent(item.id);
   if (item.isAnnounced) attempt(() => change("cancelSongUpload", { id: item.id }, "upload { state }"));
   drop(item.id);
 }

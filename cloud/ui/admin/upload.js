@@ -11,6 +11,7 @@ const TRIES = 4;
 const LARGEST = 512 * 2 ** 20;
 const TYPES = { mp3: "audio/mpeg", flac: "audio/flac", ogg: "audio/ogg", oga: "audio/ogg", wav: "audio/wav", m4a: "audio/mp4", mp4: "audio/mp4", aac: "audio/aac" };
 const TARGET = "target { url headers { name value } partBytes parts }";
+const LEFT = `query($id: ID!) { songUpload(id: $id) { id sha256 ${TARGET} } }`;
 const PARTS = "query($id: ID!, $numbers: [Int!]!) { songUploadParts(uploadId: $id, numbers: $numbers) { number offset bytes arrived url headers { name value } } }";
 
 export const ACCEPT = Object.keys(TYPES).map((ending) => `.${ending}`).join(",");
@@ -24,15 +25,16 @@ export function take(files, { organisationId, venueIds }) {
   const songs = [...files].filter(({ name }) => endingOf(name) in TYPES);
   const others = files.length - songs.length;
   if (others > 0) notice(`${others === 1 ? "One file is" : `${others} files are`} no music that can be played: MP3, FLAC, Ogg Vorbis, WAV, M4A and AAC can.`);
-  for (const file of songs) enqueue({ file, organisationId, venueIds, key: newKey() });
+  for (const file of songs) enqueue({ file, organisationId, venueIds, key: newKey(), id: tray.left(file)?.id });
 }
 
 const endingOf = (name) => name.slice(name.lastIndexOf(".") + 1).toLowerCase();
 
 function enqueue(job) {
   const id = job.id ?? newKey();
-  tray.put(id, { kind: "upload", name: job.file.name, bytes: job.file.size, step: "waiting", share: 0, why: "", again: null, stop: () => stop(job) });
-  queue.push(Object.assign(job, { id, stopped: false }));
+  const before = tray.get(id)?.isLeft ? id : null;
+  tray.put(id, { isLeft: false, kind: "upload", name: job.file.name, bytes: job.file.size, step: "waiting", share: 0, why: "", again: null, stop: () => stop(job) });
+  queue.push(Object.assign(job, { id, before, stopped: false }));
   pump();
 }
 
@@ -67,16 +69,24 @@ async function send(job) {
   job.sha256 ??= await digest(file);
   if (job.stopped) throw new Stopped();
   const about = { organisationId, filename: file.name, contentType: TYPES[endingOf(file.name)], bytes: file.size, sha256: job.sha256 };
-  const { upload, existingSong } = await change("createSongUpload", about, `upload { id ${TARGET} } existingSong { id title status axes { name value } }`, job.key);
+  const { upload, existingSong } = (await goOn(job)) ?? await change("createSongUpload", about, `upload { id ${TARGET} } existingSong { id title status axes { name value } }`, job.key);
   if (existingSong) return isThere(job, existingSong);
+  tray.announce(upload.id);
   tray.rename(job.id, upload.id);
   job.id = upload.id;
   tray.put(job.id, { step: "sending", share: 0, isAnnounced: true });
   if (upload.target) await (upload.target.url ? whole(job, upload.target) : inParts(job, upload.target));
   if (job.stopped) throw new Stopped();
   await change("finaliseSongUpload", { id: job.id, venueIds }, "upload { state }");
+  tray.sent(job.id);
   if (tray.get(job.id)?.step === "sending") tray.put(job.id, { step: "queued", share: 0.9, stop: null });
   return undefined;
+}
+
+// What was interrupted goes on where it stopped, where it is the same file.
+async function goOn({ before, sha256 }) {
+  const { songUpload: upload } = before ? await ask(LEFT, { id: before }) : {};
+  return upload?.sha256 === sha256 && upload.target ? { upload } : null;
 }
 
 // These very bytes are a song already: it only has to be played here, too.

@@ -79,11 +79,11 @@ export function tab(place, { id, look, role }) {
     render(place, h("div", { class: "two" },
       h("div", { class: "stack" },
         shown && codeCard(shown, () => { shown = null; draw(); }),
-        h("section", { class: "stack", "aria-labelledby": "hubs-head" }, h("h2", { id: "hubs-head" }, "Hubs"),
+        (!shown || hubs.length > 1) && h("section", { class: "stack", key: "hubs", "aria-labelledby": "hubs-head" }, h("h2", { id: "hubs-head" }, "Hubs"),
           hubs.length === 0 && !shown && h("p", { class: "quiet" }, "The hub is the small box that chooses the music here, with and without the internet. Let one in by a code."),
           h("ul", { class: "rows" }, hubs.filter((hub) => hub.id !== shown?.hub.id).map((hub) => hubCard(hub, venue, canDo, { revoke, rename: () => rename(hub, "renameHub", "hub { id }"), renew: () => attempt(() => enrol({ name: hub.name })) }))),
           gone.length > 0 && h("details", { key: "gone" }, h("summary", {}, `Revoked: ${gone.length}`), h("ul", { class: "rows" }, gone.map((hub) => h("li", { class: "quiet", key: hub.id }, `${hub.name}, ${since(hub.revokedAt, venue.timeZone)}`))))),
-        h("section", { class: "stack", "aria-labelledby": "players-head" }, h("h2", { id: "players-head" }, "Players"),
+        h("section", { class: "stack", key: "players", "aria-labelledby": "players-head" }, h("h2", { id: "players-head" }, "Players"),
           players.length === 0
             ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They come in at their hub, once it is there.")
             : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),

@@ -57,7 +57,7 @@ export function open(root, { venue: id, tab: wanted = "now" }) {
       known.archivedAt && h("p", { class: "alarm calm" }, "This venue was put away. Nothing is lost, and its hubs play on."),
       h("nav", { class: "tabs", "aria-label": `Parts of ${known.name}` },
         TABS.filter(([, , needed]) => role(needed)).map(([name, text]) => h("a", { href: `/admin/venues/${id}/${name}`, "aria-current": name === tab ? "page" : null }, text))),
-      h("div", { class: "tab toned", key: tab, "data-own": "", style: toned(song?.axes) }));
+      h("div", { class: "tab toned", key: tab, "data-own": "", style: song ? toned(song.axes) : {} }));
     part.open ??= part.module.tab(root.querySelector(".tab"), { id, look, role });
     part.open.show(known, at);
     root.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
