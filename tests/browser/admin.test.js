@@ -225,7 +225,7 @@ manager("a setting is saved at once, undone, and refused at its field", async (a
   await at.page.locator(".log li", { hasText: "changed a zone" }).first().waitFor();
 });
 
-manager("a player that plays, and a hub that goes, are seen on the first screen", async (at) => {
+manager("a player that plays is seen on the first screen, and is renamed", async (at) => {
   const player = await hub.token("player", "add", "Bar");
   await waitForSongs(player);
   await plays(player, at.page.locator("main h1", { hasText: "Music plays." }).waitFor(LONG));
@@ -240,10 +240,6 @@ manager("a player that plays, and a hub that goes, are seen on the first screen"
   await at.page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
   await at.undo("Bar is called Terrace door now");
   await at.page.getByRole("heading", { name: "Bar", exact: true }).waitFor();
-  await at.page.getByRole("button", { name: "Revoke Counter" }).click();
-  await at.page.getByRole("dialog").getByRole("button", { name: "Revoke it" }).click();
-  await at.notice("Counter is revoked").waitFor();
-  await at.page.getByText("Revoked: 1").waitFor();
 });
 
 manager("while the cloud does not answer it says so, and comes back by itself", async (at) => {
@@ -338,6 +334,19 @@ manager("it is used by the keyboard alone, from a small screen with a large font
   assert.ok(named, "everything that can be used has a name");
   const wide = await at.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.equal(wide, 0);
+});
+
+manager("a hub is revoked after a plain question, and its venue says what comes next", async (at) => {
+  await at.page.locator(".row").click();
+  await at.tab("Hubs and players");
+  await at.page.getByRole("button", { name: "Revoke Counter" }).click();
+  await at.page.getByRole("dialog").getByRole("button", { name: "Keep it" }).click();
+  await at.page.getByRole("button", { name: "Revoke Counter" }).click();
+  await at.page.getByRole("dialog").getByRole("button", { name: "Revoke it" }).click();
+  await at.notice("Counter is revoked").waitFor();
+  await at.page.getByText("Revoked: 1").waitFor();
+  await at.tab("Now");
+  await at.link("Enrol the hub").waitFor();
 });
 
 const focused = (at) => at.page.evaluate(() => document.activeElement.textContent);

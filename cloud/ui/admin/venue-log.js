@@ -91,6 +91,8 @@ function pretty(json) {
 // The plain values of a detail, such as a name; the rest is for programs.
 function detail({ detail: json }) {
   try {
+    const { asked, changed } = JSON.parse(json) ?? {};
+    if (asked !== undefined) return h("span", { class: "quiet" }, ` – ${changed} of ${asked}`);
     const told = Object.entries(JSON.parse(json) ?? {}).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value) && !/^[0-9a-f-]{36}$/.test(value));
     return told.length ? h("span", { class: "quiet" }, ` – ${told.map(([key, value]) => `${key.replaceAll("_", " ")}: ${value}`).join(", ")}`) : null;
   } catch {
