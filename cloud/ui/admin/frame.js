@@ -71,16 +71,19 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => viewer && show({ moved: true }));
 
 // Everything that a view shows is asked for at once, again when something changed, and now and then for what only time
-// changes. A view gets what `ask` found, and never an older answer after a newer one.
+// changes.
 const NOW_AND_THEN_MS = 30_000;
 export function live(query, { variables = () => ({}), venues = () => [], show: take, gone = () => {} }) {
-  let [turn, shown, over] = [0, 0, false];
-  async function look() {
-    const mine = (turn += 1);
+  let [asking, next, over] = [null, null, false];
+  // One question at a time. Whoever wants to know meanwhile waits for one that was asked after that.
+  function look() {
+    if (!asking) asking = once().finally(() => { asking = null; });
+    else next ??= asking.then(() => { next = null; return over ? undefined : look(); });
+    return next ?? asking;
+  }
+  async function once() {
     const found = await attempt(() => api.ask(query, variables()));
-    if (over || found === undefined || mine < shown) return;
-    shown = mine;
-    take(found);
+    if (!over && found !== undefined) await take(found);
   }
   const unfollow = api.follow("subscription($venues: [ID!]!) { fleetStatus(venueIds: $venues) { id } }", { venues: venues() }, look);
   const offUp = api.onUp(look);

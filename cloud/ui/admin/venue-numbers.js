@@ -13,10 +13,11 @@ const QUERY = `query Numbers($id: ID!, $range: DateTimeRange!, $bucket: Analytic
   plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds series { at plays listeners likes dislikes } topSongs(first: 8) { plays song { ${SONG} } } } } }`;
 
 export function tab(place, { id }) {
-  let [span, told, venue, turn] = ["week", null, null, 0];
+  let [span, told, venue, turn, asked] = ["week", null, null, 0, 0];
 
   async function look() {
     const mine = (turn += 1);
+    asked = Date.now();
     const [, count, bucket] = SPANS[span];
     const time = last(count, bucket, venue.timeZone);
     const found = await attempt(() => ask(QUERY, { id, bucket, range: iso(time) }));
@@ -46,5 +47,12 @@ export function tab(place, { id }) {
             : "No player had to play alone.")))));
   }
 
-  return { show(next) { const isFirst = !venue; venue = next; if (isFirst) look(); draw(); } };
+  return {
+    show(next) {
+      venue = next;
+      // Numbers grow with each play, but nobody reads them by the second.
+      if (Date.now() - asked > 10_000) look();
+      draw();
+    },
+  };
 }
