@@ -60,7 +60,8 @@ export function tab(place, { role }) {
   };
 }
 
-function songs(root, { organisation, venue = null, canDo }) {
+function songs(place, { organisation, venue = null, canDo }) {
+  const root = place.appendChild(h("div", {}));
   let [nodes, total, more, places, over, turn] = [null, 0, null, [], false, 0];
   let [search, state, order] = ["", "", "newest"];
   const chosen = new Set();
