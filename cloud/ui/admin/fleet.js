@@ -96,7 +96,7 @@ function row({ venue, standing: at }) {
       h("span", { class: "facts quiet" }, facts(venue, at))),
     at.troubles.slice(0, 2).map(({ text }, n) => h("p", { class: "alarm", key: `trouble ${n}` }, text)),
     at.troubles.length > 2 && h("p", { class: "quiet more" }, `And ${at.troubles.length - 2} more.`),
-    at.step && !venue.archivedAt && h("p", { class: "next" }, "Next: ", STEPS[at.step], " ", h("a", { href: `${place}/${at.step === "songs" ? "songs" : "hubs"}` }, "Do it now")));
+    at.step && !venue.archivedAt && h("p", { class: "next" }, "Next: ", at.step === "hub" && at.hubs.length ? "Type the code at its box." : STEPS[at.step], " ", h("a", { href: `${place}/${at.step === "songs" ? "songs" : "hubs"}` }, "Do it now")));
 }
 
 function plays(venue, at, song) {
@@ -105,7 +105,7 @@ function plays(venue, at, song) {
   if (song && at.isPlaying) return `${song.title} – ${song.artist ?? mood(numbers(song.axes))}`;
   if (at.isPlaying) return "Plays";
   if (at.step) return KINDS[venue.kind];
-  return at.seen ? `Not heard of ${since(at.seen, venue.timeZone)}` : "Not heard of yet";
+  return song ? `Last known: ${song.title}` : KINDS[venue.kind];
 }
 
 function facts(venue, at) {

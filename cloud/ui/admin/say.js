@@ -101,6 +101,8 @@ export function standing(venue) {
   };
 }
 
+const listed = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0]);
+
 export const STEPS = {
   hub: "Enrol the hub: the small box that plays here.",
   songs: "Upload songs.",
@@ -125,7 +127,7 @@ export function needs(places) {
     if (unfinished.length) return `Next: ${unfinished.slice(0, 3).join(", ")} ${unfinished.length === 1 ? "has" : "have"} a step to go.`;
     return "Nothing needs you.";
   }
-  const named = troubled.length > 3 ? `${troubled.slice(0, 3).join(", ")} and ${troubled.length - 3} more` : troubled.join(" and ");
+  const named = listed(troubled.length > 3 ? [...troubled.slice(0, 3), `${troubled.length - 3} more`] : troubled);
   return `${named} ${troubled.length === 1 ? "needs" : "need"} you.`;
 }
 
