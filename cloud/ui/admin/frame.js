@@ -36,10 +36,15 @@ function frame(current) {
   return document.getElementById("main");
 }
 
+const placeOf = (path) => PLACES.find(([pattern]) => pattern.test(path)) ?? PLACES[0];
+
+// Fetches the view that will be shown, while it is still being found out who asks.
+export const fetchView = () => placeOf(location.pathname)[1]();
+
 // Shows where the address says we are.
 export async function show({ moved = false } = {}) {
   const turn = (visit += 1);
-  const [pattern, load, current] = PLACES.find(([pattern]) => pattern.test(location.pathname)) ?? PLACES[0];
+  const [pattern, load, current] = placeOf(location.pathname);
   const params = pattern.exec(location.pathname)?.groups ?? {};
   const view = await load();
   if (turn !== visit) return;

@@ -10,6 +10,7 @@ const OVER = "This sign-in is not good, or not any more. Sign in again; nothing 
 const desk = document.getElementById("desk");
 
 async function enter() {
+  frame.fetchView().catch(() => {});
   try {
     if (!(await frame.meet())) throw session.leave("over");
   } catch (error) {
