@@ -24,10 +24,10 @@ async function enter() {
 
 function left(why) {
   // A clean page: nothing of whoever was here stays.
-  if (frame.me()) location.assign("/admin");
+  if (frame.me()) location.assign(why ? "/admin?over" : "/admin");
   else door(desk, { why: why === "over" ? OVER : "", onIn: enter });
 }
 
 const came = await session.begin(left).catch(() => ({ refusal: "The cloud does not answer. Load this page again in a moment." }));
 if (session.isIn()) await enter();
-else door(desk, { why: came.refusal ?? "", onIn: enter });
+else door(desk, { why: came.refusal ?? (came.isOver ? OVER : ""), onIn: enter });

@@ -20,13 +20,13 @@ export async function begin(left) {
   const query = new URLSearchParams(location.search);
   const shown = fragment.get("token");
   // Neither a token nor a code stays in the address, where somebody could look over a shoulder, or copy it.
-  if (location.hash || query.has("code") || query.has("error")) history.replaceState(null, "", location.pathname);
+  if (location.hash || location.search) history.replaceState(null, "", location.pathname);
   const told = await fetch("/admin/config.json").then((answer) => answer.json());
   project = told.supabase;
   if (shown) keep({ access: shown });
   else if (project && query.has("code")) keep(await gotrue.trade(project, query.get("code")));
   else session = JSON.parse(recall(KEPT) ?? "null");
-  return { project, refusal: query.get("error_description") };
+  return { refusal: query.get("error_description"), isOver: query.has("over") };
 }
 
 function keep(next) {
