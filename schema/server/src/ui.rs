@@ -163,11 +163,6 @@ impl Files {
     pub fn find(&self, name: &str) -> Option<&Asset> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset)
     }
-
-    /// The names.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(name, _)| *name)
-    }
 }
 
 const FILES: &[(&str, &[u8])] = crate::page_files![
