@@ -229,7 +229,8 @@ pub async fn claim(
     seq: i64,
 ) -> Result<Vec<Cast>, sqlx::Error> {
     sqlx::query(
-        "update public.guests set claimed_by = $3 where venue_id = $1 and id = $2 and claimed_by is null",
+        "insert into public.guests as g (id, venue_id, claimed_by) values ($2, $1, $3)
+         on conflict (id) do update set claimed_by = excluded.claimed_by where g.claimed_by is null",
     )
     .bind(venue.0)
     .bind(guest)
