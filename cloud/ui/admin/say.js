@@ -11,6 +11,10 @@ export const MAY = {
 };
 export const EXPLICIT = { CLEAN: "Clean", EXPLICIT: "Explicit", UNKNOWN: "Nobody has said" };
 export const SONG_KINDS = { "": "Nobody has said", INSTRUMENTAL: "Instrumental", SOUNDSCAPE: "Soundscape" };
+export const PROFILES = {
+  "Calm morning": [-0.5, -0.1, -0.4, 0.4, -0.4], "Lively noon": [0.4, 0.4, 0.3, 0.2, 0.3],
+  "Warm evening": [-0.1, -0.5, -0.1, 0.5, 0], "Night": [0.6, -0.1, 0.4, -0.2, 0.5],
+};
 export const TIERS = { HUB: "", PLAN: "from its plan", CACHE: "from its cache" };
 export const SONG_STATES = { DRAFT: "Not complete", ANALYSING: "Being listened to", FAILED: "Could not be analysed", WITHDRAWN: "Withdrawn" };
 

@@ -5,12 +5,7 @@ import { AXIS_NAMES, mood } from "/ui/words.js";
 import { change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, field, form, input, named, notice, question, select, shape, toned, zones as zonesOfTime } from "./parts.js";
-import { KINDS } from "./say.js";
-
-const PROFILES = {
-  "Calm morning": [-0.5, -0.1, -0.4, 0.4, -0.4], "Lively noon": [0.4, 0.4, 0.3, 0.2, 0.3],
-  "Warm evening": [-0.1, -0.5, -0.1, 0.5, 0], "Night": [0.6, -0.1, 0.4, -0.2, 0.5],
-};
+import { KINDS, PROFILES } from "./say.js";
 
 export function tab(place, { id, look, role }) {
   let venue = null;

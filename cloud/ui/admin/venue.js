@@ -7,7 +7,7 @@ import { empty, toned } from "./parts.js";
 import { KINDS, may, standing } from "./say.js";
 
 const QUERY = `query Venue($id: ID!) { venue(id: $id) { id name slug kind timeZone penaltyHours crossfadeMs archivedAt viewerRole songCount activeListeners
-  organisation { id name } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
+  organisation { id name } licence { showUpNext skipsPerHour performanceComplement } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
   members { role since user { id email displayName } } } }`;
 
 const TABS = [
@@ -17,6 +17,7 @@ const TABS = [
   ["numbers", "Numbers", "VIEWER", () => import("./venue-numbers.js")],
   ["reports", "Reports", "MANAGER", () => import("./venue-reports.js")],
   ["members", "Members", "VIEWER", () => import("./venue-members.js")],
+  ["week", "Week", "VIEWER", () => import("./venue-week.js")],
   ["settings", "Settings", "VIEWER", () => import("./venue-settings.js")],
   ["log", "Log", "MANAGER", () => import("./venue-log.js")],
 ];

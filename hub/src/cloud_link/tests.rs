@@ -433,7 +433,8 @@ async fn a_copy_elsewhere_knows_that_it_was_moved() {
     venue.hub.store().backup_to(&folder.path().join("hub.db")).unwrap();
     let options = crate::hub::HubOptions { data: folder.path().to_owned(), ..venue.options.clone() };
     let copy = Hub::open(options, venue.clock.clone()).await.unwrap();
-    assert!(SqliteStore::new(&copy, me()).state().await.unwrap().moved);
+    let copy = SqliteStore::new(&copy, me());
+    assert!(copy.state().await.unwrap().moved);
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn a_daypart_changes_what_is_played_and_how_loud_and_ends() {
     assert_eq!((claim.pick.song.id, claim.hours.daypart.as_deref()), (rain, Some("siesta")));
     assert!((volume(&venue) - 0.3).abs() < 1e-6 && before > 0.3);
     // Somebody turns it up: it stays so, also over a restart.
-    venue.hub.order_player(key(), bar, PlayerCommandKind::Volume, Some(0.5)).await.unwrap();
+    venue.hub.order_once(key(), bar, PlayerCommandKind::Volume, Some(0.5)).await.unwrap();
     let venue = venue.restart().await;
     venue.pass(MINUTE).await;
     assert!((volume(&venue) - 0.5).abs() < 1e-6);
@@ -98,11 +98,11 @@ async fn a_licence_counts_skips_over_a_restart_and_for_managers_too() {
     assert_eq!(venue.hub.counters().skips.get(), 1);
     let refused = venue.hub.vote_to_skip(&guests[0], key()).await.unwrap_err();
     assert!(matches!(refused, SkipError::Licence(_)), "{refused}");
-    let ordered = venue.hub.order_player(key(), bar, PlayerCommandKind::Skip, None).await;
+    let ordered = venue.hub.order_once(key(), bar, PlayerCommandKind::Skip, None).await;
     assert!(matches!(ordered, Err(CommandError::Licence(_))));
     venue.pass(61 * MINUTE).await;
     venue.claim(bar).await;
-    venue.hub.order_player(key(), bar, PlayerCommandKind::Skip, None).await.unwrap();
+    venue.hub.order_once(key(), bar, PlayerCommandKind::Skip, None).await.unwrap();
 }
 
 #[tokio::test]
