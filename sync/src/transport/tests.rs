@@ -25,7 +25,8 @@ fn a_proxys_page_is_judged_by_its_status() {
 }
 
 /// A line on which a cloud beats three times and is then not heard any more, although nothing is closed.
-struct FallsSilent;
+#[derive(Default)]
+struct FallsSilent(Mutex<tokio::task::JoinSet<bool>>);
 
 impl Connect for FallsSilent {
     type Stream = tokio::io::DuplexStream;
@@ -43,7 +44,7 @@ impl Connect for FallsSilent {
             // Whoever has noticed has let go.
             theirs.write_all(b"8\r\n: here\n\n\r\n").await.is_err()
         };
-        tokio::task::spawn(speaking);
+        self.0.lock().unwrap().spawn(speaking);
         Ok(ours)
     }
 }
@@ -53,7 +54,7 @@ async fn a_stream_is_given_up_when_two_beats_were_missed() {
     let clock: Arc<dyn Clock> = Arc::new(roomtone_schema::SystemClock::new());
     let key = Arc::new(SigningKey::from_seed(&[1; 32]).unwrap());
     let address = Address::parse("http://cloud.example").unwrap();
-    let client = Client::new(FallsSilent, address, HubId(uuid::Uuid::nil()), key, clock);
+    let client = Client::new(FallsSilent::default(), address, HubId(uuid::Uuid::nil()), key, clock);
     let mut live = client.live("/v1/sync/live").await.unwrap();
     let noticed = tokio::time::timeout(Duration::from_secs(54), live.next()).await;
     assert!(matches!(noticed, Ok(Err(NoAnswer::Silent(_)))), "{noticed:?}");
