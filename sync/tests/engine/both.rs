@@ -25,6 +25,8 @@ pub(crate) enum Cut {
     After,
     /// The question arrives twice.
     Twice,
+    /// It is done at once, and the engine hears of it so many steps later.
+    Late(u8),
     /// The cloud has no time.
     Busy,
     /// The hub's disk is full.
@@ -94,6 +96,8 @@ pub(crate) struct Both {
     letters: Vec<Letter>,
     /// How often the cloud's program was replaced by one that tells more of the only kind there is.
     grown: u32,
+    /// What the engine has not heard of yet, and in how many steps it will.
+    late: Vec<(Lane, Result<Done, Fault>, u8)>,
     snapshot: Vec<Row>,
     is_listening: bool,
 }
@@ -136,6 +140,7 @@ impl Both {
             needless: 0,
             letters: vec![],
             grown: 0,
+            late: vec![],
             snapshot: vec![],
             is_listening: false,
         }
@@ -178,6 +183,7 @@ impl Both {
     pub(crate) fn crash(&mut self) {
         self.runs += 1;
         self.engine = Engine::new((self.settings)(self.runs));
+        self.late.clear();
         self.is_listening = false;
     }
 
@@ -210,7 +216,7 @@ impl Both {
     }
 
     pub(crate) fn has_a_timer(&self) -> bool {
-        self.engine.wake_at(self.now).is_some() || self.is_listening
+        self.engine.wake_at(self.now).is_some() || self.is_listening || !self.late.is_empty()
     }
 
     /// Something that the hub has said arrives once more, behind everything that it has said since.
@@ -265,7 +271,11 @@ impl Both {
 
     /// Does one step; where none is due, lets time pass until one is.
     pub(crate) fn step(&mut self, cut: Option<Cut>) {
+        self.hear_what_is_due(1);
         let Some((lane, step)) = self.engine.next(self.now) else {
+            if !self.late.is_empty() {
+                return self.hear_what_is_due(u8::MAX);
+            }
             let most = self.now + 60_000;
             let next = self.engine.wake_at(self.now).unwrap_or(most).clamp(self.now + 1, most);
             self.now = next;
@@ -281,6 +291,11 @@ impl Both {
             Some(Cut::Busy) => Err(refused(ProblemCode::Busy)),
             Some(Cut::Local) => Err(Fault::Local("full".to_owned())),
             Some(Cut::After) => self.take(step).and(Err(Fault::Line("cut".to_owned()))),
+            Some(Cut::Late(steps)) => {
+                let result = self.take(step);
+                self.late.push((lane, result, steps));
+                return;
+            }
             Some(Cut::Twice) => {
                 drop(self.take(step.clone()));
                 self.take(step)
@@ -288,6 +303,15 @@ impl Both {
             None => self.take(step),
         };
         self.engine.done(lane, result, self.now);
+    }
+
+    fn hear_what_is_due(&mut self, steps: u8) {
+        for (lane, result, left) in std::mem::take(&mut self.late) {
+            match left.saturating_sub(steps) {
+                0 => self.engine.done(lane, result, self.now),
+                left => self.late.push((lane, result, left)),
+            }
+        }
     }
 
     /// Goes on without faults until nothing is left to do.

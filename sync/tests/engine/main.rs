@@ -41,8 +41,14 @@ enum Command {
 }
 
 fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let cut =
-        prop_oneof![Just(Cut::Before), Just(Cut::After), Just(Cut::Twice), Just(Cut::Busy), Just(Cut::Local)];
+    let cut = prop_oneof![
+        Just(Cut::Before),
+        Just(Cut::After),
+        Just(Cut::Twice),
+        (1..9_u8).prop_map(Cut::Late),
+        Just(Cut::Busy),
+        Just(Cut::Local)
+    ];
     let command = prop_oneof![
         6 => (1..40_u8).prop_map(Command::Write),
         4 => (1..30_u8).prop_map(Command::Change),

@@ -224,7 +224,7 @@ impl Office {
     fn put(&self, rows: &[roomtone_sync::wire::Row]) -> Result<(String, Chunk), Problem> {
         let bytes = encode(&rows).map_err(|error| problem(ProblemCode::Failed, &error.to_string()))?;
         let sum: [u8; 32] = Sha256::digest(&bytes).into();
-        let name: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = roomtone_schema::song::Sha256(sum).to_string();
         let chunk = Chunk {
             sha256: ByteArray::new(sum),
             bytes: bytes.len() as u64,

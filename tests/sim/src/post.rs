@@ -115,12 +115,12 @@ impl Post {
 
     /// Runs beside the cloud and brings what comes late, whatever has become of the cloud meanwhile.
     pub fn start(&self, sim: &mut Sim<'_>, cloud: &'static str, port: u16) {
-        let post = self.clone();
+        let office = self.clone();
         sim.host(OFFICE, move || {
-            let post = post.clone();
+            let office = office.clone();
             async move {
                 loop {
-                    while let Some(letter) = post.due() {
+                    while let Some(letter) = office.due() {
                         // Where the cloud is not there, the letter is lost.
                         let _lost =
                             tokio::time::timeout(Duration::from_secs(5), bring(&letter, cloud, port)).await;
@@ -137,7 +137,7 @@ async fn bring(letter: &Letter, cloud: &str, port: u16) -> io::Result<()> {
     let mut head = format!("POST {} HTTP/1.1\r\n{LATE}: yes\r\nconnection: close\r\n", letter.path);
     for (name, value) in &letter.headers {
         if name != "connection" {
-            head += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
+            head.extend([name.as_str(), ": ", value.to_str().unwrap_or_default(), "\r\n"]);
         }
     }
     head += "\r\n";
