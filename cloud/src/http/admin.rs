@@ -115,6 +115,7 @@ const FILES: &[(&str, &[u8])] = roomtone_server::page_files![
     "venue-numbers.js",
     "venue-reports.js",
     "venue-settings.js",
+    "venue-week.js",
     "venue.js",
 ];
 
