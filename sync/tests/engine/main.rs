@@ -5,15 +5,10 @@ mod both;
 
 use both::{Both, Cut, KNOWN};
 use proptest::prelude::*;
-<<<<<<< HEAD
 use roomtone_schema::{OrganisationId, UnixMillis, VenueId};
 use roomtone_sync::engine::{Done, Engine, Fault, Lane, Settings, Status, Step};
 use roomtone_sync::store::LinkState;
-use roomtone_sync::wire::{Cursor, Head, HelloAnswer, Page, Scope, Standing};
-=======
-use roomtone_sync::engine::{Lane, Settings, Status};
-use roomtone_sync::wire::Kind;
->>>>>>> sim-more
+use roomtone_sync::wire::{Cursor, Head, HelloAnswer, Kind, Page, Scope, Standing};
 use uuid::Uuid;
 
 #[derive(Debug, Clone)]

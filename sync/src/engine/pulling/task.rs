@@ -8,11 +8,8 @@ use uuid::Uuid;
 use crate::digest;
 use crate::engine::{Done, Step};
 use crate::wire::{
-<<<<<<< HEAD
-    Cursor, HeardAnswer, HeardAsk, KINDS, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot,
-=======
-    Cursor, Hash, HeardAnswer, HeardAsk, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot,
->>>>>>> sim-more
+    Cursor, Hash, HeardAnswer, HeardAsk, KINDS, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope,
+    Snapshot,
 };
 
 /// Of how much of its past a hub is reminded that was put back: longer than any song rests.
