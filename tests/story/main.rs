@@ -7,3 +7,4 @@ mod evening;
 mod kills;
 mod ledger;
 mod pair;
+mod week;
