@@ -246,6 +246,42 @@ manager("a player that plays is seen on the first screen, and is renamed", async
   await at.page.getByRole("heading", { name: "Bar", exact: true }).waitFor();
 });
 
+manager("a daypart comes down to the hub, and is taken back by undo; so is a word on the licence", async (at) => {
+  await at.page.locator(".row").click();
+  await at.tab("Week");
+  await at.page.getByText("Add a daypart").click();
+  const part = at.page.locator("form", { has: at.page.getByRole("button", { name: "Add the daypart" }) });
+  await part.getByLabel("Name").fill("Quiet");
+  await part.getByLabel("From").fill("00:00");
+  await part.getByLabel("Until").fill("00:00");
+  await part.getByLabel("Volume (%)").fill("140");
+  await part.getByRole("button", { name: "Add the daypart" }).click();
+  await part.locator(".wrong", { hasText: "volume above 100 %" }).waitFor();
+  await part.getByLabel("Volume (%)").fill("40");
+  await part.getByRole("button", { name: "Add the daypart" }).click();
+  await at.page.locator(".line", { hasText: "Quiet 00:00–00:00, Every day" }).waitFor();
+  await daypart("Quiet");
+  await at.undo("Quiet is part of the week of main");
+  await at.page.locator(".line").waitFor({ state: "detached" });
+  await daypart(null);
+  await at.page.getByLabel("Listeners may see what comes next").uncheck();
+  await at.undo("The licence of Café Resonance saved");
+  await at.page.waitForFunction(() => document.querySelector('.choice input[type="checkbox"]').checked);
+});
+
+// Waits until the hub says that it is this daypart.
+async function daypart(name) {
+  const query = JSON.stringify({ query: "{ venue { zones { hours { daypart } } } }" });
+  const until = Date.now() + 60_000;
+  for (;;) {
+    const answer = await fetch(`${hub.origin}/graphql`, { method: "POST", headers: { "content-type": "application/json" }, body: query });
+    const { data } = await answer.json();
+    if (data.venue.zones[0].hours.daypart === name) return;
+    assert.ok(Date.now() < until, `the hub keeps ${JSON.stringify(data)}`);
+    await new Promise((soon) => setTimeout(soon, 200));
+  }
+}
+
 manager("what a hub told and the cloud could not take is tried again, or discarded after a question", async (at) => {
   const letter = (seq) => `insert into public.sync_quarantine (hub_id, hub_epoch, seq, venue_id, kind, payload, outcome, error)
     select id, 1, ${seq}, venue_id, 'vote_cast', '{"value": 1}', 'rejected', 'the song is not in this catalogue' from public.hubs`;
@@ -335,7 +371,7 @@ test("with a project one signs in by password, or by a link whose other half sta
 const SIZES = [{ width: 390, height: 844 }, { width: 1440, height: 900 }];
 async function viewsOf(at) {
   const venue = new URL(await at.page.locator(".row").first().getAttribute("href"), cloud.origin).pathname;
-  return ["/admin", "/admin/songs", ...["", "/hubs", "/songs", "/numbers", "/reports", "/members", "/settings", "/log"].map((tab) => venue + tab)];
+  return ["/admin", "/admin/songs", ...["", "/hubs", "/songs", "/numbers", "/reports", "/members", "/week", "/settings", "/log"].map((tab) => venue + tab)];
 }
 
 manager("every view weighs at most 200 KB for whoever has nothing of it yet", async (at) => {
