@@ -271,13 +271,11 @@ manager("a daypart comes down to the hub, and is taken back by undo; so is a wor
 
 // Waits until the hub says that it is this daypart.
 async function daypart(name) {
-  const query = JSON.stringify({ query: "{ venue { zones { hours { daypart } } } }" });
   const until = Date.now() + 60_000;
   for (;;) {
-    const answer = await fetch(`${hub.origin}/graphql`, { method: "POST", headers: { "content-type": "application/json" }, body: query });
-    const { data } = await answer.json();
-    if (data.venue.zones[0].hours.daypart === name) return;
-    assert.ok(Date.now() < until, `the hub keeps ${JSON.stringify(data)}`);
+    const { venue } = await hub.ask("{ venue { zones { hours { daypart } } } }");
+    if (venue.zones[0].hours.daypart === name) return;
+    assert.ok(Date.now() < until, `the hub keeps ${JSON.stringify(venue)}`);
     await new Promise((soon) => setTimeout(soon, 200));
   }
 }
