@@ -274,11 +274,11 @@ async fn whoever_waits_is_told_at_once_and_a_poll_asks_the_database_nothing() {
     let head = poke[0]["head"].as_i64().unwrap();
     assert!(venue < head, "{poke}");
     assert_eq!(poke, json!([{ "scope": hub.venue_scope().to_string(), "head": head }]));
-    let mut heard = String::new();
-    while !heard.contains("data:") {
-        heard.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("it goes on")));
+    let mut pokes = String::new();
+    while !pokes.contains("data:") {
+        pokes.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().expect("it goes on")));
     }
-    assert!(heard.contains(&format!("\"head\":{head}")) && !heard.contains("Another"), "{heard}");
+    assert!(pokes.contains(&format!("\"head\":{head}")) && !pokes.contains("Another"), "{pokes}");
 
     // Nothing can be read there, and whoever only asks whether there is something new is answered all the same.
     let mut holder = place.database.superuser().await;
