@@ -132,6 +132,12 @@ pub trait HubStore: Send + Sync + 'static {
     /// What to tell of the present.
     fn present(&self) -> impl Future<Output = Result<Present, LocalTrouble>> + Send;
 
+    /// Which run this is, before it first says hello: `drawn`; or the one before it, where that may have said hello and was
+    /// never noted as welcomed. It has ended for sure, and the cloud may take this one for a copy of it.
+    fn begin(&self, drawn: Uuid) -> impl Future<Output = Result<Uuid, LocalTrouble>> + Send {
+        std::future::ready(Ok(drawn))
+    }
+
     /// Notes that this run has been welcomed: it is the predecessor of the next, and the database lies where it lies.
     fn settle_instance(&self, instance: Uuid) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
 

@@ -8,3 +8,4 @@ mod kills;
 mod ledger;
 mod pair;
 mod power;
+mod week;

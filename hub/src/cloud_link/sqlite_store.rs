@@ -175,6 +175,11 @@ impl HubStore for SqliteStore {
         })
     }
 
+    async fn begin(&self, drawn: Uuid) -> Result<Uuid, LocalTrouble> {
+        let lies_at = lies_at(self.store().path());
+        Ok(self.store().write(move |tx| link::begin(tx, drawn, lies_at)).await?)
+    }
+
     async fn settle_instance(&self, instance: Uuid) -> Result<(), LocalTrouble> {
         let lies_at = lies_at(self.store().path());
         Ok(self.store().write(move |tx| link::settle_instance(tx, instance, lies_at)).await?)

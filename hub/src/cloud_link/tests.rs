@@ -426,11 +426,27 @@ async fn a_copy_elsewhere_knows_that_it_was_moved() {
     store.settle_instance(Uuid::from_u128(5)).await.unwrap();
     let state = store.state().await.unwrap();
     assert_eq!((state.predecessor, state.moved), (Some(Uuid::from_u128(5)), false));
+    assert_eq!(store.begin(Uuid::from_u128(6)).await.unwrap(), Uuid::from_u128(6), "the next run");
     let folder = tempfile::tempdir().unwrap();
     venue.hub.store().backup_to(&folder.path().join("hub.db")).unwrap();
     let options = crate::hub::HubOptions { data: folder.path().to_owned(), ..venue.options.clone() };
     let copy = Hub::open(options, venue.clock.clone()).await.unwrap();
-    assert!(SqliteStore::new(&copy, me()).state().await.unwrap().moved);
+    let copy = SqliteStore::new(&copy, me());
+    assert!(copy.state().await.unwrap().moved);
+    assert_eq!(copy.begin(Uuid::from_u128(7)).await.unwrap(), Uuid::from_u128(7), "nobody's other half");
+}
+
+#[tokio::test]
+async fn a_run_that_was_never_noted_as_welcomed_is_gone_on_with() {
+    let venue = Venue::empty().await;
+    let [first, second, third] = [1, 2, 3].map(Uuid::from_u128);
+    assert_eq!(link_of(&venue).await.begin(first).await.unwrap(), first);
+    let venue = venue.restart().await;
+    let store = link_of(&venue).await;
+    assert_eq!(store.begin(second).await.unwrap(), first, "the cloud may have welcomed it");
+    store.settle_instance(first).await.unwrap();
+    let venue = venue.restart().await;
+    assert_eq!(link_of(&venue).await.begin(third).await.unwrap(), third, "what was welcomed has ended");
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub const EPOCH_START: &str = "epoch_start";
 pub const INSTANCE: &str = "instance";
 /// Where the database lay then: a digest of the machine and the file (32 bytes).
 pub const LIES_AT: &str = "lies_at";
+/// The run that began last, welcomed or not (16 bytes), and where the database lay then (32 bytes).
+pub const BEGUN: &str = "begun";
 /// Who this hub is at the cloud, as JSON.
 pub const ENROLMENT: &str = "enrolment";
 /// The keys by which check-in tickets are known, 32 bytes each.

@@ -55,6 +55,25 @@ pub fn note_revision(tx: &Tx<'_>, kind: &str, revision: u32) -> rusqlite::Result
     Ok(())
 }
 
+/// Which run this is: `drawn`, or one that ended here before it was noted as welcomed. A copy of the database that lies
+/// elsewhere is never that one.
+pub fn begin(tx: &Tx<'_>, drawn: Uuid, lies_at: [u8; 32]) -> rusqlite::Result<Uuid> {
+    let welcomed: Option<[u8; 16]> = hub_state::get(tx, hub_state::INSTANCE)?;
+    let begun: Option<[u8; 48]> = hub_state::get(tx, hub_state::BEGUN)?;
+    if let Some(begun) = begun
+        && begun[16..] == lies_at
+        && welcomed.is_none_or(|welcomed| begun[..16] != welcomed)
+        && let Ok(unsettled) = Uuid::from_slice(&begun[..16])
+    {
+        return Ok(unsettled);
+    }
+    let mut begun = [0; 48];
+    begun[..16].copy_from_slice(drawn.as_bytes());
+    begun[16..].copy_from_slice(&lies_at);
+    hub_state::put(tx, hub_state::BEGUN, begun)?;
+    Ok(drawn)
+}
+
 /// Notes that a run was welcomed, and where the database lies.
 pub fn settle_instance(tx: &Tx<'_>, instance: Uuid, lies_at: [u8; 32]) -> rusqlite::Result<()> {
     hub_state::put(tx, hub_state::INSTANCE, *instance.as_bytes())?;
@@ -175,6 +194,7 @@ pub fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
     for key in [
         hub_state::ENROLMENT,
         hub_state::INSTANCE,
+        hub_state::BEGUN,
         hub_state::LIES_AT,
         hub_state::UNSTAGING,
         hub_state::TICKET_KEYS,
