@@ -108,7 +108,8 @@ pub async fn run_over<C: Connect, S: HubStore>(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = Address::parse(&link.cloud)?;
-    let client = Client::new(connect, address, link.hub, link.key, Arc::clone(&clock));
+    let client =
+        Client::new(connect, address, link.hub, link.key, Arc::clone(&clock)).speaking(settings.speaks);
     let hands = Hands::new(store, client);
     let mut told = Told::default();
     let mut engine = Engine::new(settings);

@@ -15,7 +15,10 @@ use uuid::Uuid;
 use crate::backoff::Backoff;
 use crate::fencing::HELLO_EVERY;
 use crate::store::LinkState;
-use crate::wire::{Apart, Cursor, Fact, HelloAnswer, MOST_FACTS, MOST_ROWS, ProblemCode, Scope, Standing};
+use crate::wire::{
+    Apart, Cursor, Fact, Hash, HelloAnswer, KINDS, Kind, MOST_FACTS, MOST_ROWS, ProblemCode, Scope, Standing,
+    VERSION, Version,
+};
 
 mod chance;
 mod greeting;
@@ -53,6 +56,11 @@ pub struct Settings {
     pub page: u32,
     /// A scope that was never pulled comes as a snapshot where its feed is at least this long.
     pub snapshot_from: i64,
+    /// The version it speaks.
+    pub speaks: Version,
+    /// The kinds that it reads, each with the revision of its rows. Only a simulation has others than those of this
+    /// program.
+    pub reads: Vec<(Kind, u32)>,
 }
 
 impl Settings {
@@ -68,6 +76,8 @@ impl Settings {
             scrub: 5_000,
             page: MOST_ROWS,
             snapshot_from: i64::from(MOST_ROWS),
+            speaks: VERSION,
+            reads: KINDS.to_vec(),
         }
     }
 }
@@ -135,6 +145,8 @@ pub struct Engine {
     poll_at: u64,
     to_poll: VecDeque<Scope>,
     scrub_at: u64,
+    /// The chunk that was not there last.
+    gone: Option<Hash>,
     // Listening.
     is_open: bool,
     opened_at: u64,
@@ -170,6 +182,7 @@ impl Engine {
             poll_at: 0,
             to_poll: VecDeque::new(),
             scrub_at: 0,
+            gone: None,
             is_open: false,
             opened_at: 0,
             short_lives: 0,

@@ -24,6 +24,7 @@ pub use media::{
 };
 pub use rows::{
     CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, ZoneNews,
+    revisions,
 };
 
 /// The media type of every message.

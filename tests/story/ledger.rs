@@ -75,6 +75,12 @@ impl Ledger {
         sqlx::query_scalar(query).fetch_one(&mut self.0).await.unwrap()
     }
 
+    /// Every fact that the cloud took: its number, and the hash of what it says.
+    pub(crate) async fn told(&mut self) -> Vec<(i64, Vec<u8>)> {
+        let rows = sqlx::query("select seq, payload_hash from private.sync_received").fetch_all(&mut self.0);
+        rows.await.unwrap().iter().map(|row| (row.get("seq"), row.get("payload_hash"))).collect()
+    }
+
     /// Songs with their status.
     pub(crate) async fn songs(&mut self) -> BTreeMap<String, String> {
         let rows =

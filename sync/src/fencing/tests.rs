@@ -105,6 +105,20 @@ fn a_cloud_that_was_put_back_is_told_again() {
     assert_eq!((forgotten.seat.epoch, forgotten.ack), (3, 0));
 }
 
+/// The hub no longer has what a cloud that was put back lacks; a copy of it has, and believes that the cloud has it too.
+#[test]
+fn what_was_skipped_is_asked_of_a_copy_that_has_it() {
+    let purged = Hello { oldest: 51, ..hello(1, 1, 50, 60) };
+    let skipped = decide(Some(&seat(1, 1, 20)), &purged, None, NOW);
+    assert_eq!((skipped.ack, skipped.news), (50, Some(News::Missing)));
+    let copy = Hello { moved: true, ..hello(2, 1, 50, 55) };
+    let told = decide(Some(&skipped.seat), &copy, skipped.seat.chain, later());
+    assert_eq!((told.seat.epoch, told.ack), (2, 0));
+    for skipped in [decide(None, &purged, None, NOW), decide(Some(&seat(3, 0, 9)), &purged, None, later())] {
+        assert_eq!((skipped.seat.ack, skipped.seat.chain), (50, None));
+    }
+}
+
 fn push(instance: u128, epoch: i64, first_seq: i64, before: Hash) -> Push {
     let before = ByteArray::new(before);
     Push { epoch, instance: run(instance), first_seq, before, facts: Facts::default() }
