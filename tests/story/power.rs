@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::kills::{RECEIVED, finish, keep_voting, next};
-use crate::ledger::{Ledger, hub_votes};
+use crate::ledger::{HubLedger, Ledger};
 use crate::pair::{Pair, no_limits};
 use mount::Mount;
 
@@ -64,7 +64,7 @@ async fn a_disk_that_lies_makes_an_enrolled_hub_lose_what_it_told() {
         vote_and_cut(&mut pair, &disk, &voters, BEFORE_A_CUT, &mut acknowledged).await;
         if let Some(amiss) = amiss(&pair, &acknowledged).await {
             println!("after cut {cut}: {amiss}");
-            pair.cloud.stop(&["duplicate", "on-release", "InternalError"]);
+            pair.cloud.stop(&["savepoint", "a hub's standing has changed"]);
             return;
         }
     }
@@ -101,7 +101,7 @@ async fn vote_and_cut(
     pair: &mut Pair,
     disk: &Mount,
     voters: &[Voter],
-    votes: usize,
+    least: usize,
     acknowledged: &mut HashSet<VoteId>,
 ) {
     let mut ledger = Ledger::of(&pair.cloud).await;
@@ -109,7 +109,7 @@ async fn vote_and_cut(
     let (mut guests, mut told) = keep_voting(voters, Duration::ZERO);
     for vote in 0.. {
         acknowledged.insert(next(&mut told).await);
-        if vote > votes && before < ledger.count(RECEIVED).await {
+        if vote > least && before < ledger.count(RECEIVED).await {
             break;
         }
     }
@@ -140,7 +140,7 @@ async fn amiss(pair: &Pair, acknowledged: &HashSet<VoteId>) -> Option<String> {
     if marked > newest {
         return Some(format!("the hub takes {marked} for acknowledged, and the cloud has {newest}"));
     }
-    let votes = hub_votes(&pair.venue);
+    let votes = HubLedger::of(&pair.venue).votes();
     let lost = acknowledged.iter().filter(|vote| !votes.contains_key(&vote.uuid())).count();
     (lost > 0).then(|| format!("of {} acknowledged votes, {lost} are lost", acknowledged.len()))
 }
