@@ -107,8 +107,9 @@ impl Engine {
         let After { want, moved } = task.advance(done, cursor);
         if let Some((scope, to)) = moved {
             self.cursors.insert(scope, to);
-            // After a comparison the feed is where it says, also where that is further back.
-            if is_compared {
+            // After a comparison the feed is where it says, also where that is further back; and a snapshot of nothing says
+            // that what was told of more is not true any more.
+            if is_compared || to == Cursor::default() {
                 self.heads.insert(scope, to.seq);
             } else {
                 self.note_head(scope, to.seq);

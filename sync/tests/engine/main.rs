@@ -233,6 +233,7 @@ fn a_silent_line_shows_as_offline_within_seconds_and_an_answer_as_the_end_of_it(
     assert_eq!(engine.status(), Status::Offline);
     let (lane, _) = until(&mut engine, 60_000, is_hello).unwrap();
     engine.done(lane, Ok(greeted(vec![])), 61_000);
+    assert_eq!(until(&mut engine, 61_000, |_| false), None);
     assert_eq!(engine.status(), Status::Synced);
     assert_eq!(engine.trouble(), None);
 }
