@@ -110,6 +110,10 @@ enum Agreed {
 
 /// See the module.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that one lane knows, and no state of the whole"
+)]
 pub struct Engine {
     settings: Settings,
     chance: Chance,
