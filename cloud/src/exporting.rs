@@ -174,8 +174,9 @@ async fn fill(cloud: &Cloud, run: Uuid, export: &Export, path: &Path) -> anyhow:
         file.write_all(&lines::head(export.kind.0)?).await?;
     }
     let (mut rows, mut after) = (0, None);
+    let mut seconds = lines::Seconds::default();
     loop {
-        let page = page(cloud, export, &names, after).await?;
+        let page = page(cloud, export, &names, &mut seconds, after).await?;
         file.write_all(&page.bytes).await?;
         rows += i32::try_from(page.count)?;
         after = page.last;
@@ -216,18 +217,24 @@ struct Lines {
     last: Option<Uuid>,
 }
 
-async fn page(cloud: &Cloud, export: &Export, names: &Names, after: Option<Uuid>) -> anyhow::Result<Lines> {
+async fn page(
+    cloud: &Cloud,
+    export: &Export,
+    names: &Names,
+    seconds: &mut lines::Seconds,
+    after: Option<Uuid>,
+) -> anyhow::Result<Lines> {
     let (venue, range) = (*export.venue_id, export.range());
     let mut work = cloud.database.as_service().await?;
     if export.kind.0 == ExportKind::Report {
         let songs = songs_playing::report(&mut work, venue, range, after, PAGE).await?;
         let last = songs.last().map(|song| song.song_id);
-        let lines: Vec<_> = songs.iter().map(|song| lines::Reported::of(names, song)).collect();
+        let lines: Vec<_> = songs.iter().map(|song| lines::Reported::of(names, seconds, song)).collect();
         Ok(Lines { bytes: lines::written(export.format.0, &lines)?, count: songs.len(), last })
     } else {
         let plays = songs_playing::tell(&mut work, venue, range, after, PAGE).await?;
         let last = plays.last().map(|play| play.id);
-        let lines: Vec<_> = plays.iter().map(|play| lines::Played::of(names, play)).collect();
+        let lines: Vec<_> = plays.iter().map(|play| lines::Played::of(names, seconds, play)).collect();
         Ok(Lines { bytes: lines::written(export.format.0, &lines)?, count: plays.len(), last })
     }
 }

@@ -7,8 +7,8 @@ use roomtone_sync::clocks::Sample;
 use roomtone_sync::fencing::{self, Decision};
 use roomtone_sync::store::{CloudStore, KnownHub};
 use roomtone_sync::wire::{
-    BUCKETS, Cursor, DigestAnswer, Hash, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, KINDS, MOST_ROWS,
-    Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, RowsAnswer, RowsAsk, Scope, Standing,
+    BUCKETS, Cursor, DigestAnswer, Hash, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, MOST_ROWS, Page,
+    Problem, ProblemCode, PullAsk, Push, PushAnswer, RowsAnswer, RowsAsk, Scope, Standing, revisions,
 };
 use serde_bytes::ByteArray;
 
@@ -106,7 +106,7 @@ impl PgStore {
             ack: decision.ack,
             lease_ms: u64::try_from(fencing::LEASE.as_millis()).unwrap_or(u64::MAX),
             heads,
-            revisions: KINDS.iter().map(|(kind, revision)| (kind.word().to_owned(), *revision)).collect(),
+            revisions: revisions(),
             ticket_keys: self.ticket_keys.iter().map(|key| ByteArray::new(*key)).collect(),
             venue_name,
             hub_name,

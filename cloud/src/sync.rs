@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -168,6 +168,7 @@ impl<S: CloudStore> Desk<S> {
         A: Serialize,
         F: Future<Output = Answered<A>>,
     {
+        let is_too_long = answer::is_too_long(&body);
         let answered = async {
             let _turn = self.admission.enter(class).await?;
             let hub = self.caller(headers).await?;
@@ -175,7 +176,11 @@ impl<S: CloudStore> Desk<S> {
             let question = decode_within(&body, most).map_err(|error| malformed(&error.to_string()))?;
             find(hub, question).await
         };
-        answer(answered.await)
+        let mut response = answer(answered.await);
+        if is_too_long && response.status() == StatusCode::BAD_REQUEST {
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        response
     }
 }
 

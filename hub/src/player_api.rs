@@ -177,11 +177,14 @@ impl Report {
                  idle or offline, ended is finished, skipped or failed",
             )
         })?;
+        let position_ms = report.position.map(milliseconds).transpose()?;
         Ok(PlaybackReport {
             status: report.status,
             pick: report.pick_id.as_deref().map(pick_id).transpose()?,
             song: report.song_id.as_deref().map(song_id).transpose()?,
-            position_ms: report.position.map(milliseconds).transpose()?,
+            position_ms,
+            // A terminal plays from the beginning: where it ended is how much was heard.
+            heard_ms: report.ended.and(position_ms),
             ended: report.ended,
             ..PlaybackReport::default()
         })
@@ -238,7 +241,10 @@ mod tests {
     fn a_report_is_read_in_seconds() {
         let report = Report::parse(br#"{"status":"active","position":12.5,"ended":"skipped"}"#).unwrap();
         assert_eq!(report.position_ms, Some(12_500));
+        assert_eq!(report.heard_ms, Some(12_500), "it is history now");
         assert_eq!(report.ended, Some(PlayEnd::Skipped));
+        let report = Report::parse(br#"{"status":"active","position":12.5}"#).unwrap();
+        assert_eq!(report.heard_ms, None, "it goes on");
     }
 
     #[test]

@@ -54,7 +54,9 @@ pub enum SignInError {
     #[error("this venue knows no accounts; you are here as a guest, and your votes count")]
     NoAccounts,
     /// Not signed by the cloud, for another venue, over, or taken before.
-    #[error("this ticket is not good here (any more); go back to your account's page for a new one")]
+    #[error(
+        "this ticket was used or has run out, so you are here as a guest; your account's page has a new one"
+    )]
     BadTicket,
     /// The key belongs to something else.
     #[error("this idempotencyKey was used before; take a new one")]

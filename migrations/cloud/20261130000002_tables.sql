@@ -303,6 +303,8 @@ create table public.songs_playing (
   hub_id uuid,
   received_at timestamptz not null default now(),
   primary key (venue_id, id)) partition by range (id);
+-- An id holds the time by the clock of the box that made it, which may be any: reports go by this.
+create index songs_playing_played_idx on public.songs_playing (venue_id, played_at);
 
 -- Kept when the weeks are dropped. Days are the venue's own.
 create table public.venue_song_daily (

@@ -206,7 +206,7 @@ grant select on public.sessions, public.votes, public.songs_playing to roomtone_
 grant select, insert on public.votes to roomtone_hub;
 grant select, insert on public.sessions, public.songs_playing to roomtone_hub;
 grant update (status, expires_at, ended_at, received_at) on public.sessions to roomtone_hub;
-grant update (ended_at, ended, heard_ms, received_at) on public.songs_playing to roomtone_hub;
+grant update (ended_at, ended, heard_ms, tier, received_at) on public.songs_playing to roomtone_hub;
 do $$
 declare t text;
 begin

@@ -31,7 +31,8 @@ language sql stable security definer set search_path = '' as $$
 -- Counts those days anew. A day before p_*_from stays as it is: its facts of that kind are gone. Null: none ever went.
 --
 -- Day by day in a loop: so each statement has plain bounds, and Postgres reads one venue in one or two weeks instead of
--- thinking of something cleverer. Ids say when by themselves, within a day of what the fact says.
+-- thinking of something cleverer. Ids say when by themselves, within a day of what the fact says; but a play's is made by
+-- its player, whose clock may be any.
 create function private.roll_up(p_venues uuid[], p_days date[], p_sessions_from date, p_votes_from date, p_plays_from date) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare d record;
@@ -64,7 +65,7 @@ begin
         select song_id, count(*) as plays, coalesce(sum(heard_ms), 0) as heard_ms,
           coalesce(sum(heard_ms) filter (where tier = 'plan'), 0) as plan, coalesce(sum(heard_ms) filter (where tier = 'cache'), 0) as cache
         from public.songs_playing
-        where venue_id = d.venue and id >= d.first_id and id < d.last_id and played_at >= d.since and played_at < d.before
+        where venue_id = d.venue and played_at >= d.since and played_at < d.before
         group by song_id),
       per_song as (
         insert into public.venue_song_daily as s (venue_id, day, song_id, plays, heard_ms)

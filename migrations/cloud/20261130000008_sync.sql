@@ -464,6 +464,14 @@ create policy sync_quarantine_hub_remove on public.sync_quarantine for delete to
 -- Votes and presences of people with an account; the clock that their votes are ordered by, mended.
 alter table public.votes add column hlc bigint;
 grant update (user_id, guest_id) on public.votes, public.sessions to roomtone_hub;
+grant update (claimed_by) on public.guests to roomtone_hub;
+create policy guests_hub_edit on public.guests for update to roomtone_hub using (venue_id = (select private.hub_venue()))
+  with check (venue_id = (select private.hub_venue()) and
+    claimed_by = any (array(select v.user_id from private.venue_people v where v.venue_id = (select private.hub_venue()))));
+drop policy guests_hub_add on public.guests;
+create policy guests_hub_add on public.guests for insert to roomtone_hub
+  with check (venue_id = (select private.hub_venue()) and (claimed_by is null or
+    claimed_by = any (array(select v.user_id from private.venue_people v where v.venue_id = (select private.hub_venue())))));
 create policy votes_hub_edit on public.votes for update to roomtone_hub
   using (venue_id = (select private.hub_venue())) with check (venue_id = (select private.hub_venue()));
 

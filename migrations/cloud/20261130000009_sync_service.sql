@@ -100,6 +100,8 @@ create table private.snapshots (
   at_seq bigint not null, at_tag bigint not null,
   chunks jsonb not null check (jsonb_typeof(chunks) = 'array'),
   retired jsonb not null default '[]' check (jsonb_typeof(retired) = 'array'),
+  -- The revision of each kind as the program told it that made the chunks: they lack what later ones have.
+  told jsonb not null default '[]' check (jsonb_typeof(told) = 'array'),
   built_at timestamptz not null);
 create index snapshots_organisation_idx on private.snapshots (organisation_id);
 alter table private.snapshots enable row level security;

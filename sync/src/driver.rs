@@ -86,7 +86,7 @@ pub async fn run(
     let mut drawn = [0; 24];
     getrandom::fill(&mut drawn).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
     let (instance, seed) = drawn.split_at(16);
-    let instance = Uuid::from_slice(instance)?;
+    let instance = store.begin(Uuid::from_slice(instance)?).await?;
     let seed = seed.iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte));
     let settings = Settings::new(instance, seed);
     run_over(Internet::new(), settings, store, link, clock, report, wake, stop).await
@@ -108,7 +108,8 @@ pub async fn run_over<C: Connect, S: HubStore>(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = Address::parse(&link.cloud)?;
-    let client = Client::new(connect, address, link.hub, link.key, Arc::clone(&clock));
+    let client =
+        Client::new(connect, address, link.hub, link.key, Arc::clone(&clock)).speaking(settings.speaks);
     let hands = Hands::new(store, client);
     let mut told = Told::default();
     let mut engine = Engine::new(settings);

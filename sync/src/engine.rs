@@ -15,7 +15,10 @@ use uuid::Uuid;
 use crate::backoff::Backoff;
 use crate::fencing::HELLO_EVERY;
 use crate::store::LinkState;
-use crate::wire::{Apart, Cursor, Fact, HelloAnswer, MOST_FACTS, MOST_ROWS, ProblemCode, Scope, Standing};
+use crate::wire::{
+    Apart, Cursor, Fact, Hash, HelloAnswer, KINDS, Kind, MOST_FACTS, MOST_ROWS, ProblemCode, Scope, Standing,
+    VERSION, Version,
+};
 
 mod chance;
 mod greeting;
@@ -57,6 +60,11 @@ pub struct Settings {
     pub page: u32,
     /// A scope that was never pulled comes as a snapshot where its feed is at least this long.
     pub snapshot_from: i64,
+    /// The version it speaks.
+    pub speaks: Version,
+    /// The kinds that it reads, each with the revision of its rows. Only a simulation has others than those of this
+    /// program.
+    pub reads: Vec<(Kind, u32)>,
 }
 
 impl Settings {
@@ -72,6 +80,8 @@ impl Settings {
             scrub: 5_000,
             page: MOST_ROWS,
             snapshot_from: i64::from(MOST_ROWS),
+            speaks: VERSION,
+            reads: KINDS.to_vec(),
         }
     }
 }
@@ -121,8 +131,6 @@ pub struct Engine {
     agreed: Agreed,
     // Greeting.
     hello_at: u64,
-    /// Whether the store knows that this run says hello.
-    is_noted: bool,
     /// Since when a hello waits for its answer, or for anything else to be heard of the cloud.
     asked_at: Option<u64>,
     /// Whether it has waited for too long.
@@ -149,6 +157,8 @@ pub struct Engine {
     poll_at: u64,
     to_poll: VecDeque<Scope>,
     scrub_at: u64,
+    /// The chunk that was not there last.
+    gone: Option<Hash>,
     // Listening.
     is_open: bool,
     opened_at: u64,
@@ -166,7 +176,6 @@ impl Engine {
             paces: Default::default(),
             agreed: Agreed::Nothing,
             hello_at: 0,
-            is_noted: false,
             asked_at: None,
             is_silent: false,
             has_forked: false,
@@ -187,6 +196,7 @@ impl Engine {
             poll_at: 0,
             to_poll: VecDeque::new(),
             scrub_at: 0,
+            gone: None,
             is_open: false,
             opened_at: 0,
             short_lives: 0,
@@ -292,8 +302,7 @@ impl Engine {
             return;
         }
         match lane {
-            // What cannot be noted now is not worth staying away for.
-            Lane::Greet => self.is_noted |= matches!(fault, Fault::Local(_)),
+            Lane::Greet => {}
             Lane::Push => self.not_pushed(fault, now),
             Lane::Pull => self.not_taken(fault),
             Lane::Live => {

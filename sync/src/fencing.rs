@@ -82,8 +82,7 @@ impl News {
 /// of the seat's epoch, where it has one there.
 pub fn decide(seat: Option<&Seat>, hello: &Hello, link_at_acked: Option<Hash>, now: UnixMillis) -> Decision {
     let Some(seat) = seat else { return first(hello, now) };
-    // A run that ended between our answer and its own note of it was welcomed all the same, and did nothing with it.
-    let is_same = seat.instance == hello.instance || hello.attempted.contains(&seat.instance);
+    let is_same = seat.instance == hello.instance;
     let is_restart = !hello.moved && hello.predecessor == Some(seat.instance);
     if !is_same && !is_restart && now < seat.lease_until {
         let news = Some(News::Duplicate);
@@ -162,8 +161,10 @@ fn told_at(hello: &Hello, ack: i64) -> Option<Hash> {
     }
 }
 
-fn seat_at(hello: &Hello, epoch: i64, ack: i64, now: UnixMillis) -> Seat {
-    let chain = told_at(hello, ack);
+/// A place behind `ack`. Where the cloud does not have everything up to there, its link is not noted: whoever still has
+/// those facts, a copy perhaps, would be taken for one that has told them.
+fn seat_at(hello: &Hello, epoch: i64, ack: i64, has_all: bool, now: UnixMillis) -> Seat {
+    let chain = told_at(hello, ack).filter(|_| has_all || ack == 0);
     Seat { epoch, instance: hello.instance, lease_until: now + LEASE, ack, chain }
 }
 
@@ -171,14 +172,14 @@ fn first(hello: &Hello, now: UnixMillis) -> Decision {
     let ack = begins(hello);
     let missing = (ack > 0).then_some(News::Missing);
     let news = if hello.acked > 0 { Some(News::CloudRestored) } else { missing };
-    let seat = seat_at(hello, hello.epoch.max(1), ack, now);
+    let seat = seat_at(hello, hello.epoch.max(1), ack, false, now);
     Decision { standing: Standing::Welcome, seat, ack, news }
 }
 
 /// A cloud that does not know the hub's epoch has forgotten when it began: it is told everything that is left.
 fn again(hello: &Hello, now: UnixMillis) -> Decision {
     let ack = begins(hello);
-    let seat = seat_at(hello, hello.epoch, ack, now);
+    let seat = seat_at(hello, hello.epoch, ack, false, now);
     Decision { standing: Standing::Welcome, seat, ack, news: Some(News::CloudRestored) }
 }
 
@@ -186,9 +187,9 @@ fn again(hello: &Hello, now: UnixMillis) -> Decision {
 /// acknowledged is not known to be the same (a copy may have told other facts under those numbers to a cloud that was put
 /// back since), all of it is told again.
 fn anew(seat: &Seat, hello: &Hello, is_shared: bool, news: News, now: UnixMillis) -> Decision {
-    let ack = if is_shared { hello.acked.min(seat.ack) } else { 0 };
-    let ack = ack.clamp(0, hello.last_seq.max(0)).max(begins(hello));
-    let seat = seat_at(hello, seat.epoch.max(hello.epoch) + 1, ack, now);
+    let shared = if is_shared { hello.acked.min(seat.ack) } else { 0 };
+    let ack = shared.clamp(0, hello.last_seq.max(0)).max(begins(hello));
+    let seat = seat_at(hello, seat.epoch.max(hello.epoch) + 1, ack, ack <= shared, now);
     Decision { standing: Standing::Welcome, seat, ack, news: Some(news) }
 }
 
@@ -196,7 +197,7 @@ fn renewed(seat: &Seat, hello: &Hello, now: UnixMillis) -> Decision {
     let (instance, lease_until) = (hello.instance, now + LEASE);
     let begins = begins(hello);
     if begins > seat.ack {
-        let renewed = Seat { instance, lease_until, ack: begins, chain: told_at(hello, begins), ..*seat };
+        let renewed = seat_at(hello, seat.epoch, begins, false, now);
         return Decision {
             standing: Standing::Welcome,
             seat: renewed,

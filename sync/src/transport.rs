@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::credential::{SigningKey, hub_token};
 use crate::wire::{
     self, Chunk, Hash, MEDIA_TYPE, MOST_BYTES, Problem, ProblemCode, TIME_HEADER, VERSION, VERSION_HEADER,
+    Version,
 };
 
 mod body;
@@ -84,6 +85,7 @@ pub struct Client<C> {
     hub: HubId,
     key: Arc<SigningKey>,
     clock: Arc<dyn Clock>,
+    speaks: Version,
     /// The cloud's time less our monotonic clock; [`i64::MIN`] before the first answer.
     ahead: AtomicI64,
     idle: Mutex<Vec<Line>>,
@@ -110,7 +112,14 @@ impl<C: Connect> Client<C> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (idle, begun) = (Mutex::default(), Mutex::default());
-        Self { connect, address, hub, key, clock, ahead: AtomicI64::new(i64::MIN), idle, begun }
+        let ahead = AtomicI64::new(i64::MIN);
+        Self { connect, address, hub, key, clock, speaks: VERSION, ahead, idle, begun }
+    }
+
+    /// The same, of a program that speaks another version.
+    #[must_use]
+    pub fn speaking(self, version: Version) -> Self {
+        Self { speaks: version, ..self }
     }
 
     /// The cloud's time, as far as it is known; this machine's until the first answer.
@@ -287,7 +296,7 @@ impl<C: Connect> Client<C> {
             .uri(path)
             .header(HOST, self.address.host_header())
             .header(AUTHORIZATION, format!("Bearer {token}"))
-            .header(VERSION_HEADER, VERSION.to_string())
+            .header(VERSION_HEADER, self.speaks.to_string())
             .header(CONTENT_TYPE, MEDIA_TYPE)
             .body(Full::new(body.clone()))
             .map_err(NoAnswer::malformed)

@@ -33,7 +33,7 @@ export class Hub {
   // The first time on a free port, ever after on the same.
   async start() {
     const args = ["--data", join(this.folder, "data"), this.command, "--no-mdns", "--listen", `127.0.0.1:${this.port}`, ...this.args];
-    this.process = spawn(process.env.HUB_UNDER_TEST, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(process.env.HUB_UNDER_TEST, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "pipe"] });
     this.said = "";
     const address = new Promise((found, failed) => {
       const read = (chunk) => {

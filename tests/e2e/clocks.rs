@@ -1,9 +1,7 @@
 //! Boxes without a clock battery, and clocks that jump: the room notices nothing.
 
-use roomtone_tests::{TestVenue, eventually};
+use roomtone_tests::{TestVenue, eventually, faketime};
 use serde_json::json;
-
-use crate::faketime;
 
 #[tokio::test]
 async fn a_box_that_wakes_up_in_1971_serves_and_keeps_what_happened() {

@@ -7,7 +7,6 @@ mod clocks;
 mod demo;
 mod documents;
 mod examples;
-mod faketime;
 mod kills;
 mod library;
 mod refusals;

@@ -5,10 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use roomtone_tests::{TestVenue, hub, hub_binary, write_tone};
+use roomtone_tests::{TestVenue, faketime, hub, hub_binary, write_tone};
 use serde_json::json;
-
-use crate::faketime;
 
 #[tokio::test]
 async fn an_unknown_room_code_opens_nothing() {

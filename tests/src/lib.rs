@@ -7,6 +7,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a harness panics where the test fails")]
 
 mod eventually;
+pub mod faketime;
 mod guest;
 mod hearing;
 mod loudspeaker;
@@ -26,7 +27,8 @@ pub use guest::{Answer, Guest, new_key};
 pub use hearing::{Recording, Stretch};
 pub use loudspeaker::Loudspeaker;
 pub use program::{
-    Finished, Program, RunningHub, cloud, cloud_binary, hub, hub_binary, player, player_binary,
+    Finished, Program, RunningHub, cloud, cloud_binary, hub, hub_binary, machines_can_be_restarted, player,
+    player_binary,
 };
 pub use proxy::{Line, Proxy};
 pub use skip::skip;

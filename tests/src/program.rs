@@ -104,6 +104,20 @@ fn clean(binary: &Path) -> Command {
     command
 }
 
+/// Runs what follows with this file in the place of the machine's own name of its start.
+const ON_BOOT: &str = r#"mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@""#;
+
+fn on_boot(boot: &Path) -> Command {
+    let mut command = clean(Path::new("unshare"));
+    command.args(["--mount", "--", "sh", "-c", ON_BOOT]).arg(boot);
+    command
+}
+
+/// Whether programs can be started on a machine that was started anew: see [`Program::start_on_boot`].
+pub fn machines_can_be_restarted(boot: &Path) -> bool {
+    on_boot(boot).arg("true").output().is_ok_and(|ended| ended.status.success())
+}
+
 /// Where the built `roomtone-player` is: `PLAYER_UNDER_TEST`, or what `cargo build` makes of this source, without a sound
 /// card where this machine cannot build that.
 pub fn player_binary() -> &'static Path {
@@ -192,6 +206,16 @@ impl Program {
         env: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
         Self::of(clean(hub_binary()).args(args).envs(env))
+    }
+
+    /// As [`Program::start_with_env`], on a machine that was started under another name than this one, as Linux gives
+    /// one to each start of a machine. The name is read from `boot`. Needs root.
+    pub fn start_on_boot<S: AsRef<OsStr>>(
+        boot: &Path,
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        Self::of(on_boot(boot).arg(hub_binary()).args(args).envs(env))
     }
 
     /// Starts `roomtone-player` with `args` and variables of its own.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,6 +28,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    to: Arc<AtomicU16>,
     line: watch::Sender<Line>,
     carried: Arc<AtomicU64>,
     cuts: Arc<AtomicU64>,
@@ -46,8 +47,15 @@ struct Ends {
 }
 
 impl Proxy {
-    /// A good line to this port.
+    /// A good line to this port of the machine.
     pub async fn to(port: u16) -> Self {
+        let this = Self::to_nowhere().await;
+        this.leads_to(port);
+        this
+    }
+
+    /// A line that leads nowhere yet: for what must be told its address before it has a port itself.
+    pub async fn to_nowhere() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let own = listener.local_addr().expect("a bound port").port();
         let (line, watched) = watch::channel(Line::Good);
@@ -59,8 +67,14 @@ impl Proxy {
             bytes: Arc::default(),
         };
         let mut work = JoinSet::new();
-        work.spawn(accept(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), ends));
-        Self { port: own, line, carried, cuts, _work: work }
+        let to = Arc::<AtomicU16>::default();
+        work.spawn(accept(listener, Arc::clone(&to), ends));
+        Self { port: own, to, line, carried, cuts, _work: work }
+    }
+
+    /// From now on new connections lead to this port.
+    pub fn leads_to(&self, port: u16) {
+        self.to.store(port, Ordering::Relaxed);
     }
 
     /// Its own address.
@@ -84,21 +98,22 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, to: SocketAddr, ends: Ends) {
+async fn accept(listener: TcpListener, to: Arc<AtomicU16>, ends: Ends) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((from, _)) = accepted else { continue };
-                connections.spawn(carry(from, to, Ends { bytes: Arc::default(), ..ends.clone() }));
+                connections.spawn(carry(from, Arc::clone(&to), Ends { bytes: Arc::default(), ..ends.clone() }));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn carry(from: TcpStream, to: SocketAddr, mut ends: Ends) {
+async fn carry(from: TcpStream, to: Arc<AtomicU16>, mut ends: Ends) {
     ends.not_silent().await;
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, to.load(Ordering::Relaxed)));
     let Ok(other) = TcpStream::connect(to).await else { return };
     let ((from_read, from_write), (to_read, to_write)) = (from.into_split(), other.into_split());
     let (there, back) = (pump(from_read, to_write, ends.clone()), pump(to_read, from_write, ends));

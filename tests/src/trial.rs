@@ -1,5 +1,6 @@
 //! A cloud of the built program: `roomtone-cloud dev` on a folder of its own, with a Postgres and a media store.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::program::Program;
+use crate::program::{Program, cloud};
 use crate::{eventually_within, new_key, workspace};
 
 /// A song is looked at in a child process, on a busy machine.
@@ -22,13 +23,20 @@ pub struct TestCloud {
     postgres: PathBuf,
     program: Option<Program>,
     port: u16,
+    media_port: u16,
     token: String,
+    env: Vec<(&'static str, String)>,
     http: reqwest::Client,
 }
 
 impl TestCloud {
     /// One that runs; `None` where no Postgres is installed for tests.
     pub fn open() -> Option<Self> {
+        Self::open_with_env([])
+    }
+
+    /// The same, with variables for its processes.
+    pub fn open_with_env(env: impl IntoIterator<Item = (&'static str, String)>) -> Option<Self> {
         let postgres = postgres_programs()?;
         // The client below is made before any program is started, which would say this, too.
         let _said_before = rustls::crypto::ring::default_provider().install_default();
@@ -40,7 +48,9 @@ impl TestCloud {
             postgres,
             program: None,
             port: 0,
+            media_port: 0,
             token: String::new(),
+            env: env.into_iter().collect(),
             http: reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client"),
         };
         this.start();
@@ -55,13 +65,23 @@ impl TestCloud {
         let args =
             ["dev".as_ref(), "--data".as_ref(), data.as_os_str(), "--listen".as_ref(), listen.as_ref()];
         let bin = self.postgres.to_str().expect("a plain path").to_owned();
-        let mut program = Program::cloud(args, [("ROOMTONE_POSTGRES_BIN", bin)]);
+        let env = self.env.iter().cloned().chain([("ROOMTONE_POSTGRES_BIN", bin)]);
+        let mut program = Program::cloud(args, env);
         self.port = program.printed("the cloud's address", |line| {
             let (_, rest) = line.split_once("http://")?;
             rest.strip_suffix("/graphql")?.rsplit_once(':')?.1.parse().ok()
         });
+        self.media_port = program.printed("the media store's address", |line| {
+            let (_, address) = line.strip_prefix("Media (S3)")?.split_once("http://")?;
+            address.rsplit_once(':')?.1.parse().ok()
+        });
         self.token = program.printed("a token", |line| line.starts_with("ey").then(|| line.to_owned()));
         self.program = Some(program);
+    }
+
+    /// Adds to the variables of its processes, from the next start on.
+    pub fn set_env(&mut self, env: impl IntoIterator<Item = (&'static str, String)>) {
+        self.env.extend(env);
     }
 
     /// SIGKILL.
@@ -69,9 +89,11 @@ impl TestCloud {
         self.program.take().expect("the cloud runs").kill();
     }
 
-    /// Stops it in order; its log may warn of what is `expected` only.
+    /// Stops it in order; its log may warn of what is `expected` only, and of a statement that took long: several of these
+    /// clouds may begin at once, on a machine that does other things as well.
     pub fn stop(&mut self, expected: &[&str]) -> Vec<String> {
-        self.program.take().expect("the cloud runs").stop(expected)
+        let expected: Vec<&str> = expected.iter().copied().chain(["slow statement"]).collect();
+        self.program.take().expect("the cloud runs").stop(&expected)
     }
 
     /// Its process.
@@ -84,6 +106,11 @@ impl TestCloud {
         self.port
     }
 
+    /// The port of its media store.
+    pub fn media_port(&self) -> u16 {
+        self.media_port
+    }
+
     /// Where it keeps everything.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -94,10 +121,31 @@ impl TestCloud {
         Private::address(&self.data().join("cluster"), "postgres", "roomtone")
     }
 
+    /// A token of somebody who has no role there, made where they are not known yet.
+    pub fn token_of(&self, email: &str) -> String {
+        let data = self.data();
+        let args = [OsStr::new("dev-token"), "--data".as_ref(), data.as_os_str()];
+        let said = cloud(args.into_iter().chain(["--email", email, "--role", "listener"].map(OsStr::new)));
+        let words = said.succeeded().stdout;
+        words.split_whitespace().find(|word| word.starts_with("ey")).expect("a token is printed").to_owned()
+    }
+
+    /// A check-in ticket for a venue, for whoever this token is of.
+    pub async fn ticket(&self, token: &str, venue: &str) -> String {
+        let query = "mutation($input: CreateCheckInTicketInput!) { createCheckInTicket(input: $input) { ticket userErrors { code message } } }";
+        let input = json!({ "venueId": venue, "idempotencyKey": new_key() });
+        let made = self.ask_as(token, query, json!({ "input": input })).await;
+        text(&made["createCheckInTicket"]["ticket"])
+    }
+
     /// Sends one operation as the manager; returns the data.
     pub async fn ask(&self, query: &str, variables: Value) -> Value {
-        let request =
-            self.http.post(format!("http://127.0.0.1:{}/graphql", self.port)).bearer_auth(&self.token);
+        self.ask_as(&self.token, query, variables).await
+    }
+
+    /// The same as somebody else.
+    pub async fn ask_as(&self, token: &str, query: &str, variables: Value) -> Value {
+        let request = self.http.post(format!("http://127.0.0.1:{}/graphql", self.port)).bearer_auth(token);
         let answer = request.json(&json!({ "query": query, "variables": variables })).send().await;
         let body: Value = answer.expect("the cloud answers").json().await.expect("JSON");
         assert!(body.get("errors").is_none(), "GraphQL errors: {body:#}");

@@ -80,20 +80,35 @@ impl TestVenue {
         env: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
         assert!(self.hub.is_none(), "the venue is open");
-        let listen = format!("127.0.0.1:{}", self.port);
+        let args = self.serving().into_iter().chain(flags.into_iter().map(PathBuf::from));
+        let hub = RunningHub::start_with_env(args, env);
+        self.serves(hub);
+        self
+    }
+
+    /// As [`TestVenue::open_with_env`], on a machine that was started anew: see [`crate::Program::start_on_boot`].
+    pub fn open_on_boot(&mut self, boot: &Path, env: impl IntoIterator<Item = (&'static str, String)>) {
+        assert!(self.hub.is_none(), "the venue is open");
+        let hub = RunningHub::start_on_boot(boot, self.serving(), env);
+        self.serves(hub);
+    }
+
+    fn serving(&self) -> Vec<PathBuf> {
+        let (data, listen) = (self.data(), format!("127.0.0.1:{}", self.port));
         let args = [
             Path::new("--data"),
-            &self.data(),
+            &data,
             "serve".as_ref(),
             "--no-mdns".as_ref(),
             "--listen".as_ref(),
             listen.as_ref(),
         ];
-        let args = args.into_iter().map(Path::to_owned).chain(flags.into_iter().map(PathBuf::from));
-        let mut hub = RunningHub::start_with_env(args, env);
+        args.into_iter().map(Path::to_owned).collect()
+    }
+
+    fn serves(&mut self, mut hub: RunningHub) {
         (self.port, self.code) = hub.printed("the page's address", page_address);
         self.hub = Some(hub);
-        self
     }
 
     /// Pulls the plug.
@@ -160,6 +175,12 @@ impl TestVenue {
         TestTerminal::new(self.url(""), self.player_token(name))
     }
 
+    /// The same in another zone than the main one.
+    pub fn terminal_in(&self, zone: &str, name: &str) -> TestTerminal {
+        let said = self.run("player add", [name, "--zone", zone]).succeeded().stdout;
+        TestTerminal::new(self.url(""), token_in(&said))
+    }
+
     /// A player that claims its songs over GraphQL.
     pub fn player(&self, name: &str) -> TestPlayer {
         TestPlayer::new(self.url(""), &self.player_token(name))
@@ -167,9 +188,7 @@ impl TestVenue {
 
     /// What `roomtone-hub player add NAME` prints: the token is the longest word of it.
     pub fn player_token(&self, name: &str) -> String {
-        let said = self.run("player add", [name]).succeeded().stdout;
-        let words = said.split(|c: char| c.is_whitespace() || c == '"');
-        words.max_by_key(|word| word.len()).expect("a token is printed").to_owned()
+        token_in(&self.run("player add", [name]).succeeded().stdout)
     }
 
     /// Opens a pairing window with the command line, which shows the codes and waits.
@@ -201,6 +220,12 @@ impl TestVenue {
         let answer = reqwest::get(self.url("/health")).await.expect("/health answers");
         answer.json().await.expect("/health speaks JSON")
     }
+}
+
+/// The longest word.
+fn token_in(said: &str) -> String {
+    let words = said.split(|c: char| c.is_whitespace() || c == '"');
+    words.max_by_key(|word| word.len()).expect("a token is printed").to_owned()
 }
 
 /// The port and the room code in a printed page address.

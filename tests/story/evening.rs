@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roomtone_tests::{Guest, Line, TestVenue, eventually_within, write_tone};
 
-use crate::ledger::{Ledger, hub_votes};
+use crate::ledger::{HubLedger, Ledger};
 use crate::pair::{AFTER_FAULTS, IN_STEP, Pair, sync_status};
 
 /// Songs that were on the hub before it had a cloud.
@@ -45,10 +45,10 @@ async fn an_evening_with_a_cloud_that_goes_and_comes_back_is_told_whole_and_once
 
     // Nobody answers, and the evening goes on.
     pair.line.becomes(Line::Silent);
-    let before = hub_votes(&pair.venue).len();
+    let before = HubLedger::of(&pair.venue).votes().len();
     everybody_votes(&guests, 3).await;
     terminal.plays_one().await;
-    assert!(hub_votes(&pair.venue).len() > before);
+    assert!(HubLedger::of(&pair.venue).votes().len() > before);
     eventually_within(IN_STEP, "the hub notices", async || {
         sync_status(&guests[0]).await["state"] == "OFFLINE"
     })
@@ -69,7 +69,7 @@ async fn an_evening_with_a_cloud_that_goes_and_comes_back_is_told_whole_and_once
 }
 
 /// Every guest on every song, other than the time before: the same again would be nothing new.
-async fn everybody_votes(guests: &[Guest], time: usize) {
+pub(crate) async fn everybody_votes(guests: &[Guest], time: usize) {
     for (number, guest) in guests.iter().enumerate() {
         for (song, _) in guest.songs().await {
             let value = if (number + time).is_multiple_of(2) { "LIKE" } else { "DISLIKE" };
@@ -78,7 +78,7 @@ async fn everybody_votes(guests: &[Guest], time: usize) {
     }
 }
 
-async fn all_files_here(guest: &Guest, all: usize) {
+pub(crate) async fn all_files_here(guest: &Guest, all: usize) {
     let took = eventually_within(IN_STEP, "every song came down with its file", async || {
         let now = sync_status(guest).await;
         now["totalSongs"] == all && now["cachedSongs"] == all
@@ -86,7 +86,7 @@ async fn all_files_here(guest: &Guest, all: usize) {
     println!("all files here after {:?}", took.await);
 }
 
-async fn own_songs_are_ready(pair: &Pair, all: usize) {
+pub(crate) async fn own_songs_are_ready(pair: &Pair, all: usize) {
     let mut ledger = Ledger::of(&pair.cloud).await;
     let took = eventually_within(IN_STEP, "every song of the hub went up with its file", async || {
         let songs = ledger.songs().await;

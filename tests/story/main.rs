@@ -7,3 +7,5 @@ mod evening;
 mod kills;
 mod ledger;
 mod pair;
+mod power;
+mod week;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use roomtone_tests::{Guest, Proxy, TestCloud, TestVenue, eventually_within, skip};
 use serde_json::{Value, json};
 
-use crate::ledger::{Ledger, hub_plays, hub_votes};
+use crate::ledger::{Facts, HubLedger, Ledger};
 
 /// Until both have told each other everything, over a line that has been bad, on a busy machine: longer than the lease
 /// of a hub that was killed, and a pause after failures.
@@ -63,18 +63,28 @@ impl Pair {
         took.await
     }
 
-    /// Every vote and every play of the hub is in Postgres, once, and nothing else is.
+    /// Every vote, every play and every presence of the hub is in Postgres, once, and nothing else is. How many votes and
+    /// plays.
     pub(crate) async fn told_exactly_once(&self) -> (usize, usize) {
         let mut ledger = Ledger::of(&self.cloud).await;
         assert_eq!(ledger.apart().await, Vec::<String>::new(), "the cloud keeps facts apart");
-        let (votes, plays) = (hub_votes(&self.venue), hub_plays(&self.venue));
-        let (told_votes, told_plays) = (ledger.votes().await, ledger.plays().await);
-        let lost: Vec<_> = votes.iter().filter(|(id, says)| told_votes.get(id) != Some(says)).collect();
-        assert!(lost.is_empty(), "of {} votes the cloud lacks {lost:?}", votes.len());
-        assert_eq!(told_votes.len(), votes.len(), "votes that nobody cast");
-        assert_eq!(told_plays, plays);
+        let hub = HubLedger::of(&self.venue);
+        let (votes, plays) = (hub.votes(), hub.plays());
+        same("votes", &votes, &ledger.votes().await);
+        same("plays", &plays, &ledger.plays().await);
+        same("sessions", &hub.sessions(), &ledger.sessions().await);
         (votes.len(), plays.len())
     }
+}
+
+/// Says what one has that the other has not, and what is told otherwise.
+fn same(what: &str, hub: &Facts, cloud: &Facts) {
+    let ids = hub.keys().chain(cloud.keys().filter(|id| !hub.contains_key(id)));
+    let other: Vec<_> = ids
+        .filter(|id| hub.get(id) != cloud.get(id))
+        .map(|id| format!("{id}: {:?} at the hub, {:?} at the cloud", hub.get(id), cloud.get(id)))
+        .collect();
+    assert!(other.is_empty(), "of {} {what} {} differ: {other:#?}", hub.len(), other.len());
 }
 
 /// How the hub stands with its cloud.

@@ -49,7 +49,12 @@ pub async fn work(database: Database, link: Arc<Link>, stop: CancellationToken) 
     link.set_connected(false);
     if stop.is_cancelled() {
         // Others would hear of it half a minute later.
-        tell_once(&database, &link, LAST_TIME).await?;
+        let told = tell_once(&database, &link, LAST_TIME).await;
+        // A listener that is only dropped says goodbye in the background, to a database that may be gone by then.
+        let closed = pool.close();
+        drop(listener);
+        let _late = tokio::time::timeout(LAST_TIME, closed).await;
+        told?;
     }
     carried
 }

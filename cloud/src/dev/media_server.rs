@@ -5,10 +5,13 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Polled, Poll};
 
 use anyhow::Context as _;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
@@ -22,6 +25,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +91,12 @@ impl Store {
         }
         let disposition =
             (request.method() == Method::GET).then(|| asked_disposition(request.uri().query())).flatten();
-        let answered = self.service.call(request.map(Body::from)).await;
+        let gone = Arc::new(Notify::new());
+        let watched = |body| Body::http_body(Watched { body, gone: Arc::clone(&gone) });
+        let answered = tokio::select! {
+            answered = self.service.call(request.map(watched)) => answered,
+            () = gone.notified() => return empty(StatusCode::BAD_REQUEST),
+        };
         let mut response = answered.unwrap_or_else(|error| {
             tracing::warn!(?error, "the media store failed");
             empty(StatusCode::INTERNAL_SERVER_ERROR)
@@ -102,6 +111,38 @@ impl Store {
 
     fn lets_in(&self, origin: &HeaderValue) -> bool {
         self.origins.iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes())
+    }
+}
+
+/// A body whose sender may vanish, which is `gone` then. The store is told nothing of it and dropped: it would take that for
+/// a failure of its own.
+struct Watched {
+    body: Incoming,
+    gone: Arc<Notify>,
+}
+
+impl hyper::body::Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Polled<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(Some(Err(_)))) {
+            self.gone.notify_one();
+            return Poll::Pending;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

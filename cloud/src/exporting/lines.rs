@@ -67,6 +67,21 @@ impl Serialize for Cell {
     }
 }
 
+/// Whole seconds of which no thousandth is lost: what one line has left over is in the next one's, so that the column adds up
+/// to what was heard.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Seconds {
+    left_ms: i64,
+}
+
+impl Seconds {
+    fn of(&mut self, ms: i64) -> i64 {
+        let ms = self.left_ms + ms;
+        self.left_ms = ms % 1_000;
+        ms / 1_000
+    }
+}
+
 /// A line that can be written both ways.
 pub(super) trait Line: Serialize {
     /// Its cells, in the order of the columns.
@@ -92,7 +107,7 @@ pub(super) struct Reported {
 }
 
 impl Reported {
-    pub(super) fn of(names: &Names, song: &songs_playing::Reported) -> Self {
+    pub(super) fn of(names: &Names, seconds: &mut Seconds, song: &songs_playing::Reported) -> Self {
         Self {
             name_of_service: Cell::of(Some(&names.service)),
             transmission_category: TRANSMISSION_CATEGORY,
@@ -106,7 +121,7 @@ impl Reported {
             hub_plays: song.hub_plays,
             plan_plays: song.plan_plays,
             cache_plays: song.cache_plays,
-            seconds_heard: song.heard_ms / 1_000,
+            seconds_heard: seconds.of(song.heard_ms),
         }
     }
 }
@@ -150,7 +165,7 @@ pub(super) struct Played {
 }
 
 impl Played {
-    pub(super) fn of(names: &Names, play: &songs_playing::Told) -> Self {
+    pub(super) fn of(names: &Names, seconds: &mut Seconds, play: &songs_playing::Told) -> Self {
         Self {
             played_at: play.played_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             venue: Cell::of(Some(&names.venue)),
@@ -163,7 +178,7 @@ impl Played {
             marketing_label: Cell::of(play.label.as_deref()),
             tier: Cell::of(Some(&play.tier)),
             ended: Cell::of(play.ended.as_deref()),
-            seconds_heard: play.heard_ms / 1_000,
+            seconds_heard: seconds.of(play.heard_ms),
         }
     }
 }
@@ -234,6 +249,12 @@ mod tests {
     }
 
     #[test]
+    fn the_seconds_of_all_lines_are_those_of_the_whole() {
+        let mut seconds = Seconds::default();
+        assert_eq!([999, 999, 2, 0, 1_000, 2_600].map(|ms| seconds.of(ms)), [0, 1, 1, 0, 1, 2]);
+    }
+
+    #[test]
     fn every_column_has_a_cell() {
         let names = Names { service: "S".to_owned(), venue: "V".to_owned() };
         let song = songs_playing::Reported {
@@ -249,7 +270,7 @@ mod tests {
             cache_plays: 0,
             heard_ms: 1_999,
         };
-        let line = Reported::of(&names, &song);
+        let line = Reported::of(&names, &mut Seconds::default(), &song);
         assert_eq!(line.cells().len(), REPORTED.len());
         let object = serde_json::to_value(&line).unwrap();
         let keys: Vec<String> = object.as_object().unwrap().keys().map(|key| key.to_uppercase()).collect();

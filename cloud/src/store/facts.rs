@@ -191,7 +191,7 @@ pub async fn put_plays(
          select $1, $2, * from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[],
                                       $9::timestamptz[], $10::text[], $11::int[], $12::text[], $13::real[], $14::real[])
          on conflict (venue_id, id) do update
-           set ended_at = excluded.ended_at, ended = excluded.ended, heard_ms = excluded.heard_ms,
+           set ended_at = excluded.ended_at, ended = excluded.ended, heard_ms = excluded.heard_ms, tier = excluded.tier,
                received_at = excluded.received_at
            where songs_playing.ended_at is null and excluded.ended_at is not null",
     )

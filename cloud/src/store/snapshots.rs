@@ -34,25 +34,28 @@ pub struct Kept {
     pub at: Cursor,
     /// Its chunks.
     pub chunks: Vec<Piece>,
+    /// The revision of each kind as the program told it that made them.
+    pub told: Vec<(String, u32)>,
     /// What older ones had.
     pub retired: Vec<Retired>,
     /// When it was made.
     pub built_at: DateTime<Utc>,
 }
 
-type Columns = (i64, i64, Json<Vec<Piece>>, Json<Vec<Retired>>, DateTime<Utc>);
+type Columns = (i64, i64, Json<Vec<Piece>>, Json<Vec<(String, u32)>>, Json<Vec<Retired>>, DateTime<Utc>);
 
 /// The snapshot of a scope.
 pub async fn find(work: &mut PgConnection, scope: Scope) -> Result<Option<Kept>, sqlx::Error> {
     let row: Option<Columns> = sqlx::query_as(
-        "select at_seq, at_tag, chunks, retired, built_at from private.snapshots where scope = $1",
+        "select at_seq, at_tag, chunks, told, retired, built_at from private.snapshots where scope = $1",
     )
     .bind(scope.to_string())
     .fetch_optional(work)
     .await?;
-    Ok(row.map(|(seq, tag, Json(chunks), Json(retired), built_at)| Kept {
+    Ok(row.map(|(seq, tag, Json(chunks), Json(told), Json(retired), built_at)| Kept {
         at: Cursor { seq, tag },
         chunks,
+        told,
         retired,
         built_at,
     }))
@@ -66,10 +69,10 @@ pub async fn keep(
     kept: &Kept,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into private.snapshots (scope, organisation_id, at_seq, at_tag, chunks, retired, built_at)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into private.snapshots (scope, organisation_id, at_seq, at_tag, chunks, retired, built_at, told)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (scope) do update set at_seq = excluded.at_seq, at_tag = excluded.at_tag,
-           chunks = excluded.chunks, retired = excluded.retired, built_at = excluded.built_at",
+           chunks = excluded.chunks, retired = excluded.retired, built_at = excluded.built_at, told = excluded.told",
     )
     .bind(scope.to_string())
     .bind(organisation.0)
@@ -78,6 +81,7 @@ pub async fn keep(
     .bind(Json(&kept.chunks))
     .bind(Json(&kept.retired))
     .bind(kept.built_at)
+    .bind(Json(&kept.told))
     .execute(work)
     .await
     .map(drop)

@@ -1,4 +1,5 @@
-//! Plays: what was heard where. Their ids hold the time, so a range of time is a range of ids, and of partitions.
+//! Plays: what was heard where. A range of time is one of `played_at`, which is mended here: an id holds the time, too, but
+//! by the clock of the box that made it, which may be any.
 
 use chrono::{DateTime, Utc};
 use roomtone_schema::play::{PlayEnd, Tier};
@@ -52,8 +53,8 @@ const COLUMNS: &str = "select id, venue_id, zone_id, player_id, song_id, played_
 fn restrict(query: &mut QueryBuilder<Postgres>, venue: VenueId, range: Option<Range>) {
     query.push("venue_id = ").push_bind(venue.0);
     if let Some(Range { from, to }) = range {
-        query.push(" and id >= private.uuid7_floor(").push_bind(from);
-        query.push(") and id < private.uuid7_floor(").push_bind(to).push(")");
+        query.push(" and played_at >= ").push_bind(from);
+        query.push(" and played_at < ").push_bind(to);
     }
 }
 
@@ -136,7 +137,7 @@ pub async fn report(
              count(*) filter (where tier = 'plan') as plan_plays, count(*) filter (where tier = 'cache') as cache_plays,
              coalesce(sum(heard_ms), 0)::bigint as heard_ms
            from public.songs_playing
-           where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)
+           where venue_id = $1 and played_at >= $2 and played_at < $3
              and ($4::uuid is null or song_id > $4)
            group by song_id order by song_id limit $5) p
          left join public.songs s on s.id = p.song_id
@@ -196,7 +197,7 @@ pub async fn tell(
            and s.organisation_id = (select v.organisation_id from public.venues v where v.id = $1)
          left join public.zones z on z.id = p.zone_id and z.venue_id = p.venue_id
          left join public.players b on b.id = p.player_id and b.venue_id = p.venue_id
-         where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
+         where p.venue_id = $1 and p.played_at >= $2 and p.played_at < $3
            and ($4::uuid is null or p.id > $4)
          order by p.id limit $5",
     )

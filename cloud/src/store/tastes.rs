@@ -220,7 +220,7 @@ async fn put_folds(conn: &mut PgConnection, folds: &BTreeMap<Uuid, Fold>) -> Res
     Ok(())
 }
 
-/// Gives a guest's votes to a profile, and says which they are.
+/// Gives a guest's votes to a profile, which is whom the guest turned out to be, and says which they are.
 pub async fn claim(
     conn: &mut PgConnection,
     venue: VenueId,
@@ -228,6 +228,15 @@ pub async fn claim(
     profile: Uuid,
     seq: i64,
 ) -> Result<Vec<Cast>, sqlx::Error> {
+    sqlx::query(
+        "insert into public.guests as g (id, venue_id, claimed_by) values ($2, $1, $3)
+         on conflict (id) do update set claimed_by = excluded.claimed_by where g.claimed_by is null",
+    )
+    .bind(venue.0)
+    .bind(guest)
+    .bind(profile)
+    .execute(&mut *conn)
+    .await?;
     let rows = sqlx::query(
         "update public.votes set user_id = $3, guest_id = null where venue_id = $1 and guest_id = $2
          returning song_id, id, coalesce(hlc, (extract(epoch from vote_time) * 1000)::bigint << 16), vote_value",

@@ -45,7 +45,7 @@ pub async fn of_facts(work: &mut PgConnection, venue: VenueId, range: Range) -> 
               coalesce(sum(heard_ms) filter (where tier = 'plan'), 0)::bigint as plan_ms,
               coalesce(sum(heard_ms) filter (where tier = 'cache'), 0)::bigint as cache_ms
             from public.songs_playing
-            where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)) p,
+            where venue_id = $1 and played_at >= $2 and played_at < $3) p,
            (select coalesce(sum(likes), 0)::bigint as likes, coalesce(sum(dislikes), 0)::bigint as dislikes
             from private.count_votes($1, $2, $3, 'day')) v,
            (select count(distinct listener) as listeners from private.visits($1, $2, $3)) s",
@@ -67,10 +67,10 @@ pub async fn series_of_facts(
     sqlx::query_as(
         "with zone as (select timezone as name from public.venues where id = $1),
          told as (
-           select private.uuid7_time(p.id) as at, 1 as plays, p.song_id as song, null::uuid as listener, 0 as likes, 0 as dislikes,
+           select p.played_at as at, 1 as plays, p.song_id as song, null::uuid as listener, 0 as likes, 0 as dislikes,
              case when p.tier = 'plan' then p.heard_ms end as plan_ms, case when p.tier = 'cache' then p.heard_ms end as cache_ms
            from public.songs_playing p
-           where p.venue_id = $1 and p.id >= private.uuid7_floor($2) and p.id < private.uuid7_floor($3)
+           where p.venue_id = $1 and p.played_at >= $2 and p.played_at < $3
            union all
            select v.at, 0, null, null, v.likes, v.dislikes, 0, 0 from private.count_votes($1, $2, $3, $4) v
            union all
@@ -139,7 +139,7 @@ pub async fn top_of_facts(
 ) -> Result<Vec<(Key<SongId>, i64)>, sqlx::Error> {
     sqlx::query_as(
         "select song_id, count(*) as plays from public.songs_playing
-         where venue_id = $1 and id >= private.uuid7_floor($2) and id < private.uuid7_floor($3)
+         where venue_id = $1 and played_at >= $2 and played_at < $3
          group by song_id order by plays desc, song_id limit $4",
     )
     .bind(venue.0)

@@ -56,6 +56,11 @@ fn status_of(code: ProblemCode) -> StatusCode {
     }
 }
 
+/// Whether a body was longer than it may be.
+pub(super) fn is_too_long(body: &super::Body) -> bool {
+    body.as_ref().is_err_and(|rejected| rejected.status() == StatusCode::PAYLOAD_TOO_LARGE)
+}
+
 fn written<T: Serialize>(status: StatusCode, message: &T) -> Response {
     match encode(message) {
         Ok(bytes) => {

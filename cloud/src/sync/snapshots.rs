@@ -14,7 +14,7 @@ use axum::response::Response;
 use roomtone_sync::store::{CloudStore, KnownHub};
 use roomtone_sync::wire::{
     Chunk, Cursor, DigestAsk, MEDIA_TYPE, MOST_ROWS, Problem, ProblemCode, PullAsk, RowsAsk, Scope, Snapshot,
-    encode,
+    encode, revisions,
 };
 use serde_bytes::ByteArray;
 use sha2::{Digest as _, Sha256};
@@ -78,7 +78,9 @@ pub(super) async fn snapshot<S: CloudStore>(
 
 async fn find<S: CloudStore>(office: &Office, store: &S, hub: KnownHub, scope: Scope) -> Answered<Snapshot> {
     let kept = kept(&office.cloud, scope).await.map_err(|error| failed(&error))?;
+    // A hub that took chunks of a program that told less would lack for ever what has come since.
     let growth = match &kept {
+        Some(kept) if kept.told != revisions() => None,
         Some(kept) => growth(store, &hub, scope, kept.at).await?,
         None => None,
     };
@@ -157,7 +159,7 @@ async fn make<S: CloudStore>(cloud: &Cloud, store: &S, hub: &KnownHub, scope: Sc
     let before = kept(cloud, scope).await?;
     let (at, chunks) = read(cloud, store, hub, scope).await?;
     let (gone, retired) = retire(before, &chunks, cloud.now_utc());
-    let kept = Kept { at, chunks, retired, built_at: cloud.now_utc() };
+    let kept = Kept { at, chunks, told: revisions(), retired, built_at: cloud.now_utc() };
     let mut work = cloud.database.as_service().await?;
     snapshots::keep(&mut work, hub.organisation, scope, &kept).await?;
     work.commit().await?;
@@ -238,6 +240,7 @@ mod tests {
                 retired("back", 3),
                 retired("dropped twice", 3),
             ],
+            told: vec![],
             built_at: now,
         };
         let (gone, kept) = retire(Some(before), &[piece("same"), piece("back")], now);

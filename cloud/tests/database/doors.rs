@@ -189,7 +189,8 @@ async fn what_a_hub_tells_of_others_says_nothing_of_them() {
 
     let venue = VenueId(with_ids("{1}0020").parse().expect("an id"));
     let now = chrono::Utc::now();
-    let day = Range { from: now - chrono::TimeDelta::days(1), to: now + chrono::TimeDelta::days(1) };
+    // With what is said to be of years to come.
+    let day = Range { from: now - chrono::TimeDelta::days(1), to: now + chrono::TimeDelta::days(3_660) };
     let mut work = database.open().as_service().await.expect("a transaction");
     let told = tell(&mut work, venue, day, None, 10).await.expect("the plays");
     let told: Vec<_> =

@@ -2,16 +2,39 @@
 //!
 //! Those of ranking (6 to 10, 24) are in `ranking`, those of access (1, 2, 4) in `tenants`, `hidden` and `advisor` too.
 
+use std::ops::{Deref, DerefMut};
+
 use pgvector::Vector;
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::postgres::{Postgres, Version, run};
+use crate::postgres::{Postgres, TestDatabase, Version, run};
 use crate::tenants::settle;
 
-async fn tenants() -> PgConnection {
-    settle(&Postgres::start(Version::V18).database().await).await
+/// A connection to two tenants' database, which is there as long as somebody may ask it.
+struct Tenants {
+    conn: PgConnection,
+    _database: TestDatabase,
+}
+
+impl Deref for Tenants {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tenants {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.conn
+    }
+}
+
+async fn tenants() -> Tenants {
+    let database = Postgres::start(Version::V18).database().await;
+    Tenants { conn: settle(&database).await, _database: database }
 }
 
 async fn one<T>(conn: &mut PgConnection, sql: &str) -> T
@@ -223,7 +246,8 @@ async fn fault_15_votes_outlive_their_voters() {
 #[case("update public.votes set vote_value = 0 where true")]
 #[tokio::test]
 async fn fault_16_nonsense_is_refused(#[case] nonsense: &str) {
-    let code = code(&mut tenants().await, nonsense).await;
+    let mut conn = tenants().await;
+    let code = code(&mut conn, nonsense).await;
     assert!(code == "23514" || code == "23502", "{nonsense}: {code}");
 }
 
@@ -372,7 +396,7 @@ async fn fault_24_a_penalty_that_is_null_or_negative_is_one() {
             "select id from public.recommend_with_penalty($1, 1, {hours})"
         )))
         .bind(Vector::from(vec![1.0, 0.0, 0.0, 0.0, 0.0]))
-        .fetch_one(&mut conn)
+        .fetch_one(&mut *conn)
         .await
         .unwrap();
         assert!(next.to_string().ends_with(first), "{hours}: {next}");

@@ -76,7 +76,6 @@ impl Stage {
             epoch: 1,
             instance: Uuid::from_u128(1),
             predecessor: None,
-            attempted: vec![],
             moved: false,
             last_seq: self.seq,
             acked: self.seq,
@@ -316,6 +315,11 @@ async fn somebody_known_at_two_venues_has_one_taste() {
     assert_eq!((taste.n_like, taste.n_dislike, taste.folded.len()), (1, 1, 1));
     assert_eq!(taste.sum_like, taste.sum_dislike, "the two songs sound alike");
     assert_eq!(stage.count("public.votes where user_id is not null and guest_id is null").await, 2);
+    assert_eq!(
+        stage.count("public.guests where claimed_by is not null").await,
+        1,
+        "whom the guest turned out to be"
+    );
     let moved = stage.store.heads_since(0).await.unwrap();
     assert!(moved.0.iter().any(|head| head.scope == stage.hub.scopes()[1] && head.seq == page.head));
     assert_eq!(ingest::retry_all(&stage.test.open(), &[key().public()], NOON).await.unwrap(), 0);

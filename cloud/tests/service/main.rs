@@ -15,5 +15,6 @@ mod replicas;
 mod skip;
 mod starting;
 mod staying;
+mod sync;
 mod tokens;
 mod trial;

@@ -103,7 +103,6 @@ impl Line {
             epoch: 1,
             instance: Uuid::from_u128(1),
             predecessor: None,
-            attempted: vec![],
             moved: false,
             last_seq: self.seq,
             acked: self.seq,
@@ -266,6 +265,30 @@ async fn a_catalogue_is_built_from_its_chunks() {
     let first = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
     assert_eq!(first.code, ProblemCode::Busy);
     assert!(first.retry_after_ms.is_some());
+    let snapshot = made(&line, scope).await;
+    assert_eq!((snapshot.at, snapshot.chunks.len()), (whole.to, 1));
+    let chunk = &snapshot.chunks[0];
+    let bytes = http().get(&chunk.url).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!((sum(&bytes).0, bytes.len() as u64), (*chunk.sha256, chunk.bytes));
+    let mut rows: Vec<Row> = decode(&bytes).unwrap();
+    rows.sort_by_key(|row| row.seq);
+    assert_eq!(rows, whole.rows);
+    let aged = [
+        // A cursor of a feed that is no more.
+        "update private.snapshots set at_tag = at_tag # 1 where true",
+        // A program that told less of its songs.
+        "update private.snapshots set told = jsonb_set(told, '{0,1}', '0') where true",
+    ];
+    for age in aged {
+        sqlx::query(age).execute(&mut desk.database.superuser().await).await.unwrap();
+        let stale = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
+        assert_eq!(stale.code, ProblemCode::Busy, "it is made anew: {age}");
+        assert_eq!(made(&line, scope).await.at, whole.to);
+    }
+}
+
+/// Asks until it is there.
+async fn made(line: &Line, scope: Scope) -> Snapshot {
     let made = async {
         loop {
             match line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await {
@@ -274,21 +297,7 @@ async fn a_catalogue_is_built_from_its_chunks() {
             }
         }
     };
-    let snapshot = tokio::time::timeout(std::time::Duration::from_mins(1), made).await.unwrap();
-    assert_eq!((snapshot.at, snapshot.chunks.len()), (whole.to, 1));
-    let chunk = &snapshot.chunks[0];
-    let bytes = http().get(&chunk.url).send().await.unwrap().bytes().await.unwrap();
-    assert_eq!((sum(&bytes).0, bytes.len() as u64), (*chunk.sha256, chunk.bytes));
-    let mut rows: Vec<Row> = decode(&bytes).unwrap();
-    rows.sort_by_key(|row| row.seq);
-    assert_eq!(rows, whole.rows);
-    // A cursor of a feed that is no more.
-    sqlx::query("update private.snapshots set at_tag = at_tag # 1 where true")
-        .execute(&mut desk.database.superuser().await)
-        .await
-        .unwrap();
-    let stale = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
-    assert_eq!(stale.code, ProblemCode::Busy, "it is made anew");
+    tokio::time::timeout(std::time::Duration::from_mins(1), made).await.unwrap()
 }
 
 #[tokio::test]

@@ -81,21 +81,23 @@ pub(super) fn sign_in_rows(tx: &Tx<'_>, fact: &SignedIn) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Lets a guest's votes that count be the profile's, with the fact. How many there were.
+/// Lets a guest's votes be the profile's, with the fact. How many counted.
 pub fn claim(tx: &Tx<'_>, op: FactId, claimed: Claimed, at: UnixMillis) -> rusqlite::Result<usize> {
-    let moved = claim_rows(tx, &claimed)?;
+    let (moved, replaced) = claim_rows(tx, &claimed)?;
     if moved.is_empty() {
         return Ok(0);
     }
     let seq = outbox::push(tx, FactKind::VotesClaimed, op, at, &claimed)?;
-    for vote in &moved {
-        // The cloud has them for this profile once it has this fact, whenever they were cast.
+    // The cloud has them for this profile once it has this fact, whenever they were cast; those, too, that a later one of
+    // the guest's own had replaced.
+    for vote in moved.iter().chain(&replaced) {
         super::votes::told_by(tx, *vote, seq)?;
     }
     Ok(moved.len())
 }
 
-pub(super) fn claim_rows(tx: &Tx<'_>, claimed: &Claimed) -> rusqlite::Result<Vec<VoteId>> {
+/// Moves a guest's votes: those that counted, and those that had been replaced.
+pub(super) fn claim_rows(tx: &Tx<'_>, claimed: &Claimed) -> rusqlite::Result<(Vec<VoteId>, Vec<VoteId>)> {
     let theirs = counting(tx, claimed.guest)?;
     let own = counting(tx, claimed.listener)?;
     let mut state = preferences::get(tx, claimed.listener, EmbeddingVersion::CURRENT)?;
@@ -118,7 +120,11 @@ pub(super) fn claim_rows(tx: &Tx<'_>, claimed: &Claimed) -> rusqlite::Result<Vec
         tx.prepare_cached("delete from preferences where listener = ?1")?
             .execute(params![claimed.guest.to_bytes()])?;
     }
-    Ok(theirs.into_iter().map(|vote| vote.id).collect())
+    let replaced = tx
+        .prepare_cached("update votes set listener = ?2 where listener = ?1 returning id")?
+        .query_map(params![claimed.guest.to_bytes(), claimed.listener.to_bytes()], |row| row::id(row, 0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok((theirs.into_iter().map(|vote| vote.id).collect(), replaced))
 }
 
 struct Counting {

@@ -3,7 +3,7 @@
 use super::{Agreed, Done, Engine, Lane, Step, millis, settlement, standing_of};
 use crate::engine::pulling::Task;
 use crate::store::LinkState;
-use crate::wire::{HelloAnswer, KINDS, Kind, Scope};
+use crate::wire::{HelloAnswer, Kind, Scope};
 
 impl Engine {
     pub(super) fn greets_at(&self) -> u64 {
@@ -18,9 +18,6 @@ impl Engine {
         if now < self.hello_at || self.is_busy(Lane::Push) || self.to_acknowledge.is_some() {
             return None;
         }
-        if !self.is_noted {
-            return Some(Step::Attempt { instance: self.settings.instance });
-        }
         self.pulled_at_hello = self.pulled;
         self.asked_at = Some(now);
         Some(Step::Hello { instance: self.settings.instance, forked: self.has_forked })
@@ -29,7 +26,6 @@ impl Engine {
     pub(super) fn greeted(&mut self, done: Done, now: u64) {
         match done {
             Done::Greeted(greeted) => self.welcome(&greeted.0, greeted.1, now),
-            _ if !self.is_noted => self.is_noted = true,
             _ => drop(self.settling.pop_front()),
         }
     }
@@ -56,13 +52,14 @@ impl Engine {
         if first || (!is_pulling && self.pulled == self.pulled_at_hello) {
             self.cursors = state.cursors.iter().copied().collect();
             self.look_for_what_was_lost();
+            // What the hello said of the store may be older than a kind that was noted meanwhile.
+            self.want_revisions(state, &answer);
         }
         if first {
             self.verify_at = now + millis(self.settings.verify_every);
             self.poll_at = now + millis(self.settings.poll_every);
             self.scrub_at = now + millis(self.settings.scrub_every);
         }
-        self.want_revisions(state, &answer);
         self.answer = Some(answer);
     }
 
@@ -78,7 +75,7 @@ impl Engine {
     /// Kinds of which the cloud has more to tell than was taken. What was never pulled comes with all that this program
     /// knows.
     fn want_revisions(&mut self, state: &LinkState, answer: &HelloAnswer) {
-        for (kind, known) in KINDS {
+        for (kind, known) in self.settings.reads.clone() {
             let word = kind.word();
             let theirs =
                 answer.revisions.iter().find(|(name, _)| name == word).map(|(_, revision)| *revision);

@@ -107,8 +107,8 @@ impl Engine {
         let After { want, moved } = task.advance(done, cursor);
         if let Some((scope, to)) = moved {
             self.cursors.insert(scope, to);
-            // After a comparison the feed is where it says, also where that is further back; and a snapshot of nothing says
-            // that what was told of more is not true any more.
+            // After a comparison the feed is where it says, also where that is further back; so it is where a snapshot says
+            // that there is nothing: a cloud that was put back to before its first song.
             if is_compared || to == Cursor::default() {
                 self.heads.insert(scope, to.seq);
             } else {
@@ -132,8 +132,12 @@ impl Engine {
             // Another feed may have given the same numbers to other rows: digests cannot tell, so all of it comes again.
             (ProblemCode::Diverged, Some(scope)) => self.task = Some(Task::all(scope)),
             (ProblemCode::NotFound, Some(scope)) if task.is_bootstrap() => {
-                // No snapshot, or a chunk of one that was replaced meanwhile.
-                self.task = Some(if task.has_snapshot() { Task::bootstrap(scope) } else { Task::all(scope) });
+                // A chunk may be one of a snapshot that was replaced meanwhile, or its address one that holds no longer: the
+                // list is asked for again. Where the same is not there once more (a cloud that was put back names what was
+                // removed since), or where there is no list at all, the rows come from the database.
+                let gone = task.chunk();
+                let is_new = gone.is_some() && gone != std::mem::replace(&mut self.gone, gone);
+                self.task = Some(if is_new { Task::bootstrap(scope) } else { Task::all(scope) });
             }
             // What the cloud does not know how to answer cannot be insisted on.
             (ProblemCode::NotFound | ProblemCode::Malformed, _) => self.task = None,

@@ -32,6 +32,11 @@ pub const KINDS: [(Kind, u32); 6] = [
     (Kind::Taste, 1),
 ];
 
+/// What a cloud of this program says of each kind in its answer to a hello.
+pub fn revisions() -> Vec<(String, u32)> {
+    KINDS.iter().map(|(kind, revision)| (kind.word().to_owned(), *revision)).collect()
+}
+
 impl Kind {
     /// Its word on the wire.
     pub fn word(self) -> &'static str {

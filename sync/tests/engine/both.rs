@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{BootId, OrganisationId, UnixMillis};
-use roomtone_sync::engine::{Done, Engine, Fault, Settings, Status, Step};
+use roomtone_sync::engine::{Done, Engine, Fault, Lane, Settings, Status, Step};
 use roomtone_sync::fencing::{self, Seat};
 use roomtone_sync::store::LinkState;
 use roomtone_sync::transport::Poke;
@@ -23,6 +23,10 @@ pub(crate) enum Cut {
     Before,
     /// The answer does not.
     After,
+    /// The question arrives twice.
+    Twice,
+    /// It is done at once, and the engine hears of it so many steps later.
+    Late(u8),
     /// The cloud has no time.
     Busy,
     /// The hub's disk is full.
@@ -35,7 +39,6 @@ type Rows = BTreeMap<(String, Uuid), (i64, Vec<u8>)>;
 pub(crate) struct Hub {
     epoch: i64,
     predecessor: Option<Uuid>,
-    attempted: Vec<Uuid>,
     facts: Vec<(Fact, [u8; 32])>,
     acked: i64,
     cursor: Cursor,
@@ -43,7 +46,19 @@ pub(crate) struct Hub {
     staged: Vec<Row>,
     name: String,
     parts: u64,
+    revisions: BTreeMap<String, u32>,
+    is_damaged: bool,
 }
+
+/// What a hub has said, as it may arrive once more.
+#[derive(Clone)]
+enum Letter {
+    Hello(Hello),
+    Push(Push),
+}
+
+/// Rows in a chunk of a snapshot.
+const CHUNK: usize = 9;
 
 #[derive(Clone, Default)]
 pub(crate) struct Cloud {
@@ -71,15 +86,26 @@ pub(crate) struct Both {
     pub(crate) refuses_push: bool,
     pub(crate) streams_end: bool,
     pub(crate) has_hole: bool,
+    pub(crate) loses_chunks: bool,
     pub(crate) polls: u32,
     pub(crate) opened: u32,
     pub(crate) compared: u32,
     pub(crate) fenced: u32,
+    /// Rows that were asked for by their kind, though they had not grown.
+    pub(crate) needless: u32,
+    letters: Vec<Letter>,
+    /// How often the cloud's program was replaced by one that tells more of the only kind there is.
+    grown: u32,
+    /// What the engine has not heard of yet, and in how many steps it will.
+    late: Vec<(Lane, Result<Done, Fault>, u8)>,
+    snapshot: Vec<Row>,
     is_listening: bool,
 }
 
 const SCOPE: Scope = Scope::Catalogue(OrganisationId(Uuid::from_u128(1)));
 const KIND: &str = "song";
+/// Up to which revision the hub's program reads that kind.
+pub(crate) const KNOWN: u32 = 3;
 
 fn refused(code: ProblemCode) -> Fault {
     Fault::Refused(Problem { code, message: "no".to_owned(), ack: None, retry_after_ms: None })
@@ -106,10 +132,16 @@ impl Both {
             refuses_push: false,
             streams_end: false,
             has_hole: false,
+            loses_chunks: false,
             polls: 0,
             opened: 0,
             compared: 0,
             fenced: 0,
+            needless: 0,
+            letters: vec![],
+            grown: 0,
+            late: vec![],
+            snapshot: vec![],
             is_listening: false,
         }
     }
@@ -151,6 +183,7 @@ impl Both {
     pub(crate) fn crash(&mut self) {
         self.runs += 1;
         self.engine = Engine::new((self.settings)(self.runs));
+        self.late.clear();
         self.is_listening = false;
     }
 
@@ -183,12 +216,66 @@ impl Both {
     }
 
     pub(crate) fn has_a_timer(&self) -> bool {
-        self.engine.wake_at(self.now).is_some() || self.is_listening
+        self.engine.wake_at(self.now).is_some() || self.is_listening || !self.late.is_empty()
+    }
+
+    /// Something that the hub has said arrives once more, behind everything that it has said since.
+    pub(crate) fn echo(&mut self, nth: u8) {
+        let many = self.letters.len().max(1);
+        match self.letters.get(usize::from(nth) % many).cloned() {
+            Some(Letter::Hello(hello)) => drop(self.greet(&hello)),
+            Some(Letter::Push(push)) => drop(self.receive(push)),
+            None => {}
+        }
+    }
+
+    /// Whoever listens is told of a head that may be right, or old, or of a cloud that is no more.
+    pub(crate) fn poke(&mut self, wrong_by: i8) {
+        let head = (self.cloud.feed.len() as i64 + i64::from(wrong_by)).max(0);
+        self.tell_listener(Ok(Done::Pokes(vec![Poke { scope: SCOPE, head }])));
+    }
+
+    /// The stream ends.
+    pub(crate) fn end_stream(&mut self) {
+        self.tell_listener(Err(Fault::Line("the stream has ended".to_owned())));
+    }
+
+    fn tell_listener(&mut self, told: Result<Done, Fault>) {
+        if std::mem::take(&mut self.is_listening) {
+            self.engine.done(Lane::Live, told, self.now);
+        }
+    }
+
+    /// A bit of a row flips.
+    pub(crate) fn damage(&mut self) {
+        if let Some((seq, body)) = self.hub.rows.values_mut().next() {
+            (*seq, self.hub.is_damaged) = (-1, true);
+            body.push(0);
+        }
+    }
+
+    /// The cloud tells more of its rows than it did.
+    pub(crate) fn grow(&mut self) {
+        self.grown += 1;
+    }
+
+    /// Whether the hub has taken all that it is told of its rows.
+    pub(crate) fn has_taken_all(&self) -> bool {
+        self.hub.revisions.get(KIND) == Some(&self.told_revision())
+    }
+
+    fn told_revision(&self) -> u32 {
+        // This program reads no more than that.
+        (self.grown + 1).min(KNOWN)
     }
 
     /// Does one step; where none is due, lets time pass until one is.
     pub(crate) fn step(&mut self, cut: Option<Cut>) {
+        self.hear_what_is_due(1);
         let Some((lane, step)) = self.engine.next(self.now) else {
+            if !self.late.is_empty() {
+                return self.hear_what_is_due(u8::MAX);
+            }
             let most = self.now + 60_000;
             let next = self.engine.wake_at(self.now).unwrap_or(most).clamp(self.now + 1, most);
             self.now = next;
@@ -204,9 +291,27 @@ impl Both {
             Some(Cut::Busy) => Err(refused(ProblemCode::Busy)),
             Some(Cut::Local) => Err(Fault::Local("full".to_owned())),
             Some(Cut::After) => self.take(step).and(Err(Fault::Line("cut".to_owned()))),
+            Some(Cut::Late(steps)) => {
+                let result = self.take(step);
+                self.late.push((lane, result, steps));
+                return;
+            }
+            Some(Cut::Twice) => {
+                drop(self.take(step.clone()));
+                self.take(step)
+            }
             None => self.take(step),
         };
         self.engine.done(lane, result, self.now);
+    }
+
+    fn hear_what_is_due(&mut self, steps: u8) {
+        for (lane, result, left) in std::mem::take(&mut self.late) {
+            match left.saturating_sub(steps) {
+                0 => self.engine.done(lane, result, self.now),
+                left => self.late.push((lane, result, left)),
+            }
+        }
     }
 
     /// Goes on without faults until nothing is left to do.
@@ -215,6 +320,7 @@ impl Both {
             let is_same = self.hub.rows == self.cloud.rows && self.missing().is_empty();
             if self.engine.status() == Status::Synced
                 && is_same
+                && self.has_taken_all()
                 && self.hub.acked == self.hub.facts.len() as i64
             {
                 return;
@@ -228,14 +334,14 @@ impl Both {
             Step::Hello { instance, forked } => return Ok(self.hello(instance, forked)),
             Step::Push { epoch, instance, after, most } => return self.push(epoch, instance, after, most),
             Step::GoOnFrom { epoch, ack } => (self.hub.epoch, self.hub.acked) = (epoch, ack),
-            Step::Attempt { instance } => self.hub.attempted.push(instance),
-            Step::Settle { instance } => {
-                (self.hub.predecessor, self.hub.attempted) = (Some(instance), vec![]);
-            }
+            Step::Settle { instance } => self.hub.predecessor = Some(instance),
             Step::Acknowledge { ack, .. } => self.hub.acked = self.hub.acked.max(ack),
-            Step::NoteRevision { .. } | Step::Recall(_) => {}
+            Step::NoteRevision { kind, revision } => drop(self.hub.revisions.insert(kind, revision)),
+            Step::Recall(_) => {}
             Step::Heard(_) => return Ok(Done::Heard(HeardAnswer { heard: vec![] })),
-            Step::Scrub(_) => return Ok(Done::Scrubbed(0)),
+            Step::Scrub(_) => {
+                return Ok(Done::Scrubbed(u64::from(std::mem::take(&mut self.hub.is_damaged))));
+            }
             Step::Open(_) => {
                 self.opened += 1;
                 return Ok(Done::Opened);
@@ -281,10 +387,27 @@ impl Both {
                 (self.hub.cursor, self.hub.name) = (to, String::new());
             }
             Step::Snapshot(scope) => {
-                let chunk = Chunk { sha256: ByteArray::new([1; 32]), bytes: 1, rows: 1, url: "/".to_owned() };
-                return Ok(Done::Snapshot(Snapshot { scope, at: self.at(), chunks: vec![chunk] }));
+                self.snapshot = self.live();
+                let at = self.at();
+                let chunk = |(number, rows): (usize, &[Row])| Chunk {
+                    sha256: ByteArray::new(sum_of(at, number)),
+                    bytes: 1,
+                    rows: rows.len() as u32,
+                    url: number.to_string(),
+                };
+                let chunks = self.snapshot.chunks(CHUNK).enumerate().map(chunk).collect();
+                return Ok(Done::Snapshot(Snapshot { scope, at, chunks }));
             }
-            Step::Chunk(_) => return Ok(Done::Chunk(self.live())),
+            Step::Chunk(chunk) => {
+                let number = chunk.url.parse().expect("a number");
+                return match self.snapshot.chunks(CHUNK).nth(number) {
+                    Some(rows) if !self.loses_chunks && *chunk.sha256 == sum_of(self.at(), number) => {
+                        Ok(Done::Chunk(rows.to_vec()))
+                    }
+                    // Another one was made meanwhile.
+                    _ => Err(refused(ProblemCode::NotFound)),
+                };
+            }
             Step::Digest(scope) => {
                 self.compared += 1;
                 let buckets = sums(&self.cloud.rows).into_iter().map(ByteArray::new).collect();
@@ -297,7 +420,9 @@ impl Both {
                 let rows = self.live().into_iter().filter(is_asked).collect();
                 return Ok(Done::Rows(RowsAnswer { scope: ask.scope, at: self.at(), rows, more: false }));
             }
-            Step::Replace { buckets, rows, to, .. } => {
+            Step::Replace { kinds, buckets, rows, to, .. } => {
+                let is_taken = self.hub.revisions.get(KIND) == Some(&self.told_revision());
+                self.needless += u32::from(!kinds.is_empty() && is_taken);
                 let is_kept = |pk: Uuid| !buckets.is_empty() && !buckets.contains(&digest::bucket_of(pk));
                 self.hub.rows.retain(|(_, pk), _| is_kept(*pk));
                 for row in rows {
@@ -374,20 +499,18 @@ impl Both {
         let state = LinkState {
             epoch: hub.epoch,
             predecessor: hub.predecessor,
-            attempted: hub.attempted.clone(),
             moved: false,
             last_seq: hub.facts.len() as i64,
             acked: hub.acked,
             oldest: 1,
             acked_chain: link_at(hub, hub.acked),
             cursors: vec![(SCOPE, hub.cursor)],
-            revisions: vec![],
+            revisions: hub.revisions.clone().into_iter().collect(),
         };
         let hello = Hello {
             epoch: state.epoch,
             instance,
             predecessor: state.predecessor,
-            attempted: state.attempted.clone(),
             moved: false,
             last_seq: state.last_seq,
             acked: state.acked,
@@ -401,10 +524,17 @@ impl Both {
             zones: vec![],
             players: vec![],
         };
+        let answer = self.greet(&hello);
+        self.letters.push(Letter::Hello(hello));
+        Done::Greeted(Box::new((state, answer)))
+    }
+
+    /// The cloud's side of a hello.
+    fn greet(&mut self, hello: &Hello) -> HelloAnswer {
         let now = UnixMillis(self.now as i64);
         let epoch = self.cloud.seat.as_ref().map_or(hello.epoch, |seat| seat.epoch);
         let known = self.cloud.links.get(&(epoch, hello.acked)).copied();
-        let decided = fencing::decide(self.cloud.seat.as_ref(), &hello, known, now);
+        let decided = fencing::decide(self.cloud.seat.as_ref(), hello, known, now);
         self.fenced += u32::from(decided.standing == Standing::Fenced);
         let answer = HelloAnswer {
             standing: decided.standing,
@@ -413,13 +543,13 @@ impl Both {
             ack: decided.ack,
             lease_ms: 90_000,
             heads: vec![Head { scope: SCOPE, seq: self.cloud.feed.len() as i64 }],
-            revisions: vec![],
+            revisions: vec![(KIND.to_owned(), self.told_revision())],
             ticket_keys: vec![],
             venue_name: String::new(),
             hub_name: String::new(),
         };
         self.cloud.seat = Some(decided.seat);
-        Done::Greeted(Box::new((state, answer)))
+        answer
     }
 
     fn push(&mut self, epoch: i64, instance: Uuid, after: i64, most: usize) -> Result<Done, Fault> {
@@ -444,8 +574,17 @@ impl Both {
         let columns = Facts::of(&facts).expect("facts fit together");
         let push =
             Push { epoch, instance, first_seq: after + 1, before: ByteArray::new(before), facts: columns };
+        self.letters.push(Letter::Push(push.clone()));
+        let answer = self.receive(push)?;
+        Ok(Done::Pushed(facts, answer))
+    }
+
+    /// The cloud's side of a push.
+    fn receive(&mut self, push: Push) -> Result<PushAnswer, Fault> {
+        let (epoch, after, before) = (push.epoch, push.first_seq - 1, *push.before);
         let known = self.cloud.links.get(&(epoch, after)).copied();
         fencing::admit(self.cloud.seat.as_ref(), &push, known).map_err(Fault::Refused)?;
+        let facts = push.facts.into_facts().expect("facts fit together");
         for (seq, fact) in (after + 1..).zip(&facts) {
             let hash = chain::payload_hash(&fact.payload);
             if self.cloud.hashes.get(&(epoch, seq)).is_some_and(|known| *known != hash) {
@@ -467,11 +606,19 @@ impl Both {
         if last >= seat.ack {
             (seat.ack, seat.chain) = (last, Some(link));
         }
-        Ok(Done::Pushed(facts, PushAnswer { ack: seat.ack, apart: vec![], now }))
+        Ok(PushAnswer { ack: seat.ack, apart: vec![], now })
     }
 }
 
 impl Cloud {
+    /// Another box holds the hub's lease.
+    pub(crate) fn rival(&mut self, now: u64, for_ms: u64) {
+        if let Some(seat) = &mut self.seat {
+            seat.instance = Uuid::from_u128(98);
+            seat.lease_until = UnixMillis((now + for_ms) as i64);
+        }
+    }
+
     /// Another box speaks as this hub.
     pub(crate) fn somebody_else(&mut self, now: u64, for_ms: u64) {
         self.seat = Some(Seat {
@@ -482,6 +629,10 @@ impl Cloud {
             chain: Some(chain::BEGINNING),
         });
     }
+}
+
+fn sum_of(at: Cursor, number: usize) -> [u8; 32] {
+    chain::link(&chain::BEGINNING, format!("{at:?} {number}").as_bytes())
 }
 
 fn sums(rows: &Rows) -> Vec<digest::Sum> {

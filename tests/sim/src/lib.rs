@@ -20,4 +20,7 @@ pub mod model_cloud;
 pub mod model_hub;
 pub mod nemesis;
 pub mod network;
+pub mod objects;
+pub mod post;
+pub mod versions;
 pub mod world;

@@ -17,6 +17,8 @@ use serde_bytes::ByteArray;
 use uuid::Uuid;
 
 use crate::defences::Defences;
+use crate::objects::Kept;
+use crate::versions::Age;
 
 /// What a fact of the simulation says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +64,7 @@ pub struct Tables {
     tally: u64,
     feeds: BTreeMap<Scope, Vec<Change>>,
     rows: BTreeMap<(Scope, String, Uuid), Live>,
+    snapshots: BTreeMap<Scope, Kept>,
     /// Changes whose transaction is under way, where feeds are not sealed.
     open: Vec<UnderWay>,
 }
@@ -74,6 +77,7 @@ type UnderWay = (Scope, usize, String, Uuid, Option<Vec<u8>>);
 pub struct SimCloud {
     tables: Arc<Mutex<Tables>>,
     hubs: Arc<BTreeMap<HubId, KnownHub>>,
+    age: Arc<Mutex<Age>>,
     defences: Defences,
 }
 
@@ -82,10 +86,35 @@ fn refusal(code: ProblemCode, message: &str) -> Problem {
 }
 
 impl SimCloud {
-    /// An empty one that knows some hubs.
-    pub fn new(hubs: Vec<KnownHub>, defences: Defences) -> Self {
+    /// An empty one that knows some hubs, under a program of that age.
+    pub fn new(hubs: Vec<KnownHub>, age: Age, defences: Defences) -> Self {
         let hubs = hubs.into_iter().map(|hub| (hub.id, hub)).collect();
-        Self { tables: Arc::default(), hubs: Arc::new(hubs), defences }
+        Self { tables: Arc::default(), hubs: Arc::new(hubs), age: Arc::new(Mutex::new(age)), defences }
+    }
+
+    /// How old the program is that uses it.
+    pub fn age(&self) -> Age {
+        *self.age.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a program of today uses it.
+    pub fn upgrade(&self) {
+        *self.age.lock().unwrap_or_else(PoisonError::into_inner) = Age::New;
+    }
+
+    /// Up to which revision that program tells the kind that grows.
+    pub fn revision(&self) -> u32 {
+        self.age().revision_of(crate::versions::GROWN.word()).unwrap_or(0)
+    }
+
+    /// The snapshot of a scope.
+    pub fn snapshot(&self, scope: Scope) -> Option<Kept> {
+        self.lock().snapshots.get(&scope).cloned()
+    }
+
+    /// Keeps a snapshot in the place of the one before, which is returned.
+    pub fn keep_snapshot(&self, scope: Scope, kept: Kept) -> Option<Kept> {
+        self.lock().snapshots.insert(scope, kept)
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -132,12 +161,15 @@ impl SimCloud {
         }
     }
 
-    /// The rows of a scope as they should be in a hub.
-    pub fn projection(&self, scope: Scope) -> BTreeMap<(String, Uuid), (i64, Vec<u8>)> {
+    /// The rows of a scope as they should be in a hub whose program is of that age.
+    pub fn projection(&self, scope: Scope, age: Age) -> BTreeMap<(String, Uuid), (i64, Vec<u8>)> {
         let tables = self.lock();
-        let live = tables.rows.iter().filter(|((of, ..), _)| *of == scope);
-        live.filter_map(|((_, kind, pk), (seq, body))| Some(((kind.clone(), *pk), (*seq, body.clone()?))))
-            .collect()
+        let live = tables.live(scope, self.age()).filter(|row| age.revision_of(&row.kind).is_some());
+        live.filter_map(|row| {
+            let body = age.columns_of(&row.kind, row.body.as_ref()?);
+            Some(((row.kind, row.pk), (row.seq, body)))
+        })
+        .collect()
     }
 
     /// Whether a fact is here, applied or kept apart.
@@ -174,18 +206,19 @@ impl Tables {
         Cursor { seq, tag: self.tag(scope, seq) }
     }
 
-    fn row(&self, scope: Scope, kind: &str, pk: Uuid) -> Row {
+    fn row(&self, scope: Scope, kind: &str, pk: Uuid, age: Age) -> Row {
         let (seq, body) = self.rows.get(&(scope, kind.to_owned(), pk)).cloned().unwrap_or_default();
+        let body = body.map(|body| age.columns_of(kind, &body));
         Row { seq, kind: kind.to_owned(), pk, body }
     }
 
-    fn live(&self, scope: Scope) -> impl Iterator<Item = Row> {
+    fn live(&self, scope: Scope, age: Age) -> impl Iterator<Item = Row> {
         let of_scope = self.rows.iter().filter(move |((of, ..), (_, body))| *of == scope && body.is_some());
-        of_scope.map(|((_, kind, pk), (seq, body))| Row {
+        of_scope.map(move |((_, kind, pk), (seq, body))| Row {
             seq: *seq,
             kind: kind.clone(),
             pk: *pk,
-            body: body.clone(),
+            body: body.as_ref().map(|body| age.columns_of(kind, body)),
         })
     }
 
@@ -240,7 +273,12 @@ impl CloudStore for SimCloud {
             ack: decided.ack,
             lease_ms: fencing::LEASE.as_millis() as u64,
             heads,
-            revisions: vec![("song".to_owned(), 1)],
+            revisions: self
+                .age()
+                .reads()
+                .iter()
+                .map(|(kind, up_to)| (kind.word().to_owned(), *up_to))
+                .collect(),
             ticket_keys: vec![],
             venue_name: "the venue".to_owned(),
             hub_name: "the hub".to_owned(),
@@ -302,7 +340,7 @@ impl CloudStore for SimCloud {
         let there = changes.iter().filter(|change| change.is_there);
         let named: BTreeSet<(String, Uuid)> = there.map(|change| (change.kind.clone(), change.pk)).collect();
         // What has changed again behind this page comes with that change: see the cloud's own store.
-        let rows = named.into_iter().map(|(kind, pk)| tables.row(scope, &kind, pk));
+        let rows = named.into_iter().map(|(kind, pk)| tables.row(scope, &kind, pk, self.age()));
         let rows = rows.filter(|row| row.seq <= to).collect();
         let to = Cursor { seq: to, tag: tables.tag(scope, to) };
         Ok(Page { scope, from, to, head, changes: to.seq - from.seq, rows })
@@ -310,7 +348,7 @@ impl CloudStore for SimCloud {
 
     async fn digest(&self, _: &KnownHub, scope: Scope) -> Result<DigestAnswer, Problem> {
         let tables = self.lock();
-        let rows: Vec<Row> = tables.live(scope).collect();
+        let rows: Vec<Row> = tables.live(scope, self.age()).collect();
         let sums = digest::of_rows(rows.iter().map(|row| (row.kind.as_str(), row.pk, row.seq)));
         let buckets = sums.into_iter().map(ByteArray::new).collect();
         Ok(DigestAnswer { scope, at: tables.at(scope), buckets })
@@ -323,7 +361,7 @@ impl CloudStore for SimCloud {
                 && (ask.buckets.is_empty() || ask.buckets.contains(&digest::bucket_of(row.pk)))
                 && ask.after.as_ref().is_none_or(|after| (&row.kind, row.pk) > (&after.0, after.1))
         };
-        let mut rows: Vec<Row> = tables.live(ask.scope).filter(is_asked).collect();
+        let mut rows: Vec<Row> = tables.live(ask.scope, self.age()).filter(is_asked).collect();
         let more = rows.len() > ask.limit as usize;
         rows.truncate(ask.limit as usize);
         Ok(RowsAnswer { scope: ask.scope, at: tables.at(ask.scope), rows, more })

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::defences::Defences;
 use crate::model_cloud::Said;
+use crate::versions::Age;
 
 /// A row as it was applied, and whether what lies there is still that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ struct Kept {
     body: Vec<u8>,
     is_damaged: bool,
     is_marked: bool,
+    /// Its program knows the kind; of others it notes the version alone.
+    is_known: bool,
 }
 
 /// Everything in the file.
@@ -28,8 +31,6 @@ struct Kept {
 pub struct File {
     epoch: i64,
     predecessor: Option<Uuid>,
-    /// Runs that said hello since, and where the file lay.
-    attempted: (u64, Vec<Uuid>),
     /// Where the file lay at the last hello.
     noted: u64,
     outbox: BTreeMap<i64, (Fact, [u8; 32])>,
@@ -46,13 +47,17 @@ pub struct File {
     purged: BTreeMap<i64, [u8; 32]>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Disk {
     file: File,
     /// What is left when the power is cut, where facts are not synced.
     synced: Option<File>,
     place: u64,
     is_full: bool,
+    /// Of the program that uses it.
+    age: Age,
+    /// What the program did that it need not have done.
+    needless: Vec<String>,
 }
 
 /// The database. Clones are the same one.
@@ -65,10 +70,40 @@ pub struct SimHub {
 type Stored<T> = Result<T, LocalTrouble>;
 
 impl SimHub {
-    /// An empty one.
-    pub fn new(defences: Defences, place: u64) -> Self {
+    /// An empty one, under a program of that age.
+    pub fn new(defences: Defences, place: u64, age: Age) -> Self {
         let file = File { epoch: 1, noted: place, ..File::default() };
-        Self { disk: Arc::new(Mutex::new(Disk { file, place, ..Disk::default() })), defences }
+        let disk = Disk { file, synced: None, place, is_full: false, age, needless: vec![] };
+        Self { disk: Arc::new(Mutex::new(disk)), defences }
+    }
+
+    /// How old the program is that uses it.
+    pub fn age(&self) -> Age {
+        self.lock().age
+    }
+
+    /// From now on a program of that age uses it.
+    pub fn run_by(&self, age: Age) {
+        self.lock().age = age;
+    }
+
+    /// What the program did that it need not have done.
+    pub fn needless(&self) -> Vec<String> {
+        self.lock().needless.clone()
+    }
+
+    /// Up to which revision each kind was taken.
+    pub fn revisions(&self) -> BTreeMap<String, u32> {
+        self.lock().file.revisions.clone()
+    }
+
+    /// All that came down is lost, and has to come again.
+    pub fn forget(&self) {
+        let file = &mut self.lock().file;
+        file.rows.clear();
+        file.cursors.clear();
+        file.stage.clear();
+        file.revisions.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Disk> {
@@ -81,6 +116,17 @@ impl SimHub {
             return Err(LocalTrouble("the disk is full".to_owned()));
         }
         Ok(change(&mut disk.file))
+    }
+
+    /// The same, for what depends on the program.
+    fn write_rows<T>(&self, change: impl FnOnce(&mut File, Age) -> T) -> Stored<T> {
+        let age = self.age();
+        self.write(|file| change(file, age))
+    }
+
+    /// Notes what need not have been done.
+    fn complain(&self, what: String) {
+        self.lock().needless.push(what);
     }
 
     /// Writes a fact; `true` where it is confirmed.
@@ -142,14 +188,15 @@ impl SimHub {
 
     /// Puts a file in place, at some place of some disk.
     pub fn put(&self, file: File, place: u64) {
-        *self.lock() = Disk { file, place, ..Disk::default() };
+        let disk = &mut self.lock();
+        (disk.file, disk.synced, disk.place, disk.is_full) = (file, None, place, false);
     }
 
     /// A bit of a row flips; `nth` says of which.
     pub fn damage(&self, nth: usize) {
         let file = &mut self.lock().file;
-        let many = file.rows.len().max(1);
-        if let Some(kept) = file.rows.values_mut().nth(nth % many) {
+        let many = file.rows.values().filter(|kept| kept.is_known).count().max(1);
+        if let Some(kept) = file.rows.values_mut().filter(|kept| kept.is_known).nth(nth % many) {
             kept.body.push(0);
             kept.is_damaged = true;
         }
@@ -158,7 +205,7 @@ impl SimHub {
     /// Its rows of a scope.
     pub fn table(&self, scope: Scope) -> BTreeMap<(String, Uuid), (i64, Vec<u8>)> {
         let disk = self.lock();
-        let rows = disk.file.rows.iter().filter(|((of, ..), _)| *of == scope);
+        let rows = disk.file.rows.iter().filter(|((of, ..), kept)| *of == scope && kept.is_known);
         rows.map(|((_, kind, pk), kept)| ((kind.clone(), *pk), (kept.seq, kept.body.clone()))).collect()
     }
 
@@ -191,14 +238,16 @@ impl SimHub {
 }
 
 impl File {
-    fn put_row(&mut self, scope: Scope, row: Row) {
+    fn put_row(&mut self, scope: Scope, row: Row, age: Age) {
         let key = (scope, row.kind, row.pk);
         if self.rows.get(&key).is_some_and(|kept| kept.seq > row.seq) {
             return;
         }
         match row.body {
             Some(body) => {
-                self.rows.insert(key, Kept { seq: row.seq, body, is_damaged: false, is_marked: false });
+                let (body, is_known) = (age.columns_of(&key.1, &body), age.revision_of(&key.1).is_some());
+                let sound = Kept { seq: row.seq, body, is_damaged: false, is_marked: false, is_known };
+                self.rows.insert(key, sound);
             }
             None => drop(self.rows.remove(&key)),
         }
@@ -216,7 +265,6 @@ impl HubStore for SimHub {
         Ok(LinkState {
             epoch: file.epoch,
             predecessor: file.predecessor,
-            attempted: if file.attempted.0 == disk.place { file.attempted.1.clone() } else { vec![] },
             moved: file.noted != disk.place,
             last_seq,
             acked: file.acked,
@@ -236,22 +284,9 @@ impl HubStore for SimHub {
         Ok(Present { now, steady_ms: 0, software: "sim".to_owned(), zones: vec![], players: vec![] })
     }
 
-    async fn note_attempt(&self, instance: Uuid) -> Stored<()> {
-        let place = self.lock().place;
-        self.write(|file| {
-            if file.attempted.0 != place {
-                file.attempted = (place, vec![]);
-            }
-            file.attempted.1.push(instance);
-        })
-    }
-
     async fn settle_instance(&self, instance: Uuid) -> Stored<()> {
         let place = self.lock().place;
-        self.write(|file| {
-            (file.predecessor, file.noted) = (Some(instance), place);
-            file.attempted = (place, vec![]);
-        })
+        self.write(|file| (file.predecessor, file.noted) = (Some(instance), place))
     }
 
     async fn facts_after(&self, seq: i64, most: usize, bytes: usize) -> Stored<([u8; 32], Vec<Fact>)> {
@@ -283,12 +318,12 @@ impl HubStore for SimHub {
     }
 
     async fn apply(&self, scope: Scope, from: Cursor, to: Cursor, rows: Vec<Row>) -> Stored<()> {
-        self.write(|file| {
+        self.write_rows(|file, age| {
             if file.cursors.get(&scope).copied().unwrap_or_default() != from {
                 return;
             }
             for row in rows {
-                file.put_row(scope, row);
+                file.put_row(scope, row, age);
             }
             file.cursors.insert(scope, to);
         })
@@ -305,16 +340,20 @@ impl HubStore for SimHub {
     }
 
     async fn stage_part(&self, scope: Scope, part: u64, rows: Vec<Row>) -> Stored<()> {
-        self.write(|file| drop(file.stage.entry(scope).or_default().1.insert(part, rows)))
+        let before = self.write(|file| file.stage.entry(scope).or_default().1.insert(part, rows))?;
+        if before.is_some() {
+            self.complain(format!("part {part} of {scope} was fetched though it was there"));
+        }
+        Ok(())
     }
 
     async fn unstage(&self, scope: Scope, to: Cursor, whole: bool) -> Stored<()> {
-        self.write(|file| {
+        self.write_rows(|file, age| {
             let Some((_, parts)) = file.stage.remove(&scope) else { return };
             if whole {
                 file.rows.retain(|(of, ..), _| *of != scope);
             }
-            parts.into_values().flatten().for_each(|row| file.put_row(scope, row));
+            parts.into_values().flatten().for_each(|row| file.put_row(scope, row, age));
             file.cursors.insert(scope, to);
         })
     }
@@ -333,6 +372,14 @@ impl HubStore for SimHub {
         rows: Vec<Row>,
         to: Option<Cursor>,
     ) -> Stored<()> {
+        let revisions = self.revisions();
+        let age = self.age();
+        for kind in kinds.iter().filter(|kind| {
+            let known = age.revision_of(kind);
+            known.is_some() && known == revisions.get(*kind).copied()
+        }) {
+            self.complain(format!("{kind} was fetched again though it has not grown"));
+        }
         self.write(|file| {
             file.rows.retain(|(of, kind, pk), _| {
                 let is_meant = *of == scope
@@ -341,7 +388,7 @@ impl HubStore for SimHub {
                 !is_meant
             });
             for row in rows {
-                file.put_row(scope, row);
+                file.put_row(scope, row, age);
             }
             if let Some(to) = to {
                 file.cursors.insert(scope, to);

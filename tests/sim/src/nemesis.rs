@@ -26,6 +26,8 @@ pub enum Event {
     Mute(usize),
     /// Messages are held.
     Hold(usize),
+    /// Messages take seconds.
+    Slow(usize),
     /// The network of a hub works again.
     Repair(usize),
     /// A hub's clock is set, by so many years.
@@ -46,13 +48,19 @@ pub enum Event {
     RestoreCloud,
     /// A hub's disk is copied into another box, which starts.
     Clone(usize),
+    /// Everything that came down to a hub is lost, as with a backup from before its first day.
+    Forget(usize),
+    /// A hub's program is replaced by one of today.
+    UpgradeHub(usize),
+    /// The cloud's is.
+    UpgradeCloud,
 }
 
 /// Draws what happens next.
 #[expect(clippy::match_same_arms, reason = "the chances stand in their order")]
 pub fn draw(chance: &mut StdRng, hubs: usize) -> Event {
     let hub = (chance.next_u32() as usize) % hubs;
-    match chance.random_range(0..100) {
+    match chance.random_range(0..106) {
         0..40 => Event::Vote(hub),
         40..58 => Event::Change,
         58..64 => Event::Commit,
@@ -74,6 +82,10 @@ pub fn draw(chance: &mut StdRng, hubs: usize) -> Event {
         96..97 => Event::BackupCloud,
         97..98 => Event::RestoreCloud,
         98..99 => Event::Clone(hub),
+        99..101 => Event::Slow(hub),
+        101..103 => Event::Forget(hub),
+        103..105 => Event::UpgradeHub(hub),
+        105..106 => Event::UpgradeCloud,
         _ => Event::Commit,
     }
 }

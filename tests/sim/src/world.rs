@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use mad_turmoil::rand as lots;
 use mad_turmoil::time::SimClocksGuard;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use roomtone_cloud::sync::{Desk, Limits, router};
+use roomtone_cloud::sync::{Desk, Limits, questions};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{BootId, Clock as _, HubId, OrganisationId, VenueId};
 use roomtone_sync::credential::SigningKey;
 use roomtone_sync::driver::{LinkSettings, run_over};
 use roomtone_sync::engine::{Settings, Status};
-use roomtone_sync::wire::{Scope, Stamp};
+use roomtone_sync::wire::{Kind, Scope, Stamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use turmoil::Sim;
@@ -27,12 +28,17 @@ use crate::model_cloud::{Fate, Said, SimCloud, Tables, known_hub};
 use crate::model_hub::{File, SimHub};
 use crate::nemesis::{self, Event};
 use crate::network::{Listening, SimClock, Simulated};
+use crate::objects::{Objects, Office};
+use crate::post::{Post, carry};
+use crate::versions::{Age, GROWN, NEW};
 
 const HUBS: usize = 3;
 const CLOUD: &str = "cloud";
 const PORT: u16 = 8080;
 /// Smaller than a venue's, so that catch-ups have several pages.
 const PAGE: u32 = 12;
+/// How long a message takes at most, where the line is good.
+const LATENCY: Duration = Duration::from_millis(400);
 
 /// How a seed went.
 #[derive(Debug, Clone)]
@@ -43,6 +49,8 @@ pub struct Outcome {
     pub broken: Vec<String>,
     /// How many facts were confirmed.
     pub confirmed: usize,
+    /// How often the network and the media store did each thing, as `name=number`.
+    pub tally: String,
 }
 
 /// How long, and how hard.
@@ -90,11 +98,11 @@ struct World<'a> {
     chance: StdRng,
     cloud: SimCloud,
     cloud_backup: Option<Tables>,
+    objects: Objects,
+    post: Post,
     places: Vec<Place>,
     hubs: Vec<roomtone_sync::store::KnownHub>,
     confirmed: BTreeSet<Uuid>,
-    /// Open: rows of a hub are not always healed after a cloud was put back. A page tells rows as they are now, also beyond
-    /// its end; the cloud that was put back may give their numbers to other content, which no digest of numbers sees.
     drawn: u64,
     trace: String,
     broken: Vec<String>,
@@ -130,7 +138,7 @@ impl World<'_> {
             .tick_duration(Duration::from_millis(20))
             .simulation_duration(Duration::from_secs(100_000))
             .min_message_latency(Duration::from_millis(1))
-            .max_message_latency(Duration::from_millis(400))
+            .max_message_latency(LATENCY)
             .build();
         COPIED.store(0, Ordering::Relaxed);
         let organisation = OrganisationId(Uuid::from_u128(1));
@@ -145,12 +153,16 @@ impl World<'_> {
                 known_hub(id, VenueId(Uuid::from_u128(200 + number as u128)), organisation, key.public())
             })
             .collect();
-        let cloud = SimCloud::new(hubs.clone(), scenario.defences);
-        start_cloud(&mut sim, &cloud);
+        let mut chance = StdRng::seed_from_u64(scenario.seed ^ 0x5eed);
+        let cloud = SimCloud::new(hubs.clone(), age(&mut chance), scenario.defences);
+        let (objects, post) = (Objects::new(chance.random()), Post::new(chance.random()));
+        start_cloud(&mut sim, &cloud, &objects, &post);
+        objects.start(&mut sim);
+        post.start(&mut sim, CLOUD, PORT);
         let mut places = Vec::new();
         // The last one is the box into which a disk may be copied.
         for number in 0..=HUBS {
-            let place = Place::new(number, scenario.defences);
+            let place = Place::new(number, scenario.defences, age(&mut chance));
             start_hub(&mut sim, &place, &hubs, &keys, scenario.seed, scenario.verify);
             if number == HUBS {
                 sim.crash(place.name.as_str());
@@ -161,9 +173,11 @@ impl World<'_> {
         Self {
             sim,
             scenario,
-            chance: StdRng::seed_from_u64(scenario.seed ^ 0x5eed),
+            chance,
             cloud,
             cloud_backup: None,
+            objects,
+            post,
             places,
             hubs,
             confirmed: BTreeSet::new(),
@@ -174,6 +188,11 @@ impl World<'_> {
     }
 
     fn play(mut self) -> Outcome {
+        // A catalogue that is long enough for a snapshot, or not.
+        for _ in 0..self.chance.random_range(0..40) {
+            self.change();
+        }
+        self.cloud.commit(usize::MAX);
         while self.sim.elapsed() < self.scenario.trouble {
             let next = self.sim.elapsed() + Duration::from_millis(self.chance.random_range(20..600));
             self.run_until(next);
@@ -195,7 +214,9 @@ impl World<'_> {
             }
         }
         self.check();
-        Outcome { trace: self.trace, broken: self.broken, confirmed: self.confirmed.len() }
+        let tally = format!("{} {}", self.post.tally, self.objects.tally);
+        self.note(&tally);
+        Outcome { trace: self.trace, broken: self.broken, confirmed: self.confirmed.len(), tally }
     }
 
     fn run_until(&mut self, time: Duration) {
@@ -239,6 +260,10 @@ impl World<'_> {
             Event::BackupCloud => self.cloud_backup = Some(self.cloud.backup()),
             Event::RestoreCloud => self.restore_cloud(),
             Event::Clone(hub) => self.copy_hub(hub),
+            Event::Slow(hub) => self.latency(hub, LATENCY * 20),
+            Event::Forget(hub) => self.forget(hub),
+            Event::UpgradeHub(hub) => self.upgrade_hub(hub),
+            Event::UpgradeCloud => self.upgrade_cloud(),
         }
     }
 
@@ -279,24 +304,27 @@ impl World<'_> {
     fn change(&mut self) {
         let many = self.chance.random_range(1..9);
         let scope = self.hubs[self.chance.random_range(0..HUBS)].scopes()[self.chance.random_range(0..2)];
-        let kind = if matches!(scope, Scope::Catalogue(_)) { "song" } else { "venue_song" };
+        let knows_new = self.cloud.age().revision_of(NEW.word()).is_some();
+        let kind = match scope {
+            Scope::Catalogue(_) => GROWN,
+            Scope::Venue(_) if knows_new && self.chance.random_range(0..3) == 0 => NEW,
+            Scope::Venue(_) => Kind::VenueSong,
+        };
         for _ in 0..many {
             let pk = Uuid::from_u128(5_000 + self.chance.random_range(0..40_u128));
             let body: Option<[u8; 4]> = (self.chance.random_range(0..5) > 0).then(|| self.chance.random());
             let tag = if self.scenario.defences.tag { self.chance.random() } else { 7 };
-            self.cloud.change(scope, kind, pk, body.map(Vec::from), tag);
+            self.cloud.change(scope, kind.word(), pk, body.map(Vec::from), tag);
         }
         self.cloud.commit(self.chance.random_range(0..4));
     }
 
     fn bounce(&mut self, hub: usize, is_power_cut: bool) {
-        if self.places[hub].is_up {
-            self.sim.crash(self.places[hub].name.as_str());
+        self.between_runs(hub, |store| {
             if is_power_cut {
-                self.places[hub].store.power_cut();
+                store.power_cut();
             }
-            self.sim.bounce(self.places[hub].name.as_str());
-        }
+        });
     }
 
     fn stop_hub(&mut self, hub: usize) {
@@ -315,6 +343,34 @@ impl World<'_> {
         let name = self.places[hub].name.as_str();
         self.sim.release(name, CLOUD);
         self.sim.repair(name, CLOUD);
+        self.latency(hub, LATENCY);
+    }
+
+    fn latency(&mut self, hub: usize, most: Duration) {
+        self.sim.set_link_max_message_latency(self.places[hub].name.as_str(), CLOUD, most);
+    }
+
+    /// Stops a hub's program, does something to its box, and starts it again.
+    fn between_runs(&mut self, hub: usize, change: impl FnOnce(&SimHub)) {
+        if self.places[hub].is_up {
+            self.sim.crash(self.places[hub].name.as_str());
+            change(&self.places[hub].store);
+            self.sim.bounce(self.places[hub].name.as_str());
+        }
+    }
+
+    fn forget(&mut self, hub: usize) {
+        self.between_runs(hub, SimHub::forget);
+    }
+
+    fn upgrade_hub(&mut self, hub: usize) {
+        self.between_runs(hub, |store| store.run_by(Age::New));
+    }
+
+    fn upgrade_cloud(&mut self) {
+        self.sim.crash(CLOUD);
+        self.cloud.upgrade();
+        self.sim.bounce(CLOUD);
     }
 
     /// Facts are removed weeks after they were acknowledged: the cloud has told by then if it has lost them.
@@ -352,6 +408,8 @@ impl World<'_> {
         let file = self.places[hub].store.copy();
         let place = self.places[HUBS].place;
         self.places[HUBS].store.put(file, place);
+        let age = self.places[hub].store.age();
+        self.places[HUBS].store.run_by(age);
         self.places[HUBS].hub = hub;
         COPIED.store(hub as u64, Ordering::Relaxed);
         self.start_hub(HUBS);
@@ -366,6 +424,8 @@ impl World<'_> {
     fn heal(&mut self) {
         self.note("all is mended");
         self.cloud.commit(usize::MAX);
+        self.post.calm();
+        self.objects.calm();
         for hub in 0..self.places.len() {
             self.repair(hub);
             self.places[hub].store.fill(false);
@@ -414,11 +474,23 @@ impl World<'_> {
             self.broken.push(format!("{tally} facts were counted of {ids}"));
         }
         for place in self.places.iter().filter(|place| place.is_up) {
+            let age = place.store.age();
             for scope in self.hubs[place.hub].scopes() {
-                if place.store.table(scope) != self.cloud.projection(scope) {
+                if place.store.table(scope) != self.cloud.projection(scope, age) {
                     self.broken.push(format!("{} does not have the rows of {scope}", place.name));
                 }
             }
+            let told = self.cloud.age();
+            for (kind, known) in age.reads() {
+                let wanted = told.revision_of(kind.word()).map(|told| told.min(known));
+                if wanted.is_some() && place.store.revisions().get(kind.word()).copied() != wanted {
+                    self.broken.push(format!("{} has not taken {} as it is now", place.name, kind.word()));
+                }
+            }
+        }
+        for place in &self.places {
+            let needless = place.store.needless();
+            self.broken.extend(needless.into_iter().map(|what| format!("{}: {what}", place.name)));
         }
         self.note("the end");
     }
@@ -428,11 +500,11 @@ impl World<'_> {
 static COPIED: AtomicU64 = AtomicU64::new(0);
 
 impl Place {
-    fn new(number: usize, defences: Defences) -> Self {
+    fn new(number: usize, defences: Defences, age: Age) -> Self {
         let place = number as u64 + 1;
         Self {
             name: format!("hub{number}"),
-            store: SimHub::new(defences, place),
+            store: SimHub::new(defences, place, age),
             clock: SimClock::default(),
             wake: Arc::default(),
             status: watch::Sender::new(None),
@@ -444,17 +516,23 @@ impl Place {
     }
 }
 
-fn start_cloud(sim: &mut Sim<'_>, cloud: &SimCloud) {
-    let cloud = cloud.clone();
+fn age(chance: &mut StdRng) -> Age {
+    if chance.random_range(0..2) == 0 { Age::Old } else { Age::New }
+}
+
+fn start_cloud(sim: &mut Sim<'_>, cloud: &SimCloud, objects: &Objects, post: &Post) {
+    let (cloud, objects, post) = (cloud.clone(), objects.clone(), post.clone());
     sim.host(CLOUD, move || {
-        let cloud = cloud.clone();
+        let (cloud, post) = (cloud.clone(), post.clone());
+        let office = Office::new(cloud.clone(), objects.clone());
         async move {
             let stop = CancellationToken::new();
             let desk =
                 Desk::new(cloud.clone(), Arc::new(SimClock::default()), Limits::default(), stop.clone());
             let heads = desk.heads.clone().keep(cloud, stop);
             let listener = Listening(turmoil::net::TcpListener::bind(("0.0.0.0", PORT)).await?);
-            let serving = axum::serve(listener, router(desk));
+            let questions = questions(desk, office.routes()).layer(from_fn_with_state(post, carry));
+            let serving = axum::serve(listener, questions);
             tokio::select! {
                 biased;
                 kept = heads => kept?,
@@ -493,6 +571,8 @@ fn start_hub(
             scrub_every: Duration::from_secs(15),
             page: PAGE,
             snapshot_from: i64::from(PAGE) * 4,
+            speaks: store.age().speaks(),
+            reads: store.age().reads(),
             ..Settings::new(instance, seed ^ (number as u64) ^ (run << 8))
         };
         let (store, clock, wake, status) =

@@ -5,6 +5,7 @@ use roomtone_schema::{BootId, HubId, OrganisationId, UnixMillis, VenueId};
 use roomtone_sim::defences::Defences;
 use roomtone_sim::model_cloud::{Fate, Said, SimCloud, known_hub};
 use roomtone_sim::model_hub::SimHub;
+use roomtone_sim::versions::Age;
 use roomtone_sim::{conformance_cloud, conformance_hub};
 use roomtone_sync::store::KnownHub;
 use roomtone_sync::wire::{Row, Scope, Stamp};
@@ -15,7 +16,7 @@ const NOW: UnixMillis = UnixMillis(1_795_348_800_000);
 fn cloud() -> (SimCloud, KnownHub, Scope) {
     let (venue, organisation) = (VenueId(Uuid::from_u128(2)), OrganisationId(Uuid::from_u128(3)));
     let hub = known_hub(HubId::from_uuid(Uuid::from_u128(1)), venue, organisation, [0; 32]);
-    let cloud = SimCloud::new(vec![hub.clone()], Defences::default());
+    let cloud = SimCloud::new(vec![hub.clone()], Age::New, Defences::default());
     let scope = Scope::Catalogue(organisation);
     for number in 0..9_u8 {
         let body = (number % 4 > 0).then(|| vec![number]);
@@ -35,7 +36,7 @@ async fn the_cloud_conforms() {
 }
 
 fn hub() -> SimHub {
-    let store = SimHub::new(Defences::default(), 1);
+    let store = SimHub::new(Defences::default(), 1, Age::New);
     for number in 0..6 {
         let stamp = Stamp { boot: BootId::from_uuid(Uuid::nil()), mono_ms: 0, wall_ms: 0 };
         assert!(store.tell(&Said { id: Uuid::from_u128(number), fate: Fate::Good }, stamp));

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::digest;
 use crate::engine::{Done, Step};
 use crate::wire::{
-    Cursor, HeardAnswer, HeardAsk, KINDS, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot,
+    Cursor, Hash, HeardAnswer, HeardAsk, KINDS, MOST_ROWS, Page, PullAsk, Row, RowsAnswer, RowsAsk, Scope,
+    Snapshot,
 };
 
 /// Of how much of its past a hub is reminded that was put back: longer than any song rests.
@@ -129,8 +130,10 @@ impl Task {
         matches!(self, Self::Replace { .. })
     }
 
-    pub(super) fn has_snapshot(&self) -> bool {
-        matches!(self, Self::Fetch { .. })
+    /// The chunk that it fetches.
+    pub(super) fn chunk(&self) -> Option<Hash> {
+        let Self::Fetch { snapshot, part } = self else { return None };
+        snapshot.chunks.get(*part as usize).map(|chunk| *chunk.sha256)
     }
 
     pub(super) fn ask(&self) -> Option<PullAsk> {

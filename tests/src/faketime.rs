@@ -1,20 +1,20 @@
-//! A false wall clock for the hub's process; its monotonic clock stays true, as on a real box.
+//! A false wall clock for a program; its monotonic clock stays true, as on a real box.
 
 use std::path::{Path, PathBuf};
 
-use roomtone_tests::skip;
+use crate::skip;
 
-/// Variables that make the hub read `time` (faketime's notation) on its wall clock; `None`, and a note of it, where
+/// Variables that make a program read `time` (faketime's notation) on its wall clock; `None`, and a note of it, where
 /// libfaketime is not installed.
-pub(crate) fn fixed(test: &str, time: &str) -> Option<Vec<(&'static str, String)>> {
+pub fn fixed(test: &str, time: &str) -> Option<Vec<(&'static str, String)>> {
     preload(test).map(|mut env| {
         env.push(("FAKETIME", time.to_owned()));
         env
     })
 }
 
-/// As [`fixed`], with the time in a file that a test may rewrite while the hub runs.
-pub(crate) fn from_file(test: &str, file: &Path) -> Option<Vec<(&'static str, String)>> {
+/// As [`fixed`], with the time in a file that a test may rewrite while the program runs.
+pub fn from_file(test: &str, file: &Path) -> Option<Vec<(&'static str, String)>> {
     preload(test).map(|mut env| {
         env.push(("FAKETIME_TIMESTAMP_FILE", file.display().to_string()));
         env.push(("FAKETIME_NO_CACHE", "1".to_owned()));
