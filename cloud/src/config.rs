@@ -85,6 +85,8 @@ pub struct DatabaseSection {
 pub struct AuthSection {
     /// The project, such as `https://abcdefghij.supabase.co`. The two below follow from it.
     pub supabase_url: String,
+    /// The project's publishable (or `anon`) key, by which the manager's page signs people in. Everybody may see it.
+    pub publishable_key: String,
     /// Who signs the tokens; `<supabase_url>/auth/v1` where it is empty.
     pub issuer: String,
     /// Where the keys are published; `<issuer>/.well-known/jwks.json` where it is empty.
@@ -198,6 +200,7 @@ impl Default for AuthSection {
     fn default() -> Self {
         Self {
             supabase_url: String::new(),
+            publishable_key: String::new(),
             issuer: String::new(),
             jwks_url: String::new(),
             audience: "authenticated".to_owned(),

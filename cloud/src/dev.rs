@@ -136,6 +136,8 @@ impl Trial {
         let front = self.service.listening.first().copied().map(reachable);
         let front = front.map_or_else(String::new, |front| front.to_string());
         say(format!("The trial cloud is at   http://{front}/"));
+        // After the `#`, a token reaches no server and no log; the page takes it out of the address at once.
+        say(format!("The manager's page      http://{front}/admin#token={}", self.token));
         say(format!("GraphQL                 http://{front}/graphql"));
         say(format!("Media (S3)              {}", self.media));
         say(format!("Everything it keeps     {}", folder.0.display()));

@@ -1,12 +1,10 @@
-//! What the cloud answers over HTTP: GraphQL, health and metrics, and a plain page, behind the same doors.
+//! What the cloud answers over HTTP: GraphQL, health and metrics, and the manager's page, behind the same doors.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use roomtone_server::doors::{Doors, Names};
 use roomtone_server::front::{Front as GraphqlFront, FrontSettings};
 use roomtone_server::serve::{Entrance, ServeSettings, serve as converse};
@@ -17,6 +15,7 @@ use crate::auth::Gatekeeper;
 use crate::cloud::Cloud;
 use crate::graphql::{self, CloudSchema};
 
+pub mod admin;
 mod cors;
 mod health;
 mod metrics;
@@ -30,6 +29,7 @@ pub struct Front {
     graphql: GraphqlFront<CloudSchema, Gatekeeper>,
     /// Routes beside its own: those of hubs, and what only a trial has.
     extra: Router,
+    page: admin::Page,
     stop: CancellationToken,
     serving: ServeSettings,
     since_ms: i64,
@@ -49,7 +49,8 @@ impl Front {
         let graphql = GraphqlFront::new(schema, gate.clone(), settings, stop.clone());
         let since_ms = cloud.clock.monotonic_ms();
         let (names, serving) = (Arc::new(names), ServeSettings::default());
-        Self { cloud, gate, names, graphql, extra: Router::new(), stop, serving, since_ms }
+        let (extra, page) = (Router::new(), admin::Page::default());
+        Self { cloud, gate, names, graphql, extra, page, stop, serving, since_ms }
     }
 
     /// The same with another way of holding connections.
@@ -62,6 +63,12 @@ impl Front {
     #[must_use]
     pub fn with(self, extra: Router) -> Self {
         Self { extra: self.extra.merge(extra), ..self }
+    }
+
+    /// The same with a manager's page.
+    #[must_use]
+    pub fn showing(self, page: admin::Page) -> Self {
+        Self { page, ..self }
     }
 
     /// Cancelled when whoever waits for news is to let go.
@@ -85,7 +92,7 @@ pub fn router(front: Front) -> Router {
         .merge(health::router(watched.clone()))
         .merge(metrics::router(watched))
         .merge(front.extra)
-        .route("/", get(page))
+        .merge(admin::router(front.page))
         .fallback(nothing)
         .layer(Doors(front.names))
 }
@@ -106,15 +113,6 @@ pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken)
     };
     let (served, ()) = tokio::join!(serving, closing);
     Ok(served?)
-}
-
-async fn page() -> Response {
-    const PAGE: &str = include_str!("http/page.html");
-    let head = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"),
-    ];
-    (head, PAGE).into_response()
 }
 
 async fn nothing() -> Response {

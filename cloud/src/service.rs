@@ -157,7 +157,8 @@ impl Service {
         settings.introspection = setup.introspection;
         let front = http::Front::new(self.cloud.clone(), gate, names, settings);
         let hubs = self.hubs(ticket_keys, front.stopping());
-        let front = front.holding(server.serving()).with(setup.extra).with(hubs);
+        let page = http::admin::Page::of(&setup.config);
+        let front = front.holding(server.serving()).showing(page).with(setup.extra).with(hubs);
         for listener in listeners {
             let front = front.clone();
             self.supervisor.keep_running("front", move |stop| {

@@ -9,10 +9,12 @@ const PREFIX: &str = "ROOMTONE_CLOUD_";
 const OTHERS: [&str; 2] = ["DATA", "CONFIG"];
 
 /// Names that are known elsewhere, and where they stand here.
-const KNOWN: [(&str, [&str; 2]); 12] = [
+const KNOWN: [(&str, [&str; 2]); 14] = [
     ("DATABASE_URL", ["database", "url"]),
     ("DATABASE_OWNER_URL", ["database", "owner_url"]),
     ("SUPABASE_URL", ["auth", "supabase_url"]),
+    ("SUPABASE_ANON_KEY", ["auth", "publishable_key"]),
+    ("SUPABASE_PUBLISHABLE_KEY", ["auth", "publishable_key"]),
     ("JWT_ISSUER", ["auth", "issuer"]),
     ("JWT_SECRET", ["auth", "jwt_secret"]),
     ("S3_ENDPOINT", ["media", "endpoint"]),

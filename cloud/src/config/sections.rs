@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roomtone_server::front::FrontSettings;
 use roomtone_server::serve::ServeSettings;
 
@@ -56,6 +58,13 @@ impl Config {
                     allowed,
                 });
             }
+        }
+        if self.auth.publishes_a_secret() {
+            return Err(ConfigError::OutOfRange {
+                key: "auth.publishable_key (SUPABASE_PUBLISHABLE_KEY)".to_owned(),
+                value: "a secret key".to_owned(),
+                allowed: "the publishable one, or the one called anon: every page shows it".to_owned(),
+            });
         }
         Ok(())
     }
@@ -137,6 +146,14 @@ impl AuthSection {
         }
     }
 
+    /// Whether the key that every page shows opens the whole project: a secret key, or the old `service_role` token.
+    fn publishes_a_secret(&self) -> bool {
+        let key = &self.publishable_key;
+        let claims = key.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+        let of = claims.and_then(|claims| serde_json::from_slice::<serde_json::Value>(&claims).ok());
+        key.starts_with("sb_secret_") || of.is_some_and(|claims| claims["role"] != "anon")
+    }
+
     /// Where the keys are published.
     pub fn jwks_url(&self) -> String {
         if !self.jwks_url.is_empty() {
@@ -147,6 +164,20 @@ impl AuthSection {
 }
 
 impl MediaSection {
+    /// The origins that browsers send files to and fetch them from.
+    pub fn origins(&self) -> Vec<String> {
+        let named = [&self.public_endpoint, &self.endpoint].into_iter().find(|address| !address.is_empty());
+        let Some(named) = named else {
+            let (bucket, region) = (&self.bucket, &self.region);
+            return vec![
+                format!("https://{bucket}.s3.{region}.amazonaws.com"),
+                format!("https://s3.{region}.amazonaws.com"),
+            ];
+        };
+        let origin = reqwest::Url::parse(named).map(|url| url.origin().ascii_serialization());
+        origin.into_iter().collect()
+    }
+
     /// As the store wants it.
     pub fn settings(&self) -> crate::media::MediaSettings {
         let optional = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());

@@ -41,6 +41,8 @@ fn each_layer_lies_over_the_one_before() {
 #[case::unknown_variable("", &[("ROOMTONE_CLOUD_SERVER_LISTN", "3")], "ROOMTONE_CLOUD_SERVER_LISTN")]
 #[case::too_many("[database]\nconnections = 5000", &[], "between 2 and 1000")]
 #[case::no_address("", &[("SUPABASE_URL", "abc.supabase.co")], "begins with https://")]
+#[case::secret_key("", &[("SUPABASE_PUBLISHABLE_KEY", "sb_secret_x")], "a secret key")]
+#[case::service_role("", &[("SUPABASE_ANON_KEY", "e30.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.x")], "a secret key")]
 #[case::no_origin("[server]\norigins = [\"admin.example.com\"]", &[], "server.origins")]
 fn a_mistake_is_named(#[case] file: &str, #[case] env: &[(&str, &str)], #[case] names: &str) {
     let refusal = load(file, env, &Flags::default()).unwrap_err();
@@ -102,5 +104,13 @@ fn every_variable_of_the_sample_is_read() {
         let value = if value.is_empty() { "https://x" } else { value };
         let config = load("", &[(name, value)], &Flags::default()).unwrap();
         assert_ne!(config, Config::default(), "{name} sets nothing, or what holds anyway");
+    }
+}
+
+#[test]
+fn the_key_that_pages_show_may_be_either_of_the_public_ones() {
+    for key in ["sb_publishable_x", "e30.eyJyb2xlIjoiYW5vbiJ9.x"] {
+        let config = load("", &[("SUPABASE_PUBLISHABLE_KEY", key)], &Flags::default()).unwrap();
+        assert_eq!(config.auth.publishable_key, key);
     }
 }

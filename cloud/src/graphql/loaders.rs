@@ -20,7 +20,7 @@ use crate::players::{self, Player};
 use crate::refusal::Unmet;
 use crate::venues::zones::{self, Zone};
 use crate::venues::{self, Organisation, Venue};
-use crate::{catalogue, catalogue::Song};
+use crate::{analytics, catalogue, catalogue::Song};
 
 /// Gives every request its own loader.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ key!(/// The players of a venue.
     PlayersOf);
 key!(/// How many songs a venue plays.
     SongsOf);
+key!(/// How many people are checked in at a venue.
+    PeopleOf);
 
 /// Whether whoever asks works for an organisation; there is no answer where not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,20 +180,27 @@ many!(MembersOf, Member, members::of_venues);
 many!(HubsOf, Hub, hubs::of_venues);
 many!(PlayersOf, Player, players::of_venues);
 
-impl Loader<Asked<SongsOf>> for Lists {
-    type Value = i64;
-    type Error = Arc<Unmet>;
+/// A loader of what a venue has so many of.
+macro_rules! count {
+    ($key:ident, $count:path) => {
+        impl Loader<Asked<$key>> for Lists {
+            type Value = i64;
+            type Error = Arc<Unmet>;
 
-    async fn load(&self, keys: &[Asked<SongsOf>]) -> Result<HashMap<Asked<SongsOf>, i64>, Arc<Unmet>> {
-        let mut found = HashMap::new();
-        for (user, of) in by_asker(keys) {
-            let ids: Vec<VenueId> = of.iter().map(|key| key.0).collect();
-            let counts = catalogue::count_of_venues(&self.0, user, &ids).await.map_err(Arc::new)?;
-            found.extend(counts.into_iter().map(|(venue, songs)| (Asked(user, SongsOf(venue)), songs)));
+            async fn load(&self, keys: &[Asked<$key>]) -> Result<HashMap<Asked<$key>, i64>, Arc<Unmet>> {
+                let mut found = HashMap::new();
+                for (user, of) in by_asker(keys) {
+                    let ids: Vec<VenueId> = of.iter().map(|key| key.0).collect();
+                    let counts = $count(&self.0, user, &ids).await.map_err(Arc::new)?;
+                    found.extend(counts.into_iter().map(|(venue, n)| (Asked(user, $key(venue)), n)));
+                }
+                Ok(found)
+            }
         }
-        Ok(found)
-    }
+    };
 }
+count!(SongsOf, catalogue::count_of_venues);
+count!(PeopleOf, analytics::people_now);
 
 impl Loader<Asked<VenuesOf>> for Lists {
     type Value = Vec<VenueId>;

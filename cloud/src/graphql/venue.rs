@@ -9,7 +9,7 @@ use super::asking::{asker, cloud, coded};
 use super::audit::{AuditEntryConnection, Lines};
 use super::export::HistoryExport;
 use super::hub::Hub;
-use super::loaders::{HubsOf, MembersOf, PlayersOf, SongsOf, ZonesOf, load};
+use super::loaders::{HubsOf, MembersOf, PeopleOf, PlayersOf, SongsOf, ZonesOf, load};
 use super::member::Member;
 use super::page::{Page, PageArguments, size};
 use super::play::{PlayConnection, PlaysOf};
@@ -145,6 +145,11 @@ impl Venue {
     #[graphql(complexity = "5 * child_complexity")]
     async fn players(&self, ctx: &Context<'_>) -> Result<Vec<Player>> {
         Ok(load(ctx, PlayersOf(*self.0.id)).await?.unwrap_or_default().into_iter().map(Player).collect())
+    }
+
+    /// How many people are checked in there now, as far as its hub has told.
+    async fn active_listeners(&self, ctx: &Context<'_>) -> Result<i64> {
+        Ok(load(ctx, PeopleOf(*self.0.id)).await?.unwrap_or_default())
     }
 
     /// How many songs it plays.

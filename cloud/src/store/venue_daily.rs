@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use roomtone_schema::{SongId, VenueId};
 use sqlx::PgConnection;
 
-use super::Key;
 use super::songs_playing::Range;
+use super::{Key, uuids};
 
 /// What was counted in a stretch of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
@@ -34,6 +34,25 @@ pub struct Point {
     /// What was counted.
     #[sqlx(flatten)]
     pub counts: Counts,
+}
+
+/// How many visits there are in some venues at a time, as far as their hubs have told: those that began within two days,
+/// for no visit is longer.
+pub async fn visits(
+    work: &mut PgConnection,
+    venues: &[VenueId],
+    at: DateTime<Utc>,
+) -> Result<Vec<(Key<VenueId>, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select venue_id, count(*) from public.sessions
+         where venue_id = any ($1) and id >= private.uuid7_floor($2 - interval '2 days') and checked_in_at <= $2
+           and expires_at > $2 and ended_at is null
+         group by venue_id",
+    )
+    .bind(uuids(venues))
+    .bind(at)
+    .fetch_all(work)
+    .await
 }
 
 /// The sums of a whole range, from the facts. Of several votes of one person for one song on one day the last one

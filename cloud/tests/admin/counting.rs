@@ -74,6 +74,30 @@ async fn facts_and_sums_of_days_say_the_same() {
     }
 }
 
+/// Whoever is checked in counts until they leave, their visit ends, or somebody else asks.
+#[tokio::test]
+async fn the_people_who_are_there_are_counted_and_nobody_else() {
+    let place = Place::new().await;
+    let (ana, ben) = (place.manager("ana").await, place.manager("ben").await);
+    let venue = place.venue(ana, "aurora").await;
+    for (come, expires, ended) in
+        [("1 hour", "1 hour", "null"), ("3 hours", "-1 hour", "null"), ("1 hour", "1 hour", "now()")]
+    {
+        let visit = format!(
+            "insert into public.sessions (id, venue_id, guest_id, checked_in_at, expires_at, ended_at)
+             values (private.uuid7(now() - interval '{come}'), '{0}', gen_random_uuid(), now() - interval '{come}',
+               now() + interval '{expires}', {ended})",
+            venue.0
+        );
+        run(&mut place.arrange().await, &visit).await;
+    }
+    let query = "query($id: ID!) { node(id: $id) { ... on Venue { activeListeners } } }";
+    let told = place.ask(ana, query, json!({ "id": global(venue) })).await;
+    assert_eq!(told["node"]["activeListeners"], 1);
+    let told = place.ask(ben, query, json!({ "id": global(venue) })).await;
+    assert!(told["node"].is_null());
+}
+
 /// A short range of long ago is counted from the days: its check-ins are gone, and the votes soon.
 #[tokio::test]
 async fn what_is_long_ago_is_told_though_its_facts_are_gone() {

@@ -34,8 +34,11 @@ async fn one_command_gives_a_cloud_that_knows_its_manager() {
     let token_printed = token(&trial).await;
     assert!(trial.knows(&token_printed).await);
     assert!(trial.output().contains(&trial.url("/")), "the page's address is printed");
+    let way_in = format!("{}#token={token_printed}", trial.url("/admin"));
+    assert!(trial.output().contains(&way_in), "so is the way in: {}", trial.output());
     let page = client().get(trial.url("/")).send().await.unwrap();
-    assert!(page.text().await.unwrap().contains("Roomtone cloud"));
+    assert_eq!(page.url().path(), "/admin");
+    assert!(page.text().await.unwrap().contains("<title>Roomtone"));
     assert_eq!(trial.health().await.1["status"], "ok");
 
     let mut second = Program::start(&["dev", "--data", data, "--listen", "127.0.0.1:0"], &[]);

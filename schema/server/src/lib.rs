@@ -16,6 +16,7 @@ mod json;
 pub mod lease;
 pub mod listener;
 pub mod operation;
+pub mod pages;
 mod places;
 pub mod serve;
 mod shared;

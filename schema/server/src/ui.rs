@@ -83,6 +83,11 @@ pub fn asset(path: &str) -> Option<&'static Asset> {
     if is_guarded { None } else { held(name) }
 }
 
+/// What a page elsewhere may borrow of these: everything but documents.
+pub fn part(path: &str) -> Option<&'static Asset> {
+    asset(path).filter(|asset| asset.content_type != HTML)
+}
+
 /// The document of the query page.
 pub fn query_page(page: QueryPage) -> &'static Asset {
     let name = match page {
@@ -107,7 +112,7 @@ pub fn manage_page(page: ManagePage) -> &'static Asset {
 static NOTHING: LazyLock<Asset> = LazyLock::new(|| Asset::new("", Held::Plain(b"", None)));
 
 fn held(name: &str) -> Option<&'static Asset> {
-    let found = ASSETS.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset);
+    let found = ASSETS.find(name);
     #[cfg(feature = "graphiql")]
     let found = found.or_else(|| graphiql::held(name));
     found
@@ -132,13 +137,36 @@ impl Asset {
     }
 }
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_bytes!(concat!("../ui/", $name)))),*]
+/// Files of a page by their names, as they lie in a folder of the crate that names them: the folder, then the names.
+#[macro_export]
+macro_rules! page_files {
+    [$folder:literal: $($name:literal),* $(,)?] => {
+        &[$((
+            $name,
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $name)) as &[u8],
+        )),*]
     };
 }
 
-const FILES: &[(&str, &[u8])] = files![
+/// A page's files, ready to be sent.
+#[derive(Debug)]
+pub struct Files(Vec<(&'static str, Asset)>);
+
+impl Files {
+    /// Those of [`page_files`](crate::page_files).
+    pub fn of(files: &[(&'static str, &'static [u8])]) -> Self {
+        let plain = |&(name, bytes)| (name, Asset::new(name, Held::Plain(bytes, smaller(bytes))));
+        Self(files.iter().map(plain).collect())
+    }
+
+    /// The file of that name.
+    pub fn find(&self, name: &str) -> Option<&Asset> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, asset)| asset)
+    }
+}
+
+const FILES: &[(&str, &[u8])] = crate::page_files![
+    "ui":
     "actions.js",
     "base.css",
     "clock.js",
@@ -189,10 +217,7 @@ const FILES: &[(&str, &[u8])] = files![
     "words.js",
 ];
 
-static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
-    let plain = |&(name, bytes)| (name, Asset::new(name, Held::Plain(bytes, smaller(bytes))));
-    FILES.iter().map(plain).collect()
-});
+static ASSETS: LazyLock<Files> = LazyLock::new(|| Files::of(FILES));
 
 /// The bytes gzip'd, where that saves anything.
 fn smaller(bytes: &[u8]) -> Option<Bytes> {

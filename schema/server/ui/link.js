@@ -87,16 +87,23 @@ export function openLink({ token, onUp, onDown }) {
     },
   });
   return {
-    // A hub that stops may end its streams in good order; the page asks again, for as long as it is open.
+    // A hub that stops may end its streams in good order; the page asks again, for as long as it is open, or until what
+    // this returns is called.
     follow(query, variables, take) {
       let tries = 0;
-      const again = () => waitBeforeRetry((tries += 1)).then(begin);
+      let isOver = false;
+      let end = () => {};
+      const again = () => isOver || waitBeforeRetry((tries += 1)).then(() => isOver || begin());
       const next = ({ data }) => {
         tries = 0;
-        if (data) take(data);
+        if (data && !isOver) take(data);
       };
-      const begin = () => client.subscribe({ query, variables }, { next, error: again, complete: again });
+      const begin = () => { end = client.subscribe({ query, variables }, { next, error: again, complete: again }); };
       begin();
+      return () => {
+        isOver = true;
+        end();
+      };
     },
     // The same line under another name: after a check-in the hub learns who this is.
     renew: () => client.terminate(),
