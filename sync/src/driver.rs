@@ -86,7 +86,7 @@ pub async fn run(
     let mut drawn = [0; 24];
     getrandom::fill(&mut drawn).map_err(|error| anyhow::anyhow!("no randomness from the system: {error}"))?;
     let (instance, seed) = drawn.split_at(16);
-    let instance = Uuid::from_slice(instance)?;
+    let instance = store.begin(Uuid::from_slice(instance)?).await?;
     let seed = seed.iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte));
     let settings = Settings::new(instance, seed);
     run_over(Internet::new(), settings, store, link, clock, report, wake, stop).await

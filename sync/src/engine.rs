@@ -120,6 +120,10 @@ enum Agreed {
 
 /// See the module.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that one lane knows, and no state of the whole"
+)]
 pub struct Engine {
     settings: Settings,
     chance: Chance,
@@ -127,8 +131,6 @@ pub struct Engine {
     agreed: Agreed,
     // Greeting.
     hello_at: u64,
-    /// Whether the store knows that this run says hello.
-    is_noted: bool,
     /// Since when a hello waits for its answer, or for anything else to be heard of the cloud.
     asked_at: Option<u64>,
     /// Whether it has waited for too long.
@@ -174,7 +176,6 @@ impl Engine {
             paces: Default::default(),
             agreed: Agreed::Nothing,
             hello_at: 0,
-            is_noted: false,
             asked_at: None,
             is_silent: false,
             has_forked: false,
@@ -301,8 +302,7 @@ impl Engine {
             return;
         }
         match lane {
-            // What cannot be noted now is not worth staying away for.
-            Lane::Greet => self.is_noted |= matches!(fault, Fault::Local(_)),
+            Lane::Greet => {}
             Lane::Push => self.not_pushed(fault, now),
             Lane::Pull => self.not_taken(fault),
             Lane::Live => {

@@ -82,8 +82,7 @@ impl News {
 /// of the seat's epoch, where it has one there.
 pub fn decide(seat: Option<&Seat>, hello: &Hello, link_at_acked: Option<Hash>, now: UnixMillis) -> Decision {
     let Some(seat) = seat else { return first(hello, now) };
-    // A run that ended between our answer and its own note of it was welcomed all the same, and did nothing with it.
-    let is_same = seat.instance == hello.instance || hello.attempted.contains(&seat.instance);
+    let is_same = seat.instance == hello.instance;
     let is_restart = !hello.moved && hello.predecessor == Some(seat.instance);
     if !is_same && !is_restart && now < seat.lease_until {
         let news = Some(News::Duplicate);

@@ -92,8 +92,6 @@ pub struct LinkState {
     pub epoch: i64,
     /// The run of the program before this one.
     pub predecessor: Option<Uuid>,
-    /// Runs since then that were about to say hello, with the database where it lies now.
-    pub attempted: Vec<Uuid>,
     /// Whether the database lies elsewhere than at its last hello.
     pub moved: bool,
     /// The newest fact's number.
@@ -139,11 +137,13 @@ pub trait HubStore: Send + Sync + 'static {
     /// What to tell of the present.
     fn present(&self) -> impl Future<Output = Result<Present, LocalTrouble>> + Send;
 
-    /// Notes that this run is about to say hello, before it does: where it ends before it is settled, the next one tells.
-    fn note_attempt(&self, instance: Uuid) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
+    /// Which run this is, before it first says hello: `drawn`; or the one before it, where that may have said hello and was
+    /// never noted as welcomed. It has ended for sure, and the cloud may take this one for a copy of it.
+    fn begin(&self, drawn: Uuid) -> impl Future<Output = Result<Uuid, LocalTrouble>> + Send {
+        std::future::ready(Ok(drawn))
+    }
 
-    /// Notes that this run has been welcomed: it is the predecessor of the next, what was attempted before is
-    /// over, and the database lies where it lies.
+    /// Notes that this run has been welcomed: it is the predecessor of the next, and the database lies where it lies.
     fn settle_instance(&self, instance: Uuid) -> impl Future<Output = Result<(), LocalTrouble>> + Send;
 
     /// Facts after `seq`, oldest first, without a gap: at most `most`, and not much more than `bytes` of payloads. With the

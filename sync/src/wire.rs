@@ -210,10 +210,6 @@ pub struct Hello {
     pub instance: Uuid,
     /// The run before it on the same database, which has ended for sure.
     pub predecessor: Option<Uuid>,
-    /// Runs since then, on the same database at the same place, that said hello and ended before they had noted an answer:
-    /// any of them may be whom the cloud welcomed last.
-    #[serde(default)]
-    pub attempted: Vec<Uuid>,
     /// The database lies elsewhere than it did: copied, or moved to another box.
     pub moved: bool,
     /// The number of its newest fact; 0 before the first.

@@ -38,7 +38,6 @@ fn hello() -> Hello {
         epoch: 3,
         instance: id(1),
         predecessor: Some(id(2)),
-        attempted: vec![],
         moved: true,
         last_seq: 90,
         acked: 80,
@@ -69,7 +68,6 @@ fn facts() -> Vec<Fact> {
 #[test]
 fn what_goes_up_is_understood() {
     is_as_it_was("hello", &hello());
-    is_as_it_was("hello-attempted", &Hello { attempted: vec![id(5), id(6)], ..hello() });
     let facts = Facts::of(&facts()).unwrap();
     let push = Push { epoch: 3, instance: id(1), first_seq: 81, before: ByteArray::new([9; 32]), facts };
     is_as_it_was("push", &push);

@@ -76,7 +76,6 @@ impl Stage {
             epoch: 1,
             instance: Uuid::from_u128(1),
             predecessor: None,
-            attempted: vec![],
             moved: false,
             last_seq: self.seq,
             acked: self.seq,

@@ -103,7 +103,6 @@ impl Line {
             epoch: 1,
             instance: Uuid::from_u128(1),
             predecessor: None,
-            attempted: vec![],
             moved: false,
             last_seq: self.seq,
             acked: self.seq,

@@ -200,9 +200,9 @@ impl HubStore for SqliteStore {
         })
     }
 
-    async fn note_attempt(&self, instance: Uuid) -> Result<(), LocalTrouble> {
+    async fn begin(&self, drawn: Uuid) -> Result<Uuid, LocalTrouble> {
         let lies_at = lies_at(self.store().path());
-        Ok(self.store().write(move |tx| link::note_attempt(tx, instance, lies_at)).await?)
+        Ok(self.store().write(move |tx| link::begin(tx, drawn, lies_at)).await?)
     }
 
     async fn settle_instance(&self, instance: Uuid) -> Result<(), LocalTrouble> {

@@ -429,12 +429,27 @@ async fn a_copy_elsewhere_knows_that_it_was_moved() {
     store.settle_instance(Uuid::from_u128(5)).await.unwrap();
     let state = store.state().await.unwrap();
     assert_eq!((state.predecessor, state.moved), (Some(Uuid::from_u128(5)), false));
+    assert_eq!(store.begin(Uuid::from_u128(6)).await.unwrap(), Uuid::from_u128(6), "the next run");
     let folder = tempfile::tempdir().unwrap();
     venue.hub.store().backup_to(&folder.path().join("hub.db")).unwrap();
     let options = crate::hub::HubOptions { data: folder.path().to_owned(), ..venue.options.clone() };
     let copy = Hub::open(options, venue.clock.clone()).await.unwrap();
     let copy = SqliteStore::new(&copy, me());
     assert!(copy.state().await.unwrap().moved);
+    assert_eq!(copy.begin(Uuid::from_u128(7)).await.unwrap(), Uuid::from_u128(7), "nobody's other half");
+}
+
+#[tokio::test]
+async fn a_run_that_was_never_noted_as_welcomed_is_gone_on_with() {
+    let venue = Venue::empty().await;
+    let [first, second, third] = [1, 2, 3].map(Uuid::from_u128);
+    assert_eq!(link_of(&venue).await.begin(first).await.unwrap(), first);
+    let venue = venue.restart().await;
+    let store = link_of(&venue).await;
+    assert_eq!(store.begin(second).await.unwrap(), first, "the cloud may have welcomed it");
+    store.settle_instance(first).await.unwrap();
+    let venue = venue.restart().await;
+    assert_eq!(link_of(&venue).await.begin(third).await.unwrap(), third, "what was welcomed has ended");
 }
 
 #[tokio::test]
@@ -464,35 +479,4 @@ async fn a_hub_that_leaves_its_cloud_keeps_its_own_songs_and_facts() {
     assert_eq!(playable(&venue).await, [own]);
     let state = link_of(&venue).await.state().await.unwrap();
     assert_eq!((state.acked, state.cursors), (0, Vec::new()));
-}
-
-#[tokio::test]
-async fn runs_that_said_hello_are_told_until_one_of_them_is_settled() {
-    let venue = Venue::empty().await;
-    let store = link_of(&venue).await;
-    let run = Uuid::from_u128;
-    store.note_attempt(run(1)).await.unwrap();
-    drop(store);
-    let venue = venue.restart().await;
-    let store = link_of(&venue).await;
-    for number in 2..=40 {
-        store.note_attempt(run(number)).await.unwrap();
-    }
-    let told = store.state().await.unwrap().attempted;
-    assert_eq!(
-        told,
-        (9..=40).map(run).collect::<Vec<_>>(),
-        "the newest, and no more than there is reason for"
-    );
-    let folder = tempfile::tempdir().unwrap();
-    venue.hub.store().backup_to(&folder.path().join("hub.db")).unwrap();
-    store.settle_instance(run(40)).await.unwrap();
-    let state = store.state().await.unwrap();
-    assert_eq!((state.predecessor, state.attempted.len()), (Some(run(40)), 0));
-    // A copy elsewhere is none of them.
-    let options = crate::hub::HubOptions { data: folder.path().to_owned(), ..venue.options.clone() };
-    let copy = SqliteStore::new(&Hub::open(options, venue.clock.clone()).await.unwrap(), me());
-    assert!(copy.state().await.unwrap().attempted.is_empty());
-    copy.note_attempt(run(50)).await.unwrap();
-    assert_eq!(copy.state().await.unwrap().attempted, [run(50)]);
 }

@@ -27,11 +27,10 @@ pub const ACKNOWLEDGED: &str = "acknowledged";
 pub const EPOCH_START: &str = "epoch_start";
 /// The run of the program that the cloud welcomed last (16 bytes).
 pub const INSTANCE: &str = "instance";
-/// Where the database lies (32 bytes), and behind it the runs of the program that were about to say hello there and have
-/// not been noted as welcomed (16 bytes each).
-pub const ATTEMPTED: &str = "attempted";
 /// Where the database lay then: a digest of the machine and the file (32 bytes).
 pub const LIES_AT: &str = "lies_at";
+/// The run that began last, welcomed or not (16 bytes), and where the database lay then (32 bytes).
+pub const BEGUN: &str = "begun";
 /// Who this hub is at the cloud, as JSON.
 pub const ENROLMENT: &str = "enrolment";
 /// The keys by which check-in tickets are known, 32 bytes each.

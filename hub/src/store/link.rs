@@ -9,9 +9,6 @@ use uuid::Uuid;
 use super::tx::Tx;
 use super::{dead_letters, hub_state, outbox, row};
 
-/// So many runs that ended before they were settled are remembered; a lease is over before a box can be started more often.
-const MOST_ATTEMPTED: usize = 32;
-
 /// How the hub stands; `lies_at` is where its database lies now.
 pub fn state(conn: &Connection, lies_at: [u8; 32]) -> rusqlite::Result<LinkState> {
     let last_seq = outbox::last_seq(conn)?;
@@ -22,7 +19,6 @@ pub fn state(conn: &Connection, lies_at: [u8; 32]) -> rusqlite::Result<LinkState
     Ok(LinkState {
         epoch: hub_state::epoch(conn)?,
         predecessor: predecessor.map(Uuid::from_bytes),
-        attempted: attempted(conn, lies_at)?,
         moved: lay_at.is_some_and(|lay_at| lay_at != lies_at),
         last_seq,
         acked,
@@ -59,25 +55,27 @@ pub fn note_revision(tx: &Tx<'_>, kind: &str, revision: u32) -> rusqlite::Result
     Ok(())
 }
 
-/// Runs that were about to say hello. Those of another place are of somebody else: this database was copied from there.
-fn attempted(conn: &Connection, lies_at: [u8; 32]) -> rusqlite::Result<Vec<Uuid>> {
-    let kept: Option<Vec<u8>> = hub_state::get(conn, hub_state::ATTEMPTED)?;
-    let kept = kept.unwrap_or_default();
-    let runs = kept.strip_prefix(&lies_at).unwrap_or_default();
-    Ok(runs.as_chunks().0.iter().copied().map(Uuid::from_bytes).collect())
-}
-
-/// Notes that a run is about to say hello.
-pub fn note_attempt(tx: &Tx<'_>, instance: Uuid, lies_at: [u8; 32]) -> rusqlite::Result<()> {
-    let before = attempted(tx, lies_at)?;
-    let kept = &before[before.len().saturating_sub(MOST_ATTEMPTED - 1)..];
-    let runs = kept.iter().chain([&instance]).flat_map(|run| *run.as_bytes());
-    hub_state::put(tx, hub_state::ATTEMPTED, lies_at.into_iter().chain(runs).collect::<Vec<u8>>())
+/// Which run this is: `drawn`, or one that ended here before it was noted as welcomed. A copy of the database that lies
+/// elsewhere is never that one.
+pub fn begin(tx: &Tx<'_>, drawn: Uuid, lies_at: [u8; 32]) -> rusqlite::Result<Uuid> {
+    let welcomed: Option<[u8; 16]> = hub_state::get(tx, hub_state::INSTANCE)?;
+    let begun: Option<[u8; 48]> = hub_state::get(tx, hub_state::BEGUN)?;
+    if let Some(begun) = begun
+        && begun[16..] == lies_at
+        && welcomed.is_none_or(|welcomed| begun[..16] != welcomed)
+        && let Ok(unsettled) = Uuid::from_slice(&begun[..16])
+    {
+        return Ok(unsettled);
+    }
+    let mut begun = [0; 48];
+    begun[..16].copy_from_slice(drawn.as_bytes());
+    begun[16..].copy_from_slice(&lies_at);
+    hub_state::put(tx, hub_state::BEGUN, begun)?;
+    Ok(drawn)
 }
 
 /// Notes that a run was welcomed, and where the database lies.
 pub fn settle_instance(tx: &Tx<'_>, instance: Uuid, lies_at: [u8; 32]) -> rusqlite::Result<()> {
-    hub_state::remove(tx, hub_state::ATTEMPTED)?;
     hub_state::put(tx, hub_state::INSTANCE, *instance.as_bytes())?;
     hub_state::put(tx, hub_state::LIES_AT, lies_at)
 }
@@ -196,7 +194,7 @@ pub fn forget(tx: &Tx<'_>) -> rusqlite::Result<()> {
     for key in [
         hub_state::ENROLMENT,
         hub_state::INSTANCE,
-        hub_state::ATTEMPTED,
+        hub_state::BEGUN,
         hub_state::LIES_AT,
         hub_state::UNSTAGING,
         hub_state::TICKET_KEYS,

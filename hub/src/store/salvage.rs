@@ -32,7 +32,7 @@ const SMALL_TABLES: [(&str, &str, &str); 5] = [
     (
         "hub_state",
         "select * from hub_state where key not in ('epoch', 'acknowledged', 'clean', 'probe', 'epoch_start',
-             'instance', 'lies_at', 'attempted', 'unstaging', 'scrubbed_to', 'song_vec_filled_to')",
+             'instance', 'lies_at', 'begun', 'unstaging', 'scrubbed_to', 'song_vec_filled_to')",
         REVOKED_OF_HUB,
     ),
     ("zones", "select * from zones", ""),

@@ -55,7 +55,6 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
         let store = &self.store;
         match step {
             Step::GoOnFrom { epoch, ack } => store.go_on_from(epoch, ack).await?,
-            Step::Attempt { instance } => store.note_attempt(instance).await?,
             Step::Settle { instance } => store.settle_instance(instance).await?,
             Step::Acknowledge { ack, apart } => store.acknowledge(ack, apart).await?,
             Step::Apply { scope, from, to, rows } => store.apply(scope, from, to, rows).await?,
@@ -88,7 +87,6 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
             epoch: state.epoch,
             instance,
             predecessor: state.predecessor,
-            attempted: state.attempted.clone(),
             moved: state.moved,
             last_seq: state.last_seq,
             acked: state.acked,

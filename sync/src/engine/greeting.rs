@@ -18,9 +18,6 @@ impl Engine {
         if now < self.hello_at || self.is_busy(Lane::Push) || self.to_acknowledge.is_some() {
             return None;
         }
-        if !self.is_noted {
-            return Some(Step::Attempt { instance: self.settings.instance });
-        }
         self.pulled_at_hello = self.pulled;
         self.asked_at = Some(now);
         Some(Step::Hello { instance: self.settings.instance, forked: self.has_forked })
@@ -29,7 +26,6 @@ impl Engine {
     pub(super) fn greeted(&mut self, done: Done, now: u64) {
         match done {
             Done::Greeted(greeted) => self.welcome(&greeted.0, greeted.1, now),
-            _ if !self.is_noted => self.is_noted = true,
             _ => drop(self.settling.pop_front()),
         }
     }

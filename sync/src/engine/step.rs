@@ -28,11 +28,6 @@ pub enum Lane {
 /// One question to the cloud, or one transaction of the store.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// [`crate::store::HubStore::note_attempt`].
-    Attempt {
-        /// This run.
-        instance: Uuid,
-    },
     /// Read the state and the present, and say hello with them.
     Hello {
         /// This run.

@@ -15,7 +15,6 @@ fn hello(instance: u128, epoch: i64, acked: i64, last_seq: i64) -> Hello {
         epoch,
         instance: run(instance),
         predecessor: None,
-        attempted: vec![],
         moved: false,
         last_seq,
         acked,
@@ -54,26 +53,6 @@ fn the_same_run_and_the_next_one_go_on() {
     assert_eq!((same.standing, same.seat.epoch, same.ack), (Standing::Welcome, 1, 5));
     assert_eq!((next.standing, next.seat.epoch, next.ack), (Standing::Welcome, 1, 5));
     assert_eq!(next.seat.instance, run(2));
-}
-
-#[test]
-fn a_run_that_ended_before_it_had_noted_its_welcome_is_no_duplicate() {
-    let killed = Hello { predecessor: Some(run(1)), attempted: vec![run(2)], ..hello(2, 1, 5, 9) };
-    let welcomed = decide(Some(&seat(1, 1, 5)), &killed, Some([5; 32]), NOW).seat;
-    assert_eq!(welcomed.instance, run(2));
-    let untold = Hello { predecessor: Some(run(1)), ..hello(4, 1, 5, 9) };
-    assert_eq!(decide(Some(&welcomed), &untold, Some([5; 32]), NOW).standing, Standing::Fenced);
-    // The third run was killed before its hello came here.
-    let next = Hello { attempted: vec![run(2), run(3), run(4)], ..untold };
-    let next = decide(Some(&welcomed), &next, Some([5; 32]), NOW);
-    assert_eq!((next.standing, next.seat.epoch, next.seat.instance), (Standing::Welcome, 1, run(4)));
-    assert_eq!((next.ack, next.news), (5, None));
-    // Also where it was given an epoch of which the hub does not know.
-    let moved = Hello { moved: true, attempted: vec![run(2)], ..killed };
-    let given = decide(Some(&seat(1, 1, 5)), &moved, Some([5; 32]), later()).seat;
-    let next = Hello { instance: run(5), attempted: vec![run(2), run(5)], ..moved };
-    let next = decide(Some(&given), &next, None, later());
-    assert_eq!((next.standing, next.seat.epoch, next.seat.instance), (Standing::Welcome, 2, run(5)));
 }
 
 #[test]

@@ -39,7 +39,6 @@ type Rows = BTreeMap<(String, Uuid), (i64, Vec<u8>)>;
 pub(crate) struct Hub {
     epoch: i64,
     predecessor: Option<Uuid>,
-    attempted: Vec<Uuid>,
     facts: Vec<(Fact, [u8; 32])>,
     acked: i64,
     cursor: Cursor,
@@ -335,10 +334,7 @@ impl Both {
             Step::Hello { instance, forked } => return Ok(self.hello(instance, forked)),
             Step::Push { epoch, instance, after, most } => return self.push(epoch, instance, after, most),
             Step::GoOnFrom { epoch, ack } => (self.hub.epoch, self.hub.acked) = (epoch, ack),
-            Step::Attempt { instance } => self.hub.attempted.push(instance),
-            Step::Settle { instance } => {
-                (self.hub.predecessor, self.hub.attempted) = (Some(instance), vec![]);
-            }
+            Step::Settle { instance } => self.hub.predecessor = Some(instance),
             Step::Acknowledge { ack, .. } => self.hub.acked = self.hub.acked.max(ack),
             Step::NoteRevision { kind, revision } => drop(self.hub.revisions.insert(kind, revision)),
             Step::Recall(_) => {}
@@ -503,7 +499,6 @@ impl Both {
         let state = LinkState {
             epoch: hub.epoch,
             predecessor: hub.predecessor,
-            attempted: hub.attempted.clone(),
             moved: false,
             last_seq: hub.facts.len() as i64,
             acked: hub.acked,
@@ -516,7 +511,6 @@ impl Both {
             epoch: state.epoch,
             instance,
             predecessor: state.predecessor,
-            attempted: state.attempted.clone(),
             moved: false,
             last_seq: state.last_seq,
             acked: state.acked,

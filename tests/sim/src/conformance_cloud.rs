@@ -16,7 +16,6 @@ pub fn hello(instance: Uuid) -> Hello {
         epoch: 1,
         instance,
         predecessor: None,
-        attempted: vec![],
         moved: false,
         last_seq: 9,
         acked: 0,

@@ -31,8 +31,6 @@ struct Kept {
 pub struct File {
     epoch: i64,
     predecessor: Option<Uuid>,
-    /// Runs that said hello since, and where the file lay.
-    attempted: (u64, Vec<Uuid>),
     /// Where the file lay at the last hello.
     noted: u64,
     outbox: BTreeMap<i64, (Fact, [u8; 32])>,
@@ -267,7 +265,6 @@ impl HubStore for SimHub {
         Ok(LinkState {
             epoch: file.epoch,
             predecessor: file.predecessor,
-            attempted: if file.attempted.0 == disk.place { file.attempted.1.clone() } else { vec![] },
             moved: file.noted != disk.place,
             last_seq,
             acked: file.acked,
@@ -287,22 +284,9 @@ impl HubStore for SimHub {
         Ok(Present { now, steady_ms: 0, software: "sim".to_owned(), zones: vec![], players: vec![] })
     }
 
-    async fn note_attempt(&self, instance: Uuid) -> Stored<()> {
-        let place = self.lock().place;
-        self.write(|file| {
-            if file.attempted.0 != place {
-                file.attempted = (place, vec![]);
-            }
-            file.attempted.1.push(instance);
-        })
-    }
-
     async fn settle_instance(&self, instance: Uuid) -> Stored<()> {
         let place = self.lock().place;
-        self.write(|file| {
-            (file.predecessor, file.noted) = (Some(instance), place);
-            file.attempted = (place, vec![]);
-        })
+        self.write(|file| (file.predecessor, file.noted) = (Some(instance), place))
     }
 
     async fn facts_after(&self, seq: i64, most: usize, bytes: usize) -> Stored<([u8; 32], Vec<Fact>)> {
