@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use roomtone_player::hours::Hours;
 use roomtone_player::hub_client::{Claimed, HubClient, LateTaken, LinkError};
 use roomtone_player::pick::Pick;
 use roomtone_schema::id::Id as _;
@@ -11,7 +12,7 @@ use roomtone_schema::play::{PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::song::Sha256;
 use roomtone_schema::view::{LatePlay, PlaybackReport};
-use roomtone_schema::{PickId, PlayId, SongId};
+use roomtone_schema::{PickId, PlayId, SongId, UnixMillis};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -52,7 +53,10 @@ fn graphql(asked: &Asked) -> Answer {
     let no_errors = json!([]);
     if document.contains("claimNextSong") {
         let (pick, plan) = (wire_pick(1), [wire_pick(2), wire_pick(3)]);
-        return data(&json!({ "claimNextSong": { "pick": pick, "plan": plan, "userErrors": no_errors } }));
+        let hours = json!({ "asOf": "2026-11-30T12:00:00+00:00", "isOpen": true, "closesAt": "2026-11-30T18:00:00Z", "opensAt": null });
+        return data(
+            &json!({ "claimNextSong": { "pick": pick, "plan": plan, "hours": hours, "userErrors": no_errors } }),
+        );
     }
     if document.contains("reportPlays") {
         let unknown = [SongId(Uuid::from_u128(9)).to_global()];
@@ -81,7 +85,13 @@ async fn a_claim_a_report_and_late_plays_go_over_one_kept_connection() {
     let key = Uuid::from_u128(7);
     let begun = (PickId(Uuid::from_u128(3)), SongId(Uuid::from_u128(4)));
     let claimed = client.claim(key, PlayId(Uuid::from_u128(5)), Some(begun)).await.unwrap();
-    assert_eq!(claimed, Claimed { pick: Some(pick(1)), plan: vec![pick(2), pick(3)] });
+    let hours = Hours {
+        as_of: UnixMillis(1_796_040_000_000),
+        is_open: true,
+        closes_at: Some(UnixMillis(1_796_061_600_000)),
+        opens_at: None,
+    };
+    assert_eq!(claimed, Claimed { pick: Some(pick(1)), plan: vec![pick(2), pick(3)], hours: Some(hours) });
     client.report(key, &report()).await.unwrap();
     let late = LatePlay {
         play: PlayId(Uuid::from_u128(6)),
