@@ -69,7 +69,7 @@ async fn a_daypart_changes_what_is_played_and_how_loud_and_ends() {
     rain.kind = Some(SongKind::Soundscape);
     let rain = venue.add_facts(rain).await;
     let bar = venue.player("bar").await.player.id;
-    let volume = |venue: &Venue| venue.hub.player(bar).unwrap().player.volume;
+    let volume = |venue: &Venue| venue.hub.0.player_view(bar).unwrap().player.volume;
     let before = volume(&venue);
     assert_eq!(venue.claim(bar).await.hours.daypart, None);
     venue.pass(10 * MINUTE).await;
