@@ -81,7 +81,7 @@ async fn a_daypart_changes_what_is_played_and_how_loud_and_ends() {
     let venue = venue.restart().await;
     venue.pass(MINUTE).await;
     assert!((volume(&venue) - 0.5).abs() < 1e-6);
-    venue.pass(40 * MINUTE).await;
+    venue.pass(50 * MINUTE).await;
     assert_eq!(venue.claim(bar).await.hours.daypart, None);
 }
 

@@ -4,14 +4,14 @@ use async_graphql::Object;
 use roomtone_schema::view::OpenHoursView;
 
 use super::scalar::DateTime;
-use super::{date, shared};
+use super::date;
 
 /// When a zone's music is.
 #[derive(Debug, Clone)]
 pub struct OpenHours(pub OpenHoursView);
 
 /// When a zone's music is. Outside of its hours there is none, and that is no silence that counts.
-#[Object(directive = shared::apply())]
+#[Object]
 impl OpenHours {
     /// By the clock that the times are told by.
     async fn as_of(&self) -> DateTime {
