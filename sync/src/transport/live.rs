@@ -58,8 +58,8 @@ impl Live {
                 return Err(NoAnswer::Line("an event without an end".to_owned()));
             }
             let piece = timeout(SILENCE, self.line.piece(&mut self.body)).await;
-            let piece =
-                piece.map_err(|_| NoAnswer::Silent("the stream of news has fallen silent".to_owned()))?;
+            let piece = piece
+                .map_err(|_elapsed| NoAnswer::Silent("the stream of news has fallen silent".to_owned()))?;
             match piece.map_err(NoAnswer::line)? {
                 Some(piece) => self.unread.extend_from_slice(&piece),
                 None => return Err(NoAnswer::Line("the stream has ended".to_owned())),

@@ -68,6 +68,7 @@ fn way_to(object: &str) -> (String, &'static str) {
         }
         "Listener" => ("{ me { @ } }", "me"),
         "NowPlaying" => ("{ nowPlaying { @ } }", "nowPlaying"),
+        "OpenHours" => ("{ venue { zones { hours { @ } } } }", "venue zones hours"),
         "PageInfo" => ("{ songs(first: 1) { pageInfo { @ } } }", "songs pageInfo"),
         "Pick" => return mutation("claimNextSong", "pick { @ }", "claimNextSong pick"),
         "Player" => ("{ players { @ } }", "players"),

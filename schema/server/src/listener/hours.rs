@@ -3,8 +3,8 @@
 use async_graphql::Object;
 use roomtone_schema::view::OpenHoursView;
 
-use super::scalar::DateTime;
 use super::date;
+use super::scalar::DateTime;
 
 /// When a zone's music is.
 #[derive(Debug, Clone)]
