@@ -71,7 +71,8 @@ pub(super) struct Claim {
 #[derive(Debug, Deserialize)]
 pub(super) struct Plan {
     current: Option<WirePick>,
-    plan: Vec<WirePick>,
+    #[serde(rename = "plan")]
+    ahead: Vec<WirePick>,
     hours: Option<WireHours>,
 }
 
@@ -142,7 +143,7 @@ impl Claim {
 
 impl Plan {
     pub(super) fn into_claimed(self) -> Result<Claimed, LinkError> {
-        claimed(self.current, self.plan, self.hours)
+        claimed(self.current, self.ahead, self.hours)
     }
 }
 
