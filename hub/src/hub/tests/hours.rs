@@ -55,7 +55,7 @@ async fn no_song_begins_outside_the_hours_and_every_player_knows_when() {
     let told = venue.hub.player_plan(bar).unwrap().hours;
     assert_eq!((told.is_open, told.closes_at), (false, None));
     let venue = venue.restart().await;
-    venue.pass(Duration::from_secs(60 * (19 * 60 + 57))).await;
+    venue.pass(Duration::from_mins(19 * 60 + 57)).await;
     assert!(venue.claim(bar).await.hours.is_open);
 }
 
