@@ -14,7 +14,7 @@ use roomtone_schema::{PlayerId, UnixMillis, ZoneId};
 use crate::hub::Inner;
 use crate::locks::{locked, reading};
 use crate::room::ZoneRoom;
-use crate::store::{StoreError, hub_state};
+use crate::store::{StoreError, Tx, hub_state};
 use crate::view::{OpenHoursView, PlayerCommandKind};
 
 /// What holds in a zone.
@@ -118,7 +118,11 @@ impl Inner {
             }
         }
         let key = volume_key(room.zone.id);
-        self.store.write(move |tx| hub_state::put(tx, &key, percent.map(i64::from))).await?;
+        let note = move |tx: &Tx<'_>| match percent {
+            Some(percent) => hub_state::put(tx, &key, i64::from(percent)),
+            None => hub_state::remove(tx, &key),
+        };
+        self.store.write(note).await?;
         *locked(&room.turned_to) = percent;
         Ok(())
     }

@@ -302,7 +302,7 @@ fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId, now: UnixMillis) ->
     // One song that several players left is one skip.
     let skips: HashMap<_, _> = skips.filter_map(|play| Some((play.pick?, play.ended_at?))).collect();
     let skips = skips.into_values().collect();
-    let turned_to = hub_state::get::<Option<u8>>(conn, &volume_key(zone))?.flatten();
+    let turned_to = hub_state::get::<u8>(conn, &volume_key(zone))?;
     Ok(ZoneRecord {
         plays: zone_plays::of_zone(conn, zone)?,
         picks,

@@ -45,7 +45,7 @@ pub async fn visits(
 ) -> Result<Vec<(Key<VenueId>, i64)>, sqlx::Error> {
     sqlx::query_as(
         "select venue_id, count(*) from public.sessions
-         where venue_id = any ($1) and id >= private.uuid7_floor($2 - interval '2 days') and checked_in_at <= $2
+         where venue_id = any ($1) and id >= private.uuid7_floor($2::timestamptz - interval '2 days') and checked_in_at <= $2
            and expires_at > $2 and ended_at is null
          group by venue_id",
     )

@@ -330,7 +330,7 @@ async fn nothing_is_told_without_a_credential_of_now_and_nothing_of_others() {
     let noise = line.send("POST", "/v1/sync/pull", &[line.bearer()], vec![7; 100]).await;
     assert_eq!(noise.status, StatusCode::BAD_REQUEST);
     let long = line.send("POST", "/v1/sync/pull", &[line.bearer()], vec![7; 100_000]).await;
-    assert_eq!(long.status, StatusCode::BAD_REQUEST);
+    assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]

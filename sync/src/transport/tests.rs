@@ -1,4 +1,4 @@
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -35,6 +35,8 @@ impl Connect for FallsSilent {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         let speaking = async move {
+            // Whoever answers before they are asked is no server.
+            let _request = theirs.read(&mut [0; 4_096]).await.unwrap();
             theirs.write_all(head.as_bytes()).await.unwrap();
             for _ in 0..3 {
                 tokio::time::sleep(Duration::from_secs(10)).await;

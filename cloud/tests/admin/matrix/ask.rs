@@ -82,15 +82,19 @@ fn way_to(object: &str) -> (String, String) {
         );
     }
     let of_venue = |inside: &str| format!("{{ node(id: \"$Venue\") {{ ... on Venue {{ {inside} }} }} }}");
+    let of_zone =
+        |inside: &str| format!("{{ node(id: \"$Zone\") {{ ... on Zone {{ settings {{ {inside} }} }} }} }}");
     let of_hub = |inside: &str| format!("{{ node(id: \"$Hub\") {{ ... on Hub {{ {inside} }} }} }}");
     let (way, path) = match object {
         "Query" => ("{ @ }".to_owned(), ""),
         "Mutation" => ("mutation { @ }".to_owned(), ""),
         "Subscription" => ("subscription { @ }".to_owned(), ""),
         "Axis" => ("{ node(id: \"$Song\") { ... on Song { axes { @ } } } }".to_owned(), "node axes"),
-        "ZoneSettings" => {
-            ("{ node(id: \"$Zone\") { ... on Zone { settings { @ } } } }".to_owned(), "node settings")
-        }
+        "ZoneSettings" => (of_zone("@"), "node settings"),
+        "Licence" => (of_venue("licence { @ }"), "node licence"),
+        "Schedule" => (of_zone("schedule { @ }"), "node settings schedule"),
+        "OpeningHours" => (of_zone("schedule { hours { @ } }"), "node settings schedule hours"),
+        "Daypart" => (of_zone("schedule { dayparts { @ } }"), "node settings schedule dayparts"),
         "Member" => (of_venue("members { @ }"), "node members"),
         "AuditEntryConnection" => (of_venue("auditLog { @ }"), "node auditLog"),
         "AuditEntryEdge" => (of_venue("auditLog { edges { @ } }"), "node auditLog edges"),

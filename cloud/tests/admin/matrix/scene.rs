@@ -67,7 +67,9 @@ impl Scene {
             "with v as (update public.venues set name = 'sesame venue' where id = $1 returning id, organisation_id),
                o as (update public.organisations set name = 'sesame house' where id = (select organisation_id from v) returning id),
                main as (insert into public.zones (venue_id, name) select id, 'main' from v),
-               z as (insert into public.zones (venue_id, name) select id, 'sesame garden' from v returning id),
+               z as (insert into public.zones (venue_id, name, settings) select id, 'sesame garden', '{\"schedule\": {
+                 \"hours\": [{\"days\": [\"mon\"], \"from\": \"08:00\", \"to\": \"18:00\"}],
+                 \"dayparts\": [{\"name\": \"noon\", \"days\": [\"mon\"], \"from\": \"12:00\", \"to\": \"14:00\"}]}}' from v returning id),
                h as (insert into public.hubs (venue_id, name, public_key, enrolled_at) select id, 'sesame hub', sha256(gen_random_uuid()::text::bytea), now() from v returning id),
                s as (insert into public.songs (organisation_id, title, artist, file_url, object_key, content_sha256, content_bytes, content_type, duration_ms, embedding, embedding_model_id, status)
                      select organisation_id, 'sesame song', 'sesame', 's3://songs/a', 'org/a', sha256(gen_random_uuid()::text::bytea), 1, 'audio/flac', 1, '[1,0,0,0,0]', 1, 'ready' from v returning id),
