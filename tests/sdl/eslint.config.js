@@ -4,9 +4,10 @@ import graphql from "@graphql-eslint/eslint-plugin";
 
 // Values: what they say has no identity of its own, so nobody can ask for one again. Everything else has an `id`.
 const VALUES = [
-  ...["Axis", "Explanation", "NowPlaying", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"],
+  ...["Axis", "Explanation", "NowPlaying", "OpenHours", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"],
   // The cloud's. A member is named by their venue and their user.
-  ...["AnalyticsPoint", "HttpHeader", "Member", "SongPlays", "UploadPart", "UploadRefusal", "UploadTarget", "VenueAnalytics", "ZoneSettings"],
+  ...["AnalyticsPoint", "Daypart", "HttpHeader", "Licence", "Member", "OpeningHours", "Schedule", "SongPlays", "UploadPart"],
+  ...["UploadRefusal", "UploadTarget", "VenueAnalytics", "ZoneSettings"],
 ];
 
 export default [
