@@ -1,12 +1,12 @@
 //! When there is to be music. The hub says so with every plan; a player without its hub keeps the hours by itself, so that
 //! nobody hears music at night, and everybody does in the morning.
 
-use std::io;
 use std::path::Path;
 
 use roomtone_schema::UnixMillis;
 use serde::{Deserialize, Serialize};
 
+use crate::kept;
 use crate::stamp::Stamp;
 
 /// The file's name in the data folder.
@@ -47,17 +47,12 @@ impl Told {
 
     /// What was written down last; `None` where there is nothing or it cannot be read.
     pub(crate) fn load(data: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(data.join(NAME)).ok()?).ok()
+        kept::load(data, NAME)
     }
 
     /// Writes it down in one step.
     pub(crate) fn save(&self, data: &Path) {
-        let beside = data.join("hours.new");
-        let saved = serde_json::to_vec(self)
-            .map_err(io::Error::from)
-            .and_then(|text| std::fs::write(&beside, text))
-            .and_then(|()| std::fs::rename(&beside, data.join(NAME)));
-        if let Err(error) = saved {
+        if let Err(error) = kept::save(data, NAME, self) {
             tracing::debug!("the hours could not be written down: {error}");
         }
     }

@@ -18,6 +18,7 @@ pub mod hub_client;
 pub mod hub_finder;
 pub mod identity;
 pub mod journal;
+mod kept;
 pub mod lock;
 pub mod mix;
 pub mod output;

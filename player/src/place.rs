@@ -12,6 +12,7 @@ use roomtone_schema::play::Tier;
 use roomtone_schema::player::PlayerMode;
 use serde::{Deserialize, Serialize};
 
+use crate::kept;
 use crate::pick::Pick;
 use crate::stamp::Stamp;
 
@@ -52,7 +53,7 @@ pub struct SongPlace {
 impl Place {
     /// The place that was written last; `None` where there is none or it cannot be read.
     pub fn load(data: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(data.join(NAME)).ok()?).ok()
+        kept::load(data, NAME)
     }
 
     /// Writes it down.
@@ -60,9 +61,7 @@ impl Place {
     /// # Errors
     /// Where the disk says no.
     pub fn save(&self, data: &Path) -> io::Result<()> {
-        let beside = data.join("place.new");
-        std::fs::write(&beside, serde_json::to_vec(self)?)?;
-        std::fs::rename(&beside, data.join(NAME))
+        kept::save(data, NAME, self)
     }
 
     /// The song to take up again, where it was left not too long ago and has something left to hear.
