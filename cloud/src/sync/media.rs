@@ -175,10 +175,12 @@ pub(super) async fn uploaded<S: CloudStore>(
 async fn look(office: &Office, hub: &KnownHub, ask: &UploadedAsk) -> Answered<UploadedAnswer> {
     let found = async {
         let mut work = office.cloud.database.as_service().await?;
-        let song = hub_media::known(&mut work, hub.organisation, &*ask.sha256).await?;
-        Ok((song, hub_media::brought(&mut work, hub.id, &*ask.sha256).await?))
+        // In this order: an upload is done and its song ready in one moment, so a song that is read after its upload
+        // is ready if that was done. The other way round, the moment could lie between the two.
+        let brought = hub_media::brought(&mut work, hub.id, &*ask.sha256).await?;
+        Ok((brought, hub_media::known(&mut work, hub.organisation, &*ask.sha256).await?))
     };
-    let (song, brought) = found.await.map_err(|error: sqlx::Error| failed(&error))?;
+    let (brought, song) = found.await.map_err(|error: sqlx::Error| failed(&error))?;
     if song.is_some_and(|song| song.is_ready) {
         return Ok(told(UploadedState::Verified, None));
     }
