@@ -14,7 +14,7 @@ use serde_bytes::ByteArray;
 
 use crate::database::{Database, Work};
 use crate::ingest;
-use crate::store::{enrolment, feed, sync_state};
+use crate::store::{enrolment, fares, feed, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
@@ -93,6 +93,7 @@ impl PgStore {
             sync_state::note_hub(work, hub.id, hello, now).await?;
             sync_state::put_zones(work, hub.id, hub.venue, &hello.zones).await?;
             sync_state::note_players(work, hub.id, hub.venue, &hello.players).await?;
+            fares::note(work, hub.id, hub.venue, &hello.zones, now).await?;
         }
         let (venue_name, hub_name) = sync_state::names(work, hub.id).await?;
         let mut heads = Vec::new();

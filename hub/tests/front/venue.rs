@@ -53,13 +53,23 @@ impl Venue {
 
     /// A venue with more zones than the main one.
     pub(crate) async fn with_zones(settings: FrontSettings, limits: LimitSettings, zones: &[&str]) -> Self {
+        let zones = zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect();
+        Self::with_zones_like(settings, limits, zones).await
+    }
+
+    /// A venue with zones that behave so.
+    pub(crate) async fn with_zones_like(
+        settings: FrontSettings,
+        limits: LimitSettings,
+        zones: Vec<(String, ZoneSettings)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_000_000_000)));
         let options = HubOptions {
             data: folder.path().to_owned(),
             venue_name: "Test".to_owned(),
             time_zone: "UTC".to_owned(),
-            zones: zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect(),
+            zones,
             licence: roomtone_schema::licence::Licence::default(),
             limits,
         };
@@ -251,6 +261,7 @@ fn facts(number: u8, sha256: Sha256) -> SongFacts {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
+    as_sent: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -259,9 +270,17 @@ impl Answer {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| {
             panic!("no answer: {:?}", String::from_utf8_lossy(bytes));
         });
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let as_sent = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let head = as_sent.to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head, body: bytes[end + 4..].to_vec() }
+        Self { status, head, as_sent, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The cookie that the phone is to keep, as it sends it back.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        let mut lines = self.as_sent.lines().filter_map(|line| line.split_once(": "));
+        let (_, cookie) = lines.find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))?;
+        cookie.split(';').next()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
