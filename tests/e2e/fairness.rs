@@ -4,6 +4,8 @@
 mod room;
 
 use room::{Evening, play};
+use roomtone_tests::TestVenue;
+use serde_json::json;
 
 /// Seven against three, a smaller catalogue and a shorter evening than the benchmark's.
 fn evening(fairness: f64) -> Evening {
@@ -25,4 +27,39 @@ async fn the_same_seed_and_the_same_votes_give_the_same_evening() {
     let (first, second) = (play(evening(0.5)).await, play(evening(0.5)).await);
     assert_eq!(first.songs, second.songs);
     assert!(first.apart < 0.0, "{first:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_plays_the_log_again_while_the_hub_serves() {
+    let mut venue = TestVenue::with_songs(10);
+    let bar = venue.terminal("bar");
+    let guests = [venue.check_in("Ada").await, venue.check_in("Bo").await];
+    let songs = guests[0].songs().await;
+    for (guest, (song, _)) in guests.iter().zip(&songs) {
+        guest.likes(song).await;
+        for _ in 0..3 {
+            bar.plays_one().await;
+        }
+    }
+    let again = venue.run("replay", ["--json"]).succeeded().stdout;
+    let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((&again["songs"], &again["same"]), (&json!(6), &json!(6)), "{again:#}");
+    assert_eq!(again["then"], again["what_if"]);
+    let what_if =
+        venue.run("replay", ["--zone", "main", "--days", "1", "--fairness", "0.9"]).succeeded().stdout;
+    let rows = [
+        "fairness                             0.5         0.9",
+        "visits that count",
+        "longest drought, songs",
+    ];
+    assert!(rows.iter().all(|row| what_if.contains(row)), "{what_if}");
+    let refused = venue.run("replay", ["--zone", "roof"]).refused();
+    assert!(refused.contains("no zone roof; it has main"), "{refused}");
+    venue.close();
+}
+
+#[test]
+fn where_no_hub_has_been_there_is_nothing_to_play_again() {
+    let refused = TestVenue::closed().run("replay", ["--days", "2"]).refused();
+    assert!(refused.contains("no hub has kept anything at"), "{refused}");
 }
