@@ -72,14 +72,14 @@ pub struct Basis {
     pub rules: PickRules,
     /// How long songs rested.
     pub window: Duration,
-    /// The plan.
-    pub songs: Vec<SongId>,
+    /// The plan, and when its songs were to begin.
+    pub songs: Vec<(SongId, UnixMillis)>,
 }
 
 impl Planned {
     /// A decision by itself.
     pub fn alone(pick: Pick, outlook: &Outlook, window: Duration) -> Self {
-        let (room, rules, songs) = (outlook.room.clone(), outlook.rules, vec![pick.song]);
+        let (room, rules, songs) = (outlook.room.clone(), outlook.rules, Vec::new());
         let basis = Arc::new(Basis { room, rules, window, songs });
         Self { pick, starts_at: outlook.now, basis, place: 0 }
     }
@@ -88,10 +88,11 @@ impl Planned {
     pub fn occasion<'s>(&self, songs: &impl Fn(SongId) -> Option<&'s Song>) -> Occasion {
         let Basis { room, rules, window, songs: plan } = &*self.basis;
         let mut room = room.clone();
-        for song in plan.iter().take(self.place) {
+        let ahead: Vec<(SongId, UnixMillis)> = plan.iter().take(self.place).copied().collect();
+        for (song, _) in &ahead {
             room.hear(songs(*song).and_then(direction).as_ref());
         }
-        Occasion { now: self.starts_at, rules: *rules, window: *window, room }
+        Occasion { now: self.starts_at, rules: *rules, window: *window, room, ahead }
     }
 }
 
@@ -148,7 +149,7 @@ impl Outlook {
     ) -> Result<Vec<Planned>, R::Error> {
         let begins_at = self.now;
         let (room, rules, window) = (self.room.clone(), self.rules, ranking.window());
-        let mut ahead = Ahead { ranking, played: HashMap::new() };
+        let mut ahead = Ahead::of(ranking);
         let mut planned = Vec::new();
         while !is_long_enough(planned.len(), self.now.since(begins_at)) {
             let Some(pick) = self.next(&ahead, songs)? else { break };
@@ -157,7 +158,7 @@ impl Outlook {
             ahead.play(song, self.now);
             self.play(song);
         }
-        let songs = planned.iter().map(|(pick, _)| pick.song).collect();
+        let songs = planned.iter().map(|(pick, starts_at)| (pick.song, *starts_at)).collect();
         let basis = Arc::new(Basis { room, rules, window, songs });
         let plan = |(place, (pick, starts_at))| Planned { pick, starts_at, basis: Arc::clone(&basis), place };
         Ok(planned.into_iter().enumerate().map(plan).collect())
@@ -180,13 +181,17 @@ fn is_long_enough(songs: usize, covered: Duration) -> bool {
 }
 
 /// A ranking as it would be after the plan's songs so far, without touching the one it stands on.
-struct Ahead<'r, R> {
+pub(crate) struct Ahead<'r, R> {
     ranking: &'r R,
     played: HashMap<SongId, Candidate>,
 }
 
-impl<R> Ahead<'_, R> {
-    fn play(&mut self, song: &Song, at: UnixMillis) {
+impl<'r, R> Ahead<'r, R> {
+    pub(crate) fn of(ranking: &'r R) -> Self {
+        Self { ranking, played: HashMap::new() }
+    }
+
+    pub(crate) fn play(&mut self, song: &Song, at: UnixMillis) {
         let candidate =
             Candidate { song: song.id, embedding: song.facts.comparable(), last_played_at: Some(at) };
         self.played.insert(song.id, candidate);

@@ -5,7 +5,7 @@
 //! the same picks again, and others make the picks that would have been. What stays as it was: who came, what they voted
 //! for, when they left, and when a song was asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::fairness::{Debt, Fairness, summary};
 use crate::id::{ListenerId, SongId};
 use crate::licence::HeardLog;
-use crate::look_ahead::{Outlook, direction};
+use crate::look_ahead::{Ahead, Outlook, PLAN_AT_MOST, direction};
 use crate::pick::{ArtistLog, PickRules};
 use crate::rank::{Candidate, Ranking, Shelf};
 use crate::room::Room;
@@ -35,6 +35,9 @@ pub struct Occasion {
     pub window: Duration,
     /// Who was there, with what they had had by then.
     pub room: Room,
+    /// The songs of the plan it was part of that came before it, and when they were to begin: it was decided then, and not
+    /// when they did.
+    pub ahead: Vec<(SongId, UnixMillis)>,
 }
 
 /// A decision of the log.
@@ -194,10 +197,17 @@ pub fn replay<'s, R: Remembering>(
         let (mut room, rules) = what_if.apply(occasion);
         world.put_debts(&mut room);
         ranking.rest_for(occasion.window);
-        let now = world.outlook(occasion.now, room, rules);
+        let mut now = world.outlook(occasion.now, room, rules);
         // A song that came later was not to be had.
         let here = |song| songs(song).filter(|song: &&Song| song.created_at <= occasion.now);
-        let picked = now.drawn(ranking, &here, logged.seed)?.map(|pick| pick.song);
+        let mut seen = Ahead::of(&*ranking);
+        for ((_, at), song) in occasion.ahead.iter().rev().zip(&world.lately) {
+            if let Some(song) = songs(*song) {
+                seen.play(song, *at);
+                now.artists.hear(song, *at);
+            }
+        }
+        let picked = now.drawn(&seen, &here, logged.seed)?.map(|pick| pick.song);
         let heard = picked.unwrap_or(logged.song);
         let mut would_be = now.room;
         let (then, day) = (songs(logged.song).and_then(direction), day(logged.decided_at));
@@ -218,6 +228,8 @@ struct World {
     artists: ArtistLog,
     heard: HeardLog,
     current: Option<SongId>,
+    /// The last songs, newest first: as many as a plan holds.
+    lately: VecDeque<SongId>,
     /// What everybody had by the log, and what they would have had.
     debts: HashMap<ListenerId, (Debt, Debt)>,
 }
@@ -267,6 +279,8 @@ impl World {
     ) {
         ranking.hear(song, at);
         self.current = Some(song);
+        self.lately.push_front(song);
+        self.lately.truncate(PLAN_AT_MOST);
         if let Some(song) = songs(song) {
             self.artists.hear(song, at);
             self.heard.hear(song, at);

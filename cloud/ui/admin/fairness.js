@@ -16,7 +16,7 @@ const named = (date) => new Intl.DateTimeFormat(undefined, { weekday: "short", d
 const hundredths = (value) => String(Math.round(100 * value)).replace("-", "\u2212");
 
 function row(key, name, people, told) {
-  const share = told.worstOfMean === null ? "" : ` (${hundredths(told.worstOfMean)} %)`;
+  const share = told.worstOfMean === null ? "" : `${hundredths(told.worstOfMean)} % of it`;
   return h("tr", { key }, h("th", { scope: "row" }, name), h("td", {}, String(people)), h("td", {}, hundredths(told.mean)),
     h("td", {}, hundredths(told.worst), share && h("span", { class: "quiet" }, share)), h("td", {}, String(told.longestDrought)));
 }
@@ -24,7 +24,7 @@ function row(key, name, people, told) {
 // The last days first.
 function table(zone) {
   const { now, people, days } = zone.fairness;
-  const heads = ["When", "People", "Satisfied", "Least satisfied", "Songs against a taste in a row"];
+  const heads = ["When", "People", "Satisfied", "Least so", "Drought"];
   return h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": `Who is heard in ${zone.name}, as a table` }, h("table", { class: "fares" },
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col", key: head }, head)))),
     h("tbody", {}, now && row("now", "Now", people, now), [...days].reverse().slice(0, 7).map((day) => row(day.date, named(day.date), day.visits, day.figures)))));
@@ -45,5 +45,6 @@ export function fairnessCard(zones, timeZone) {
   return h("section", { class: "card", "aria-labelledby": "who-is-heard" },
     h("h2", { id: "who-is-heard" }, "Who is heard"),
     open.map((zone) => zoneFares(zone, { isOnly: open.length === 1, timeZone })),
-    h("p", { class: "quiet" }, "Satisfied: how near the songs were to what people like. 100 is just that, 0 has nothing to do with it, below 0 is against it. The percentage is the share of the mean. To try another fairness on these days, run roomtone-hub replay at the hub."));
+    h("p", { class: "quiet" }, "Satisfied: how near the songs were to what people like. 100 is just that, 0 has nothing to do with it, below 0 is against it. Least so: whoever had least. Drought: the most songs in a row against somebody\u2019s taste."),
+    h("p", { class: "quiet" }, "What another fairness would have made of these days, the hub tells: ", h("code", {}, "roomtone-hub replay --fairness 0.7")));
 }

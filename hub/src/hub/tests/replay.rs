@@ -1,9 +1,12 @@
 //! What happened, played again.
 
+use std::time::Duration;
+
 use roomtone_schema::replay::WhatIf;
 use roomtone_schema::vote::VoteValue::{Dislike, Like};
 
-use super::venue::Venue;
+use super::venue::{SONG, Venue, key};
+use crate::playing::ClaimRequest;
 use crate::replaying::{self, Question};
 use crate::view::Viewer;
 
@@ -27,7 +30,7 @@ async fn evening() -> Venue {
         venue.plays(bar, 3).await;
     }
     venue.vote(&guests[2], venue.songs[14], Dislike).await.unwrap();
-    venue.hub.check_out(&guests[0], super::venue::key()).await.unwrap();
+    venue.hub.check_out(&guests[0], key()).await.unwrap();
     // Decided at once, as nothing has settled.
     venue.plays(bar, 6).await;
     venue.hub.command(bar, crate::view::PlayerCommandKind::Skip, None).await.unwrap();
@@ -46,6 +49,33 @@ async fn a_log_played_again_under_its_own_settings_is_what_it_was() {
     assert_eq!(again.same, again.songs, "every pick of the log comes again");
     assert_eq!(again.then, again.now);
     assert!(again.then.is_some_and(|figures| figures.visits == 6), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_a_player_began_from_its_plan_comes_again_too() {
+    let mut venue = Venue::empty().await.and_songs(40).await;
+    let bar = venue.player("bar").await.player.id;
+    let guest = venue.check_in("Ada").await;
+    venue.vote(&guest, venue.songs[5], Like).await.unwrap();
+    venue.hub.settle().await;
+    let mut plan = venue.claim(bar).await.plan;
+    for n in 0..30 {
+        // Now early, now late: never when the plan had it.
+        venue.pass(SONG + Duration::from_millis(2_000 * (n % 3)) - Duration::from_secs(3)).await;
+        let begun = plan.first().map(|next| next.id);
+        let request =
+            ClaimRequest { begun, play: Some(crate::secrets::new_id(venue.hub.now())), ..key().into() };
+        let claim = venue.hub.claim_next_song(bar, request).await.unwrap();
+        assert_eq!(Some(claim.pick.id), begun);
+        plan = claim.plan;
+        if n == 12 {
+            let other = venue.check_in("Bo").await;
+            venue.vote(&other, venue.songs[20], Like).await.unwrap();
+            venue.add(Some([0.9, -0.1, 0.4, 0.2, -0.6])).await;
+        }
+    }
+    let again = venue.hub.replay(venue.hub.main_zone(), AS_IT_WAS).await.unwrap().unwrap();
+    assert_eq!((again.songs, again.same), (31, 31), "{again:?}");
 }
 
 #[tokio::test]
@@ -84,14 +114,15 @@ async fn a_day_that_is_over_is_written_down_and_stays_as_it_was() {
         again.then,
         "the day as it is shown is the day as it is replayed"
     );
-    venue.clock.advance(std::time::Duration::from_hours(16));
+    let told = venue.hub.0.fares_told(&venue.hub.0.rooms[0]).await.unwrap();
+    assert_eq!(told.now, today.now.map(|now| now.fares), "the cloud is told the same");
+    assert_eq!(told.days.iter().map(|(_, figures)| *figures).collect::<Vec<_>>(), [today.days[0].figures]);
+    venue.clock.advance(Duration::from_hours(16));
     let hub = venue.hub.clone();
     tokio::task::spawn_blocking(move || hub.0.close_days()).await.unwrap().unwrap();
     // As if the log were too old to be kept.
-    let all = crate::store::Retention {
-        occasions: std::time::Duration::from_secs(1),
-        ..crate::store::Retention::default()
-    };
+    let all =
+        crate::store::Retention { occasions: Duration::from_secs(1), ..crate::store::Retention::default() };
     let (store, now) = (venue.hub.store().clone(), venue.hub.now());
     tokio::task::spawn_blocking(move || store.purge(&all, now)).await.unwrap().unwrap();
     assert_eq!(venue.hub.replay(venue.hub.main_zone(), AS_IT_WAS).await.unwrap().unwrap().songs, 0);
