@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use roomtone_schema::Clock;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
 use super::error::OpenError;
 use super::lock::Lock;
@@ -50,7 +51,9 @@ pub(super) fn restore(source: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Resu
     let kept_at = if path.exists() { Some(put_aside(dir, "replaced", clock)?) } else { None };
     std::fs::rename(&incoming, &path)?;
     let (conn, _) = open_writer(&path)?;
-    next_epoch(&conn, &kept_at.as_deref().unwrap_or(dir).join(FILE_NAME))?;
+    let before = kept_at.as_deref().unwrap_or(dir).join(FILE_NAME);
+    next_epoch(&conn, &before)?;
+    keep_what_opens(&conn, &before)?;
     hub_state::put(&conn, hub_state::CLEAN, 1)?;
     Ok(Restored { kept_at, from_backup: Some(source.to_owned()), salvaged: 0, lost: None })
 }
@@ -61,6 +64,17 @@ fn next_epoch(conn: &Connection, before: &Path) -> Result<(), OpenError> {
     let ended = connection::reader(before).map_or(1, |conn| last(&conn));
     hub_state::put(conn, hub_state::EPOCH_START, outbox::acknowledged(conn)?)?;
     Ok(hub_state::put(conn, hub_state::EPOCH, ended.max(last(conn)) + 1)?)
+}
+
+/// What opens the manager's doors is today's and not the backup's: a PIN that was changed since stays changed.
+fn keep_what_opens(conn: &Connection, before: &Path) -> Result<(), OpenError> {
+    let Ok(before) = connection::reader(before) else { return Ok(()) };
+    for key in [hub_state::MANAGER, hub_state::MANAGER_PIN] {
+        if let Ok(Some(value)) = hub_state::get::<Value>(&before, key) {
+            hub_state::put(conn, key, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the database and its log into a folder of their own; gives the folder.
