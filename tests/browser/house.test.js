@@ -1,7 +1,8 @@
 // A day at the hub without any cloud: the PIN, the music, the week, new songs, the poster, a backup and the way back.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -243,7 +244,12 @@ manager("a poster fits its paper, reads, and says when the hub has moved since",
   assert.equal(await at.page.locator("#moved").isVisible(), false);
   await at.button("Print").click();
   await at.page.waitForFunction(() => window.printed);
-  const { writeFile } = await import("node:fs/promises");
+  await at.button("Make old posters void").click();
+  await at.page.getByRole("dialog").getByRole("button", { name: "Make them void" }).click();
+  await at.page.locator("#said", { hasText: "The code is a new one." }).waitFor();
+  const code = await at.page.locator("#code").textContent();
+  assert.notEqual(code, hub.code);
+  assert.match(await hub.order("qr"), new RegExp(code));
   await writeFile(join(hub.folder, "data", "printed-address"), "192.0.2.7:4700");
   await at.page.reload();
   await at.page.locator("#moved", { hasText: "says http://192.0.2.7:4700/, but this hub is at http://127.0.0.1" }).waitFor();
@@ -324,6 +330,18 @@ manager("wrong PINs are slowed, and the token still opens", async (at) => {
   await at.button("Sign in").click();
   await at.inside();
 }, { allowed: REFUSED });
+
+test("on the hub the PIN is set from the input, and never as a word of the command", async () => {
+  const set = (pin, ...words) => new Promise((done) => {
+    const child = execFile(process.env.HUB_UNDER_TEST, ["--data", join(hub.folder, "data"), "manager", "pin", ...words], (error, stdout, stderr) => done({ code: error?.code ?? 0, said: stdout + stderr }));
+    child.stdin.end(`${pin}\n`);
+  });
+  assert.match((await set("111111")).said, /among the first/);
+  const { code, said } = await set("604 917");
+  assert.equal(code, 0, said);
+  assert.ok(!said.includes("604"), said);
+  assert.equal((await set("", "604917")).code, 2);
+});
 
 manager("in the open the page says where the PIN is taken", async (at) => {
   await at.page.getByLabel("Manager’s token").waitFor();

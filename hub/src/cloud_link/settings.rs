@@ -200,4 +200,21 @@ mod tests {
         assert_eq!(told("main", json!({ "fairness": 7.0 })), own, "out of its range");
         assert_eq!(told("main", json!({ "fairness": "much" })), own);
     }
+
+    #[test]
+    fn a_week_that_was_set_here_lies_under_the_clouds() {
+        let week = |from: &str| -> Schedule {
+            let hours = json!([{ "days": ["mon"], "from": from, "to": "23:00" }]);
+            serde_json::from_value(json!({ "hours": hours })).unwrap()
+        };
+        let zones = vec![("main".to_owned(), ZoneSettings::default())];
+        let (venue_name, time_zone, licence) = (String::new(), String::from("UTC"), Licence::default());
+        let configured = Configured { venue_name, time_zone, licence, zones };
+        let weeks = vec![("main".to_owned(), week("08:00")), ("attic".to_owned(), week("01:00"))];
+        let here = Told { weeks: weeks.clone(), ..Told::default() };
+        assert_eq!(here.zones_over(&configured)[0].1.schedule, week("08:00"));
+        let Value::Object(over) = json!({ "schedule": week("10:00") }) else { panic!("an object") };
+        let clouds = Told { weeks, zones: vec![("main".to_owned(), over)], ..Told::default() };
+        assert_eq!(clouds.zones_over(&configured)[0].1.schedule, week("10:00"));
+    }
 }

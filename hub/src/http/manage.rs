@@ -99,7 +99,7 @@ pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub, around: Around) ->
         .route("/api/manage/week", post(rooms::set_week))
         .route("/api/manage/songs", post(songs::take))
         .route("/api/manage/facts", get(facts::list).post(facts::decide))
-        .route("/api/manage/poster", get(poster::look).post(poster::printed))
+        .route("/api/manage/poster", get(poster::look).post(poster::printed).delete(poster::renew))
         .route("/api/manage/backup", get(backup::give))
         .route("/api/manage/restore", post(backup::take))
         .with_state(Office { front, hub, around, arriving })

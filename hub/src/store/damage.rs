@@ -104,3 +104,37 @@ fn free_name(dir: &Path, why: &str, mut stamp: i64) -> PathBuf {
         stamp += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use roomtone_schema::{ManualClock, UnixMillis};
+
+    use super::super::Store;
+    use super::*;
+
+    #[test]
+    fn a_backup_brings_back_no_pin_that_was_changed_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
+        let store = Store::open(folder.path(), Arc::clone(&clock)).unwrap().0;
+        let put = |token: u8, pin: &'static str, store: &Store| {
+            let work = move |tx: &super::super::Tx<'_>| {
+                hub_state::put(tx, hub_state::MANAGER, [token; 32])?;
+                hub_state::put(tx, hub_state::MANAGER_PIN, pin)?;
+                hub_state::put(tx, hub_state::POSTER, i64::from(token))
+            };
+            store.write_blocking(work).unwrap();
+        };
+        put(1, "before", &store);
+        let backup = folder.path().join("backup.db");
+        store.backup_to(&backup).unwrap();
+        put(2, "after", &store);
+        store.close();
+        drop(store);
+        restore(&backup, folder.path(), &clock).unwrap();
+        let conn = connection::reader(&folder.path().join(FILE_NAME)).unwrap();
+        assert_eq!(hub_state::get(&conn, hub_state::MANAGER).unwrap(), Some([2_u8; 32]));
+        assert_eq!(hub_state::get(&conn, hub_state::MANAGER_PIN).unwrap(), Some("after".to_owned()));
+        assert_eq!(hub_state::get(&conn, hub_state::POSTER).unwrap(), Some(1), "all else is the backup's");
+    }
+}

@@ -112,7 +112,7 @@ async fn wrong_pins_are_slowed_and_the_right_one_costs_nothing() {
     let slowed = scene.try_pin(PIN).await;
     assert_eq!(slowed.status, 429, "the right one waits as well: an answer would tell");
     assert!(slowed.json()["error"].as_str().unwrap().contains("try again in 60 seconds"));
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     scene.sign_in().await;
 }
 
@@ -179,6 +179,7 @@ async fn what_the_page_does_needs_somebody_who_has_signed_in() {
         ("POST", "/facts"),
         ("GET", "/poster"),
         ("POST", "/poster"),
+        ("DELETE", "/poster"),
         ("GET", "/backup"),
         ("POST", "/restore"),
     ];
@@ -262,5 +263,9 @@ async fn a_poster_tells_when_the_hub_has_moved_since() {
     assert_eq!(told["url"], format!("http://{}/#code={}", scene.venue.address, scene.venue.code()));
     let printed = scene.manage("POST", "/poster", &with, &Value::Null).await.json();
     assert_eq!(printed["printed"], printed["address"]);
+    let old = scene.venue.code();
+    let renewed = scene.manage("DELETE", "/poster", &with, &Value::Null).await.json();
+    assert_ne!(renewed["code"], json!(old));
+    assert_eq!(renewed["code"], json!(scene.venue.code()));
     assert_eq!(scene.manage("GET", "/poster?zone=attic", &with, &Value::Null).await.status, 404);
 }

@@ -45,6 +45,17 @@ pub(super) async fn printed(
     told(&office, asked.zone.as_deref()).map(|told| reply(StatusCode::OK, &told))
 }
 
+/// Another code: posters that hang open nothing any more.
+pub(super) async fn renew(
+    State(office): State<Office>,
+    Query(asked): Query<OfZone>,
+    request: Request,
+) -> Result<Response, No> {
+    office.admit(&request).await?;
+    office.hub.renew_poster_code().await?;
+    told(&office, asked.zone.as_deref()).map(|told| reply(StatusCode::OK, &told))
+}
+
 fn told(office: &Office, zone: Option<&str>) -> Result<Value, No> {
     let place = office.around.place.as_ref().ok_or(No::Nowhere)?;
     let zones = office.hub.zones();

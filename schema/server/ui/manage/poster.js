@@ -1,6 +1,7 @@
 // The poster: looks at what is on it, and notes the address that goes to the printer.
 
 import { Refused, ask } from "./ask.js";
+import { question } from "./question.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -47,6 +48,12 @@ $("choice").addEventListener("submit", async (event) => {
   if (!(await look("POST"))) return;
   $("said").textContent = "The hub has noted this address, and says so should it ever have another.";
   print();
+});
+
+$("renew").addEventListener("click", async () => {
+  const text = "The room gets another code. Posters that hang open nothing any more, in all zones; who is checked in stays. This cannot be taken back: hang up new ones.";
+  if (!(await question("Make old posters void?", text, "Make them void", "Keep them"))) return;
+  if (await look("DELETE")) $("said").textContent = "The code is a new one. Print it now.";
 });
 
 look();

@@ -37,6 +37,11 @@ function make(room, isOneOfMany, acts) {
   };
   find("h3").textContent = isOneOfMany ? room.name : "Every week";
   root.setAttribute("aria-label", `The week of ${room.name}`);
+  find(".day-names").append(...NAMES.map((name) => {
+    const row = document.createElement("span");
+    row.textContent = name;
+    return row;
+  }));
   const changed = () => {
     form.isChanged = true;
     form.save.disabled = false;
