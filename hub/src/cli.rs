@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Flags};
 use crate::demo;
+use crate::drill::Cut;
 use crate::orders::Order;
 use crate::orders::players::PlayerOrder;
 use crate::service::{Service, Setup};
@@ -126,6 +127,19 @@ enum Command {
     Rotate,
     /// Leave the cloud. What came from there goes, what was made here stays.
     Unenrol,
+    /// Rehearse an outage: cuts the hub off from its cloud, or everybody from the hub, for a while, and tells whether
+    /// anybody would have heard it. Refused where that could be a silence; Ctrl-C ends it early.
+    Drill {
+        /// What is cut: the way to the cloud, or the hub itself.
+        #[arg(long, value_enum)]
+        cut: What,
+        /// For how long: 90s, 10m, 1h.
+        #[arg(long = "for", value_name = "TIME", value_parser = span, default_value = "10m")]
+        length: Duration,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell how the running hub is.
     Status {
         /// For programs.
@@ -142,6 +156,24 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
+}
+
+/// What a drill cuts.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// The way to the cloud: votes are kept and sent later, the music comes from the hub.
+    Cloud,
+    /// The hub itself: players go on with their plan, phones see nothing.
+    Hub,
+}
+
+impl From<What> for Cut {
+    fn from(what: What) -> Self {
+        match what {
+            What::Cloud => Self::Cloud,
+            What::Hub => Self::Hub,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -352,6 +384,10 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         }
         Command::Unenrol => ask::and_show(&setup, Order::Unenrol, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,
+        Command::Drill { cut, length, json } => {
+            let order = Order::Drill { cut: cut.into(), for_s: length.as_secs() };
+            ask::for_drill(&setup, order, json, stop).await
+        }
         Command::Status { json } => ask::for_status(&setup, json).await,
         Command::Backup { file } => {
             let file = absolute(&file)?.into();
@@ -444,6 +480,19 @@ fn print_config(setup: &Setup) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A time such as 90s, 10m or 1h; a bare number is seconds.
+fn span(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let each = match unit {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return Err(format!("{unit:?} is no unit; write 90s, 10m or 1h")),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(each));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is no time; write 90s, 10m or 1h"))
+}
+
 /// An address with port, or a port alone, which means all addresses.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
@@ -494,6 +543,17 @@ mod tests {
     #[case::ipv4("127.0.0.1:80", "127.0.0.1:80")]
     fn a_port_alone_means_everywhere(#[case] text: &str, #[case] expected: SocketAddr) {
         assert_eq!(listen_address(text), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("90s", Ok(90))]
+    #[case("10m", Ok(600))]
+    #[case("1h", Ok(3_600))]
+    #[case("45", Ok(45))]
+    #[case("m", Err(()))]
+    #[case("1d", Err(()))]
+    fn times_are_written_as_people_write_them(#[case] text: &str, #[case] seconds: Result<u64, ()>) {
+        assert_eq!(span(text).map_err(drop), seconds.map(Duration::from_secs));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Door;
+use crate::drill::{Cut, until};
 use crate::graphql::{self, HubSchema};
 use crate::hub::Hub;
 use crate::players::Way;
@@ -126,6 +127,12 @@ impl Front {
         self
     }
 
+    /// The same, to be served once more after it was closed.
+    fn anew(&self) -> Self {
+        let stop = CancellationToken::new();
+        Self { graphql: self.graphql.closed_by(stop.clone()), stop, ..self.clone() }
+    }
+
     /// The same, telling where players connect.
     #[must_use]
     pub fn telling(self, secure: Option<Secure>) -> Self {
@@ -187,6 +194,34 @@ pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken)
     };
     let (served, ()) = tokio::join!(serving, closing);
     Ok(served?)
+}
+
+/// The same, but while a drill cuts the hub off: then whoever is connected is let go, and nobody is answered.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_but_in_drills(
+    front: Front,
+    listener: std::net::TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut drills = front.door.hub.drills();
+    while !stop.is_cancelled() {
+        let over = until(&mut drills, |standing| !standing.cuts(Cut::Hub));
+        stop.run_until_cancelled(over).await.transpose()?;
+        let sitting = stop.child_token();
+        let listener = TcpListener::from_std(listener.try_clone()?)?;
+        let serving = serve(front.anew(), listener, sitting.clone());
+        tokio::pin!(serving);
+        let cut = until(&mut drills, |standing| standing.cuts(Cut::Hub));
+        tokio::select! {
+            ended = &mut serving => return ended,
+            _ = cut => {}
+        }
+        sitting.cancel();
+        serving.await?;
+    }
+    Ok(())
 }
 
 async fn nothing() -> Response {

@@ -114,6 +114,8 @@ pub(crate) struct Inner {
     pub(crate) desk: Desk,
     pub(crate) players_shown: watch::Sender<Arc<[PlayerView]>>,
     pub(crate) sync_status: watch::Sender<Arc<SyncStatusView>>,
+    /// The drill that goes on, and what came of the last one.
+    pub(crate) drills: watch::Sender<crate::drill::Standing>,
     pub(crate) library: Library,
     pub(crate) library_stale: AtomicBool,
     pub(crate) limits: LimitSettings,

@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod discovery;
 pub mod door;
+pub mod drill;
 pub mod graphql;
 pub mod health;
 mod history;

@@ -140,6 +140,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         desk: Desk::default(),
         players_shown: watch::Sender::new(Arc::from([])),
         sync_status: watch::Sender::new(Arc::new(nothing_synced(enrolment.is_some()))),
+        drills: watch::Sender::default(),
         library,
         library_stale: AtomicBool::new(false),
         limits: options.limits,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use roomtone_schema::ZoneId;
 use roomtone_schema::id::Id as _;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::discovery;
+use crate::drill::{Cut, Drill, DrillReport};
 use crate::hub::Hub;
 use crate::import::{self, Outcome, Step};
 use crate::qr::{self, Poster};
@@ -19,6 +21,7 @@ use crate::service::Place;
 use crate::trouble::Trouble;
 use crate::upkeep;
 
+mod drilling;
 mod joining;
 pub mod pairing;
 pub mod players;
@@ -107,6 +110,13 @@ pub enum Order {
         zone: Option<String>,
         /// Whether it goes to a printer, so that its address should hold from now on.
         printed: bool,
+    },
+    /// Rehearse an outage, for as long as somebody watches.
+    Drill {
+        /// What is cut.
+        cut: Cut,
+        /// For so many seconds.
+        for_s: u64,
     },
     /// How the hub is.
     Status,
@@ -198,6 +208,15 @@ pub enum Reply {
     },
     /// For poster and screen.
     Poster(Poster),
+    /// A drill has begun.
+    DrillBegan(Drill),
+    /// It goes on.
+    Drilling {
+        /// For so many seconds; zero while it is waited for what players tell.
+        left_s: u64,
+    },
+    /// It is over.
+    Drilled(DrillReport),
     /// How the hub is.
     Status(Status),
     /// The copy is there.
@@ -253,6 +272,7 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::Unenrol => joining::unenrol(hub).await,
         Order::Rotate { cloud } => joining::rotate(hub, &cloud).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
+        Order::Drill { cut, for_s } => drilling::drill(hub, cut, Duration::from_secs(for_s), &replies).await,
         Order::Status => Ok(Reply::Status(status(hub, place))),
         Order::Backup { file } => back_up(hub, file).await,
     };

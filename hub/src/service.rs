@@ -194,6 +194,8 @@ impl Service {
             self.supervisor
                 .keep_running("media check", move |stop| upkeep::check_media(hub.clone(), every, stop));
         }
+        let hub = self.hub.clone();
+        self.supervisor.keep_running("drills", move |stop| hub.clone().keep_drills(stop));
         let place = self.place.clone();
         self.supervisor.keep_running("poster check", move |stop| upkeep::watch_address(place.clone(), stop));
     }
@@ -221,7 +223,7 @@ impl Service {
         self.supervisor.keep_running("front", move |stop| {
             // The port stays ours while the task starts again.
             let (front, listener) = (front.clone(), listener.try_clone());
-            async move { http::serve(front, tokio::net::TcpListener::from_std(listener?)?, stop).await }
+            async move { http::serve_but_in_drills(front, listener?, stop).await }
         });
     }
 

@@ -40,6 +40,7 @@ pub mod skip_votes;
 pub mod songs;
 mod soundness;
 mod stats;
+pub mod tally;
 pub mod tastes;
 mod threads;
 mod tx;
