@@ -288,6 +288,17 @@ for (const colorScheme of ["light", "dark"]) {
   }, { options: { colorScheme } });
 }
 
+manager("a rehearsal that could show nothing is refused with the reason", async (at) => {
+  await at.byPin();
+  await at.inside();
+  await at.view("More");
+  await at.button("Begin").click();
+  await at.page.locator("#drill-said", { hasText: "This hub has no cloud to be cut off from." }).waitFor();
+  await at.page.getByLabel("Cut off").selectOption("hub");
+  await at.button("Begin").click();
+  await at.page.locator("#drill-said", { hasText: /could play on for 0 min without the hub/ }).waitFor();
+}, { allowed: /409 \(/ });
+
 manager("a backup is downloaded, and the hub goes back to it", async (at) => {
   await at.byPin();
   await at.inside();

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use super::pages;
 use crate::dead_letters::DeadLetterError;
 use crate::door::Door;
+use crate::drill::DrillError;
 use crate::graphql::HubSchema;
 use crate::hub::Hub;
 use crate::import::ImportError;
@@ -43,6 +44,7 @@ use crate::tls::Secure;
 mod arriving;
 mod backup;
 mod door;
+mod drill;
 mod facts;
 mod poster;
 mod rooms;
@@ -100,6 +102,7 @@ pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub, around: Around) ->
         .route("/api/manage/songs", post(songs::take))
         .route("/api/manage/facts", get(facts::list).post(facts::decide))
         .route("/api/manage/poster", get(poster::look).post(poster::printed).delete(poster::renew))
+        .route("/api/manage/drill", post(drill::begin).delete(drill::stop))
         .route("/api/manage/backup", get(backup::give))
         .route("/api/manage/restore", post(backup::take))
         .with_state(Office { front, hub, around, arriving })
@@ -154,6 +157,8 @@ enum No {
     #[error("{0}")]
     Backup(#[from] backup::NoBackup),
     #[error("{0}")]
+    Drill(#[from] DrillError),
+    #[error("{0}")]
     Fact(#[from] DeadLetterError),
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -174,9 +179,9 @@ impl No {
             Self::Backup(why) => why.status(),
             Self::SetPin(SetPinError::NoPin | SetPinError::TooPlain)
             | Self::Week(SetWeekError::Unsound(_)) => StatusCode::BAD_REQUEST,
-            Self::Unreadable | Self::Order(CommandError::BadVolume | CommandError::NoOrder) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Drill(DrillError::Length)
+            | Self::Unreadable
+            | Self::Order(CommandError::BadVolume | CommandError::NoOrder) => StatusCode::BAD_REQUEST,
             Self::Unknown
             | Self::UnknownZone
             | Self::Nowhere
@@ -186,6 +191,7 @@ impl No {
             | Self::Change(ChangePlayerError::Unknown)
             | Self::Order(CommandError::UnknownPlayer) => StatusCode::NOT_FOUND,
             Self::Pin(PinError::NoneSet)
+            | Self::Drill(_)
             | Self::Skip(SkipZoneError::Licence(_))
             | Self::Week(SetWeekError::OfTheCloud)
             | Self::Fact(DeadLetterError::KeyUsed)
@@ -257,6 +263,7 @@ impl Office {
             "rooms": rooms::all(&self.hub),
             "week": rooms::week(&self.hub),
             "sync": facts::standing(&self.hub),
+            "drill": drill::told(&self.hub),
             "me": who.told(&self.hub),
             "can_restore": self.around.successor.is_some(),
         })

@@ -180,6 +180,8 @@ async fn what_the_page_does_needs_somebody_who_has_signed_in() {
         ("GET", "/poster"),
         ("POST", "/poster"),
         ("DELETE", "/poster"),
+        ("POST", "/drill"),
+        ("DELETE", "/drill"),
         ("GET", "/backup"),
         ("POST", "/restore"),
     ];
@@ -216,6 +218,9 @@ async fn the_week_is_set_here_and_a_file_that_is_too_long_is_not_read() {
         let answer = scene.manage("POST", "/week", &with, &wrong).await;
         assert_eq!(answer.status, status, "{wrong}: {}", answer.text());
     }
+    let nobody = scene.manage("POST", "/drill", &with, &json!({ "cut": "hub", "minutes": 10 })).await;
+    assert_eq!(nobody.status, 409, "a drill that could show nothing is refused");
+    assert!(nobody.json()["error"].as_str().unwrap().contains("no player is in reach"));
     let silent = scene.manage("POST", "/skip", &with, &json!({ "zone": zone })).await;
     assert_eq!(silent.status, 404, "nothing plays");
     let long = format!(

@@ -1,13 +1,14 @@
-// What is done now and then: the poster, backups, the PIN.
+// What is done now and then: the poster, the PIN, a rehearsal, backups.
 
-import { Refused, ask, byToken, fetchFile, sendFile, show as showToken } from "./ask.js";
+import { Refused, ask, byToken, fetchFile, sendFile, sentence, show as showToken } from "./ask.js";
 import { question } from "./question.js";
 import { size } from "./songs.js";
 
 const $ = (id) => document.getElementById(id);
 let zones = "";
 
-export function show({ zones: names, me, can_restore }) {
+export function show({ zones: names, me, can_restore, drill }) {
+  showDrill(drill);
   if (names.join("\n") !== zones) {
     zones = names.join("\n");
     $("posters").replaceChildren(...names.map((name) => {
@@ -33,6 +34,30 @@ export function show({ zones: names, me, can_restore }) {
   $("wrong-pins").hidden = !tries;
 }
 
+// How a drill stands, and what came of the last one, in a person's words.
+function showDrill({ running, last }) {
+  $("drill-form").hidden = Boolean(running);
+  $("drill-stop").hidden = !running || running.is_over;
+  const gone = running?.cut === "hub" ? "Nobody reaches the hub" : "The hub is cut off from its cloud";
+  const now = !running ? "" : running.is_over ? "The cut is over; the hub listens for what was played meanwhile." : `${gone} for ${Math.ceil(running.left_s / 60)} more min.`;
+  if (running || $("drill-said").dataset.running) set("drill-said", now);
+  $("drill-said").dataset.running = running ? "yes" : "";
+  set("drill-last", last ? inWords(last) : "");
+}
+
+function inWords(last) {
+  const cut = `The last one, ${Math.max(1, Math.round(last.lasted_s / 60))} min without ${last.cut === "hub" ? "the hub" : "the cloud"}: `;
+  const { hub, plan, cache } = last.plays;
+  const heard = `${hub + plan + cache} songs began${plan + cache > 0 ? `, ${plan + cache} of them without the hub` : ""}`;
+  const votes = last.votes === 0 ? "" : ` ${last.votes_kept} of ${last.votes} votes are kept.`;
+  const missing = last.missing.length ? ` Not heard since: ${last.missing.join(", ")}.` : "";
+  return `${cut}${last.is_good ? "nobody would have noticed" : `${last.silence_s} s of silence`}. ${heard}.${votes}${missing}`;
+}
+
+function set(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
 export function createHouse({ onTold, onRestart }) {
   $("pin-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -53,6 +78,19 @@ export function createHouse({ onTold, onRestart }) {
       said.textContent = error instanceof Refused ? error.message : "The hub does not answer; the PIN is as it was.";
     }
   });
+
+  const drill = async (...what) => {
+    try {
+      onTold(await ask("/drill", ...what));
+    } catch (error) {
+      $("drill-said").textContent = error instanceof Refused ? sentence(error.message) : "";
+    }
+  };
+  $("drill-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    drill({ cut: $("drill-cut").value, minutes: Number($("drill-minutes").value) });
+  });
+  $("drill-stop").addEventListener("click", () => drill(undefined, "DELETE"));
 
   $("backup").addEventListener("click", async () => {
     const said = $("backup-said");

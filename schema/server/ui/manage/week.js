@@ -167,7 +167,7 @@ function draw(form) {
   });
   form.bars.replaceChildren(...bars.filter(([, begin, end]) => begin < end).map(([row, begin, end]) => {
     const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    for (const [name, value] of Object.entries({ x: begin / 4, y: row * 12 + 2, width: (end - begin) / 4, height: 8, rx: 4 })) bar.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ x: begin / 4, y: row * 12 + 2, width: (end - begin) / 4, height: 8 })) bar.setAttribute(name, value);
     return bar;
   }));
 }
