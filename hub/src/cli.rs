@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use roomtone_schema::{Clock, SystemClock};
 use roomtone_server::front::Introspection;
 use roomtone_sync::supervisor::Supervisor;
 use roomtone_sync::{logging, signals};
@@ -21,9 +23,11 @@ use crate::drill::Cut;
 use crate::orders::Order;
 use crate::orders::players::PlayerOrder;
 use crate::service::{Service, Setup};
+use crate::store;
 use crate::trouble::{self, Trouble};
 
 mod ask;
+mod pin;
 mod replay;
 pub(crate) mod show;
 
@@ -264,6 +268,9 @@ impl Player {
 enum Manager {
     /// Make a token for the manager and show it, this once. The one before is void.
     Token,
+    /// Set the PIN of the manager's page. It is asked for here, or read from the input; it is never given as a word of the
+    /// command, where others on this machine could read it.
+    Pin,
 }
 
 #[derive(Debug, Args)]
@@ -365,6 +372,11 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         Command::Player(Player::List { json: true }) => ask::for_players(&setup).await,
         Command::Player(player) => ask::and_show(&setup, player.order(), stop).await,
         Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
+        Command::Manager(Manager::Pin) => {
+            let pin = tokio::task::spawn_blocking(pin::ask).await;
+            let pin = pin.map_err(|error| Trouble::harmless(error, "Run the command again."))??;
+            ask::and_show(&setup, Order::ManagerPin { pin }, stop).await
+        }
         Command::Enrol { code, cloud } => {
             let cloud = cloud.unwrap_or_else(|| setup.config.cloud.url.clone());
             ask::and_show(&setup, Order::Enrol { code, cloud }, stop).await
@@ -390,12 +402,46 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
 }
 
 async fn serve(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Trouble> {
-    let service = Service::start(setup).await?;
-    show::page(&service);
-    stop.cancelled().await;
-    tracing::info!("stopping");
-    service.stop().await;
-    Ok(ExitCode::SUCCESS)
+    let mut setup = setup.clone();
+    loop {
+        let mut service = Service::start_replaceable(&setup).await?;
+        show::page(&service);
+        let handed_in = service.handed_in.take();
+        let handed_in = async {
+            match handed_in {
+                Some(mut handed_in) => handed_in.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let successor = stop.run_until_cancelled(handed_in).await.flatten();
+        tracing::info!("stopping");
+        // Where it is now it stays: players and posters know the ports.
+        setup.stay_at(&service.place);
+        service.stop().await;
+        let Some(backup) = successor else { return Ok(ExitCode::SUCCESS) };
+        begin_anew(&setup, backup).await;
+    }
+}
+
+/// Puts a backup in the place of the store. Where that fails the hub goes on with the store that it has: the music comes
+/// first.
+async fn begin_anew(setup: &Setup, backup: PathBuf) {
+    let (data, file) = (setup.data.clone(), backup.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let restored = tokio::task::spawn_blocking(move || store::restore(&file, &data, &clock)).await;
+    match restored {
+        Ok(Ok(restored)) => {
+            let kept = restored
+                .kept_at
+                .map(|kept| format!("; what stood there before is kept in {}", kept.display()));
+            tracing::warn!("the store is that of the backup now{}", kept.unwrap_or_default());
+        }
+        Ok(Err(error)) => tracing::error!("the backup did not take the place of the store: {error}"),
+        Err(broke) => tracing::error!("the backup did not take the place of the store: {broke}"),
+    }
+    if let Err(error) = tokio::fs::remove_file(&backup).await {
+        tracing::debug!("{} stays: {error}", backup.display());
+    }
 }
 
 fn setup(common: &Common, flags: &Flags, demo: bool) -> Result<Setup, Trouble> {

@@ -38,6 +38,7 @@ use crate::late::{LateError, LateTaken};
 use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
+use crate::manager::Managers;
 use crate::ordering::CommandError;
 use crate::pairing::desk::Desk;
 use crate::players::{AddPlayerError, AddedPlayer, PlayerState, Players, RenewTokenError, Way};
@@ -120,6 +121,8 @@ pub(crate) struct Inner {
     pub(crate) limits: LimitSettings,
     pub(crate) codes: RwLock<CodeMaker>,
     pub(crate) manager: Mutex<Option<Key>>,
+    /// The PIN, and who has shown it.
+    pub(crate) managers: Managers,
     pub(crate) secret: [u8; 32],
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,

@@ -73,6 +73,9 @@ pub use tx::{Stamp, Tx};
 /// The name of the database within the data folder.
 pub const FILE_NAME: &str = "hub.db";
 
+/// A backup that was handed in to take the place of the database, within the data folder.
+pub const HANDED_IN: &str = "handed-in.db";
+
 /// What work on the store answers with: only this folder names the database's own types.
 pub type TxResult<T> = rusqlite::Result<T>;
 
@@ -270,6 +273,12 @@ pub fn look<T>(dir: &Path, work: impl FnOnce(&Snapshot) -> TxResult<T>) -> Resul
 pub fn restore(backup: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Result<Restored, OpenError> {
     register_vec();
     damage::restore(backup, dir, clock)
+}
+
+/// Whether a file is a sound backup that this program can read. Blocks.
+pub fn is_backup(file: &Path) -> bool {
+    register_vec();
+    backup::is_sound(file)
 }
 
 /// Makes every connection of this process know vec0.

@@ -8,6 +8,7 @@ mod influence;
 mod matrix;
 mod media;
 mod pages;
+mod pin;
 mod refusals;
 mod secure;
 mod socket;

@@ -261,7 +261,7 @@ fn facts(number: u8, sha256: Sha256) -> SongFacts {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
-    as_sent: String,
+    exact: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -270,22 +270,26 @@ impl Answer {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| {
             panic!("no answer: {:?}", String::from_utf8_lossy(bytes));
         });
-        let as_sent = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let head = as_sent.to_ascii_lowercase();
+        let exact = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let head = exact.to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head, as_sent, body: bytes[end + 4..].to_vec() }
+        Self { status, head, exact, body: bytes[end + 4..].to_vec() }
     }
 
     /// The cookie that the phone is to keep, as it sends it back.
     pub(crate) fn cookie(&self) -> Option<&str> {
-        let mut lines = self.as_sent.lines().filter_map(|line| line.split_once(": "));
-        let (_, cookie) = lines.find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))?;
-        cookie.split(';').next()
+        self.exact_header("set-cookie")?.split(';').next()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// The value as it was sent.
+    pub(crate) fn exact_header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.exact.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     pub(crate) fn text(&self) -> &str {

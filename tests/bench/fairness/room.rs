@@ -16,6 +16,7 @@ use roomtone_hub::library::media_path;
 use roomtone_hub::limits::LimitSettings;
 use roomtone_hub::store::{Store, hub_state, zones};
 use roomtone_schema::fairness::{Debt, Fairness, summary};
+use roomtone_schema::id::Id as _;
 use roomtone_schema::seed::Seeded;
 use roomtone_schema::song::{Explicit, Sha256, SongFacts};
 use roomtone_schema::vector::{Axes, dot, unit};
