@@ -8,7 +8,7 @@ const ui = new URL("../../schema/server/ui/", import.meta.url);
 const { numbers, path, portrait } = await import(new URL("curve.js", ui));
 const { heard, position, startOver } = await import(new URL("clock.js", ui));
 const { breathMs } = await import(new URL("motion.js", ui));
-const { minutes, mood, peopleHere, why } = await import(new URL("words.js", ui));
+const { closedUntil, minutes, mood, peopleHere, why } = await import(new URL("words.js", ui));
 const { newKey } = await import(new URL("memory.js", ui));
 
 const points = (d) => d.match(/-?\d+(\.\d+)?/g).map(Number);
@@ -71,6 +71,15 @@ test("a breath is about a bar, and never hectic", () => {
   assert.equal(breathMs(60), 4000);
   assert.equal(breathMs(174), (4 * 60_000 / 174) * 2);
   assert.ok(breathMs(null) > 4000);
+});
+
+test("a closed room is told by the venue's clock, with the day where it is not today", () => {
+  const at = (asOf, opensAt, zone = "Europe/Berlin") => closedUntil({ asOf, opensAt }, zone);
+  assert.equal(at("2026-11-30T12:00:00Z", "2026-11-30T16:00:00Z"), "Closed until 17:00");
+  assert.equal(at("2026-11-30T22:30:00Z", "2026-12-01T07:05:00Z"), "Closed until tomorrow, 08:05");
+  assert.equal(at("2026-11-30T23:30:00Z", "2026-12-01T07:05:00Z"), "Closed until 08:05", "after midnight in Berlin");
+  assert.equal(at("2026-11-30T12:00:00Z", "2026-12-04T16:00:00Z", "Asia/Tokyo"), "Closed until Saturday, 01:00");
+  assert.equal(at("2026-11-30T12:00:00Z", null), "Closed");
 });
 
 test("times are minutes and seconds", () => {

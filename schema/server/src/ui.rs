@@ -182,6 +182,7 @@ const FILES: &[(&str, &[u8])] = crate::page_files![
     "icon-48.png",
     "icon.svg",
     "index.html",
+    "hours.js",
     "link.js",
     "listen.js",
     "main.js",

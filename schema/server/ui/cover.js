@@ -39,6 +39,7 @@ export function createCover() {
     ...auras.map((aura, at) => breathe(aura, { swell: 0.06 + 0.03 * (AURAS.length - at), lag: 0.1 * (AURAS.length - at) })),
   ];
   let playing = null;
+  let closed = null;
   let ticking = 0;
   const tick = () => showPosition(playing);
 
@@ -50,7 +51,8 @@ export function createCover() {
       clearInterval(ticking);
       ticking = now ? setInterval(tick, 500) : 0;
       tick();
-      if (!now) return showNothing(shape);
+      if (!now) return showNothing(shape, closed);
+      closed = null;
       if (!isNew) return undefined;
       const values = numbers(now.song.axes);
       document.documentElement.style.setProperty("--fade", `${Math.max(1, crossfadeMs(now) / 1000)}s`);
@@ -58,6 +60,12 @@ export function createCover() {
       shape.leanTo(values, { atOnce });
       breaths.forEach((breath) => breath.at(now.song.bpm, position(now)));
       return showWords(now.song, values, atOnce);
+    },
+    // Why nothing plays: in words where the room is closed, else null.
+    closed(words) {
+      if (closed === words) return;
+      closed = words;
+      if (!playing) showNothing(shape, closed);
     },
     next(song) {
       paint(document.documentElement, song ? numbers(song.axes) : numbers(playing?.song.axes), "-next");
@@ -94,13 +102,13 @@ function showTitle(text) {
   title.classList.toggle("long", title.scrollWidth > title.clientWidth);
 }
 
-function showNothing(shape) {
+function showNothing(shape, closed) {
   shape.leanTo(FLAT);
-  showTitle(SAYS.empty);
-  $("artist").textContent = SAYS.emptyHow;
+  showTitle(closed ?? SAYS.empty);
+  $("artist").textContent = closed ? SAYS.closedHow : SAYS.emptyHow;
   $("elapsed").textContent = $("length").textContent = "\u00a0";
-  $("spoken").textContent = SAYS.empty;
-  document.title = "Roomtone";
+  $("spoken").textContent = closed ? `${closed}.` : SAYS.empty;
+  document.title = closed ?? "Roomtone";
 }
 
 function showPosition(playing) {

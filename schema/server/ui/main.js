@@ -5,6 +5,7 @@ import { heard, position, startOver } from "./clock.js";
 import { createCover } from "./cover.js";
 import { createDoor, token, zone } from "./door.js";
 import { OutOfReach, ask, openLink } from "./link.js";
+import { createHours } from "./hours.js";
 import { createListen } from "./listen.js";
 import { createNext } from "./next.js";
 import { createNotices } from "./notices.js";
@@ -26,6 +27,7 @@ const cover = createCover();
 const room = createRoom();
 const next = createNext();
 const listen = createListen({ say });
+const hours = createHours({ zone, token, onWords: (words) => playing || cover.closed(words) });
 const actions = createActions({
   say,
   onTaste: (values) => room.taste(values),
@@ -83,7 +85,12 @@ function standAtCloud() {
 function showNow(now) {
   const isNew = now?.song.id !== playing?.song.id;
   playing = now;
-  if (now) heard(now.asOf);
+  if (now) {
+    heard(now.asOf);
+    hours.rest();
+  } else if (isNew || arriving) {
+    hours.look();
+  }
   cover.show(now, { atOnce: arriving });
   actions.show(now);
   listen.show(now);
@@ -130,6 +137,7 @@ async function up() {
   try {
     const { venue, ...values } = await ask(SNAPSHOT, { zone: zone() }, token());
     document.getElementById("venue").textContent = venue.name;
+    hours.take(venue);
     for (const [name, value] of Object.entries(values)) show[name](value);
     if (!arriving) askForMine();
   } catch (error) {

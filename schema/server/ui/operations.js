@@ -9,13 +9,18 @@ const NEXT = `rank song { ${SONG} }`;
 const SYNC = "state lastError lastPulledAt";
 const REFUSALS = "userErrors { code message }";
 
+const HOURS_OF = "timeZone zones { id hours { asOf isOpen opensAt } }";
+
 export const SNAPSHOT = `query Snapshot($zone: ID) {
-  venue { id name }
+  venue { id name ${HOURS_OF} }
   nowPlaying(zoneId: $zone) { ${NOW} }
   vibe(zoneId: $zone) { ${VIBE} }
   upNext(zoneId: $zone, first: 3) { ${NEXT} }
   syncStatus { ${SYNC} }
 }`;
+
+// Asked for only while nothing plays.
+export const HOURS = `query Hours { venue { id ${HOURS_OF} } }`;
 
 export const MINE = `query Mine($song: ID!) {
   me { session { status expiresAt } preference }

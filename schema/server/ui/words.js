@@ -87,6 +87,18 @@ export function why({ explanation, song }, values) {
   return [...new Set([...told, like, "Among the songs that have rested, it came out first."])].slice(0, 2);
 }
 
+// Until when a room is closed, told by the venue's clock, wherever the phone thinks it is.
+export function closedUntil({ asOf, opensAt }, timeZone) {
+  if (!opensAt) return SAYS.closed;
+  const [now, opens] = [new Date(asOf), new Date(opensAt)];
+  const told = (form, at) => new Intl.DateTimeFormat("en-GB", { timeZone, ...form }).format(at);
+  const time = told({ hour: "2-digit", minute: "2-digit" }, opens);
+  const day = (at) => told({ dateStyle: "short" }, at);
+  if (day(opens) === day(now)) return `Closed until ${time}`;
+  if (day(opens) === day(new Date(now.getTime() + 24 * 3_600_000))) return `Closed until tomorrow, ${time}`;
+  return `Closed until ${told({ weekday: "long" }, opens)}, ${time}`;
+}
+
 const AT_HUB = {
   hubGone: "The hub is out of reach. The music goes on; this page comes back by itself.",
   neverThere: "The hub does not answer yet. This page keeps trying.",
@@ -102,6 +114,8 @@ const AT_HUB = {
   empty: "No music yet",
   emptyHow: "Run \u201croomtone-hub import DIR\u201d on the hub.",
   emptyNext: "The list fills as soon as there is music.",
+  closed: "Closed",
+  closedHow: "The music begins again when the house opens.",
   noNext: "What comes next stays a surprise here.",
   noListen: "This browser could not play the song. The next one may work.",
   here: "You are checked in.",
