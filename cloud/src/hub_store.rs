@@ -249,6 +249,7 @@ async fn note_rooms(
             listeners: room.vibe.listeners,
             source: room.vibe.source.chars().take(20).filter(char::is_ascii_lowercase).collect(),
             needs_screen_code: room.needs_screen_code,
+            hours: room.hours.clone(),
         };
         zones.get(&room.zone.0).map(|zone| (*zone, told))
     };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use roomtone_schema::id::Id as _;
 use roomtone_schema::session::SessionStatus;
+use roomtone_schema::view::OpenHoursView;
 use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{
     BootId, DeviceId, HubId, ListenerId, OrganisationId, SessionId, SongId, UnixMillis, VenueId, ZoneId,
@@ -71,6 +72,13 @@ fn room() -> RoomTold {
             source: "listeners".to_owned(),
         },
         needs_screen_code: true,
+        hours: Some(OpenHoursView {
+            as_of: UnixMillis(78),
+            is_open: true,
+            closes_at: Some(UnixMillis(90)),
+            opens_at: None,
+            daypart: Some("Lunch".to_owned()),
+        }),
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
-use roomtone_schema::view::{NowPlayingView, PlayerView, Recommendation, SyncStatusView, VibeView, Viewer};
+use roomtone_schema::view::{
+    NowPlayingView, OpenHoursView, PlayerView, Recommendation, SyncStatusView, VibeView, Viewer,
+};
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, VenueId, ZoneId};
@@ -20,10 +22,10 @@ use super::people::{self, People};
 use super::shown::{self, Songs};
 use crate::cloud::Cloud;
 use crate::config::GuestSection;
-use crate::store::guests::{self as store, Place};
+use crate::store::guests::{self as store, Place, SongsVersion};
 
-/// Songs and when they last changed.
-type SongsVersion = (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+/// How often it is looked whether the songs have changed: counting them costs the database something.
+const SONGS_EVERY: Duration = Duration::from_secs(20);
 
 /// A venue's page. What it shows is the latest value, renewed by whoever keeps all of them ([`super::Guests`]).
 #[derive(Debug)]
@@ -47,6 +49,8 @@ struct Shown {
     songs: Arc<Songs>,
     catalogue: Arc<Catalogue>,
     version: SongsVersion,
+    /// When that was looked for, by the monotonic clock.
+    looked_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,7 @@ struct ZoneShown {
     now_playing: watch::Sender<Option<Arc<NowPlayingView>>>,
     vibe: watch::Sender<Arc<VibeView>>,
     up_next: watch::Sender<Arc<[Recommendation]>>,
+    hours: RwLock<Option<OpenHoursView>>,
 }
 
 impl GuestRoom {
@@ -72,6 +77,7 @@ impl GuestRoom {
             songs: Arc::default(),
             catalogue: Arc::new(Catalogue::new(Arc::from([]))),
             version: (-1, None, None),
+            looked_ms: None,
         };
         let room = Self {
             people: Mutex::new(People::new(limits.sessions as usize)),
@@ -92,21 +98,35 @@ impl GuestRoom {
         let now = self.cloud.now();
         let mut work = self.cloud.database.as_guest(Some(self.venue)).await?;
         let Some(place) = store::place(&mut work, self.venue, now).await? else { return Ok(false) };
-        let known = self.shown().version;
-        let songs =
-            if known == place.songs { None } else { Some(store::songs(&mut work, self.venue).await?) };
+        let songs = self.other_songs(&mut work).await?;
         work.commit().await?;
         self.show(&place, songs, now);
         Ok(true)
     }
 
-    fn show(&self, place: &Place, songs: Option<Vec<store::Song>>, now: UnixMillis) {
+    /// The songs, where they may be others than those that are shown.
+    async fn other_songs(
+        &self,
+        work: &mut sqlx::PgConnection,
+    ) -> Result<Option<(SongsVersion, Vec<store::Song>)>, sqlx::Error> {
+        let now_ms = self.cloud.clock.monotonic_ms();
+        let Shown { version, looked_ms, .. } = self.shown();
+        let pause_ms = i64::try_from(SONGS_EVERY.as_millis()).unwrap_or(i64::MAX);
+        if looked_ms.is_some_and(|looked| now_ms.saturating_sub(looked) < pause_ms) {
+            return Ok(None);
+        }
+        let found = store::songs_version(&mut *work, self.venue).await?;
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).looked_ms = Some(now_ms);
+        if found == version { Ok(None) } else { Ok(Some((found, store::songs(work, self.venue).await?))) }
+    }
+
+    fn show(&self, place: &Place, songs: Option<(SongsVersion, Vec<store::Song>)>, now: UnixMillis) {
         let mut shown = self.shown();
-        if let Some(rows) = songs {
+        if let Some((version, rows)) = songs {
             let songs: Vec<Arc<Song>> = rows.into_iter().map(|row| Arc::new(shown::song(row))).collect();
             shown.songs = Arc::new(songs.iter().map(|song| (song.id, Arc::clone(song))).collect());
             shown.catalogue = Arc::new(Catalogue::new(songs.into()));
-            shown.version = place.songs;
+            shown.version = version;
         }
         shown.venue = Venue { id: self.venue, name: place.name.clone(), time_zone: place.time_zone.clone() };
         shown.zones = shown::zones(self.venue.0, place).into();
@@ -164,6 +184,7 @@ impl Default for ZoneShown {
             now_playing: watch::Sender::new(None),
             vibe: watch::Sender::new(Arc::new(shown::vibe(None))),
             up_next: watch::Sender::new(Arc::from([])),
+            hours: RwLock::default(),
         }
     }
 }
@@ -183,6 +204,8 @@ impl ZoneShown {
             is_other
         });
         let told = told.and_then(|zone| zone.told.as_ref());
+        *self.hours.write().unwrap_or_else(PoisonError::into_inner) =
+            told.and_then(|(told, _)| told.hours.clone());
         let vibe = shown::vibe(told);
         self.vibe.send_if_modified(|before| {
             let is_other = **before != vibe;
@@ -216,6 +239,12 @@ impl Room for GuestRoom {
 
     fn main_zone(&self) -> ZoneId {
         self.shown().zones.first().map_or(ZoneId(self.venue.0), |zone| zone.id)
+    }
+
+    fn hours(&self, zone: ZoneId) -> Option<OpenHoursView> {
+        let zone = self.zone(zone)?;
+        let told = zone.hours.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(shown::hours(&told, self.cloud.now()))
     }
 
     fn now_playing(&self, zone: ZoneId) -> Option<watch::Receiver<Option<Arc<NowPlayingView>>>> {

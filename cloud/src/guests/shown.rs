@@ -9,7 +9,8 @@ use roomtone_schema::play::Tier;
 use roomtone_schema::song::{Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::venue::{Zone, ZoneSettings};
 use roomtone_schema::view::{
-    Explanation, NowPlayingView, PickView, Recommendation, SyncState, SyncStatusView, VibeSource, VibeView,
+    Explanation, NowPlayingView, OpenHoursView, PickView, Recommendation, SyncState, SyncStatusView,
+    VibeSource, VibeView,
 };
 use roomtone_schema::{Embedding, EmbeddingVersion, PickId, PlayerId, SongId, UnixMillis, ZoneId};
 use serde_json::Value;
@@ -144,6 +145,17 @@ pub(super) fn vibe(told: Option<&(Told, DateTime<Utc>)>) -> VibeView {
     }
 }
 
+/// When the zone's music is: as the hub told, carried on to now.
+pub(super) fn hours(told: &OpenHoursView, now: UnixMillis) -> OpenHoursView {
+    let has_come = |at: Option<UnixMillis>| at.is_some_and(|at| at <= now);
+    let is_open = if told.is_open {
+        !has_come(told.closes_at) || has_come(told.opens_at)
+    } else {
+        has_come(told.opens_at)
+    };
+    OpenHoursView { as_of: now, is_open, opens_at: told.opens_at.filter(|at| now < *at), ..told.clone() }
+}
+
 /// Whether the hub is heard, and when it was last.
 pub(super) fn standing(heard_at: Option<DateTime<Utc>>, songs: usize, now: UnixMillis) -> SyncStatusView {
     let heard_at = heard_at.map(millis);
@@ -246,6 +258,7 @@ mod tests {
                 listeners: 0,
                 source: "none".to_owned(),
                 needs_screen_code: false,
+                hours: None,
             };
             (told_of, at(told))
         });
@@ -284,6 +297,22 @@ mod tests {
         };
         assert_eq!(titles(3), ["1 1", "2 2"]);
         assert_eq!(titles(1), ["1 2"]);
+    }
+
+    #[test]
+    fn hours_go_on_while_nothing_is_heard() {
+        let told = OpenHoursView {
+            as_of: NOON,
+            is_open: true,
+            closes_at: Some(millis(at(60))),
+            opens_at: Some(millis(at(120))),
+            daypart: None,
+        };
+        assert!(hours(&told, millis(at(59))).is_open);
+        let closed = hours(&told, millis(at(60)));
+        assert_eq!((closed.is_open, closed.opens_at), (false, Some(millis(at(120)))));
+        let shut = OpenHoursView { is_open: false, closes_at: None, ..told };
+        assert!(hours(&shut, millis(at(120))).is_open && !hours(&shut, millis(at(119))).is_open);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use pgvector::Vector;
 use roomtone_schema::song::{Explicit, SongKind};
+use roomtone_schema::view::OpenHoursView;
 use roomtone_schema::{AXES, HubId, SongId, UnixMillis, VenueId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +36,9 @@ pub struct Told {
     pub source: String,
     /// Whether only the code on its screen lets anybody in.
     pub needs_screen_code: bool,
+    /// When its music is.
+    #[serde(default)]
+    pub hours: Option<OpenHoursView>,
 }
 
 /// What played.
@@ -92,8 +96,6 @@ pub struct Place {
     pub heard_at: Option<DateTime<Utc>>,
     /// Its zones, the main one first.
     pub zones: Vec<Zone>,
-    /// Changes when its songs do.
-    pub songs: (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
 }
 
 /// A zone as the page shows it.
@@ -119,26 +121,15 @@ pub async fn place(
 ) -> Result<Option<Place>, sqlx::Error> {
     let row = sqlx::query(
         "select v.name, v.timezone,
-           (select max(h.last_seen_at) from public.hubs h where h.venue_id = v.id and h.revoked_at is null),
-           c.many, c.shelved, c.edited
-         from public.venues v, lateral (
-           select count(*) as many, max(w.updated_at) as shelved, max(s.updated_at) as edited
-           from public.venue_songs w join public.songs s on s.id = w.song_id
-           where w.venue_id = v.id and w.enabled and w.removed_at is null and s.status not in ('withdrawn', 'failed')) c
-         where v.id = $1",
+           (select max(h.last_seen_at) from public.hubs h where h.venue_id = v.id and h.revoked_at is null)
+         from public.venues v where v.id = $1",
     )
     .bind(venue.0)
     .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let zones = zones(conn, venue, now).await?;
-    Ok(Some(Place {
-        name: row.try_get(0)?,
-        time_zone: row.try_get(1)?,
-        heard_at: row.try_get(2)?,
-        zones,
-        songs: (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?),
-    }))
+    Ok(Some(Place { name: row.try_get(0)?, time_zone: row.try_get(1)?, heard_at: row.try_get(2)?, zones }))
 }
 
 async fn zones(conn: &mut PgConnection, venue: VenueId, now: UnixMillis) -> Result<Vec<Zone>, sqlx::Error> {
@@ -173,6 +164,21 @@ async fn zones(conn: &mut PgConnection, venue: VenueId, now: UnixMillis) -> Resu
         });
     }
     Ok(zones)
+}
+
+/// How many songs there are, and when any of them changed last.
+pub type SongsVersion = (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// Changes when the venue's songs do.
+pub async fn songs_version(conn: &mut PgConnection, venue: VenueId) -> Result<SongsVersion, sqlx::Error> {
+    sqlx::query_as(
+        "select count(*), max(w.updated_at), max(s.updated_at)
+         from public.venue_songs w join public.songs s on s.id = w.song_id
+         where w.venue_id = $1 and w.enabled and w.removed_at is null and s.status not in ('withdrawn', 'failed')",
+    )
+    .bind(venue.0)
+    .fetch_one(conn)
+    .await
 }
 
 /// A song as the page shows it.

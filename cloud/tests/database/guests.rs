@@ -224,7 +224,8 @@ async fn a_token_opens_its_own_house_and_no_other() {
     assert_eq!(stage.shows(other, &arrival.token, after(1)).await.outcome, "nobody");
     let vote = stage.votes(other, &arrival.token, (id(2, 0x50), 1), None, after(1)).await;
     assert_eq!(vote.outcome, "nobody");
-    assert_eq!(stage.arrives(other, &stage.arrival("phone", "two"), after(1)).await.outcome, "wrong_code");
+    let second = stage.arrival("phone", "two");
+    assert_eq!(stage.arrives(other, &second, after(1)).await.outcome, "wrong_code");
     let mut work = stage.database.as_guest(Some(VenueId(id(1, 0x20)))).await.unwrap();
     let songs = guests::songs(&mut work, VenueId(other)).await.unwrap();
     assert!(songs.is_empty(), "a guest of one house asks for another's songs");
@@ -233,7 +234,8 @@ async fn a_token_opens_its_own_house_and_no_other() {
     // A closed house lets nobody in, and nobody stays.
     run(&mut stage.eyes, "delete from private.guest_doors where code = 'ABCDEFGH01'").await;
     assert_eq!(stage.shows(id(1, 0x20), &arrival.token, after(2)).await.outcome, "nobody");
-    assert_eq!(stage.arrives(id(1, 0x20), &stage.arrival("b", "b"), after(2)).await.outcome, "closed");
+    let third = stage.arrival("b", "b");
+    assert_eq!(stage.arrives(id(1, 0x20), &third, after(2)).await.outcome, "closed");
     let mut work = stage.database.as_guest(None).await.unwrap();
     assert_eq!(guests::page(&mut work, "venue-1").await.unwrap(), None);
     assert_eq!(guests::page(&mut work, "venue-2").await.unwrap(), Some(VenueId(other)));

@@ -132,6 +132,7 @@ impl Inner {
                 source: source.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
             },
             needs_screen_code: room.settings().require_rotating_code,
+            hours: Some(self.open_hours(room)),
         }
     }
 }

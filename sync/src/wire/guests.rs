@@ -2,6 +2,7 @@
 //! down.
 
 use roomtone_schema::session::SessionStatus;
+use roomtone_schema::view::OpenHoursView;
 use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{AXES, DeviceId, ListenerId, SessionId, SongId, UnixMillis, ZoneId};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct RoomTold {
     /// Whether it takes the code on its screen only: the cloud, which has no screen there, lets nobody in then.
     #[serde(default)]
     pub needs_screen_code: bool,
+    /// When its music is, by the time outside.
+    #[serde(default)]
+    pub hours: Option<OpenHoursView>,
 }
 
 /// What plays in a zone.

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use roomtone_schema::VenueId;
 
-use crate::graphql::asking::{Key, UserError, cloud, doer, id, key, payload, settle};
+use crate::graphql::asking::{Key, cloud, doer, id, key, payload, settle};
 use crate::graphql::venue::Venue;
 use crate::guests::managing;
 use crate::refusal::{Refusal, Unmet};
