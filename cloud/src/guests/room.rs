@@ -131,6 +131,10 @@ impl GuestRoom {
         shown.venue = Venue { id: self.venue, name: place.name.clone(), time_zone: place.time_zone.clone() };
         shown.zones = shown::zones(self.venue.0, place).into();
         self.show_zones(&shown, place, now);
+        if shown::names_unknown(place, &shown.songs) {
+            // A song that has just come up is looked for at once.
+            shown.looked_ms = None;
+        }
         let status = shown::standing(place.heard_at, shown.songs.len(), now);
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
         self.status.send_if_modified(|before| {

@@ -124,6 +124,16 @@ pub(super) fn next(told: Option<&Told>, songs: &Songs, playing: Option<SongId>) 
     known.enumerate().map(entry).collect()
 }
 
+/// Whether anything is told of that is not among the songs.
+pub(super) fn names_unknown(place: &Place, songs: &Songs) -> bool {
+    let told =
+        place.zones.iter().filter_map(|zone| zone.told.as_ref()).flat_map(|(told, _)| {
+            told.now.iter().map(|playing| playing.song).chain(told.next.iter().copied())
+        });
+    let newest = place.zones.iter().filter_map(|zone| zone.newest).map(|(song, ..)| SongId(song));
+    told.chain(newest).any(|song| !songs.contains_key(&song))
+}
+
 /// What the zone wants.
 pub(super) fn vibe(told: Option<&(Told, DateTime<Utc>)>) -> VibeView {
     let Some((told, at)) = told else {
