@@ -354,7 +354,7 @@ impl Inner {
     }
 
     /// What an address is known by: nothing that anybody could read it from. An IPv6 house is one /64.
-    fn address_key(&self, address: IpAddr) -> String {
+    pub(crate) fn address_key(&self, address: IpAddr) -> String {
         let mut bytes = match address.to_canonical() {
             IpAddr::V4(v4) => v4.octets().to_vec(),
             IpAddr::V6(v6) => v6.octets()[..8].to_vec(),

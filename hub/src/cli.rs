@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use roomtone_schema::{Clock, SystemClock};
 use roomtone_server::front::Introspection;
 use roomtone_sync::supervisor::Supervisor;
 use roomtone_sync::{logging, signals};
@@ -17,12 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Flags};
 use crate::demo;
+use crate::drill::Cut;
 use crate::orders::Order;
 use crate::orders::players::PlayerOrder;
 use crate::service::{Service, Setup};
+use crate::store;
 use crate::trouble::{self, Trouble};
 
 mod ask;
+mod pin;
 pub(crate) mod show;
 
 /// What `serve` logs where nobody says otherwise.
@@ -122,6 +127,19 @@ enum Command {
     Rotate,
     /// Leave the cloud. What came from there goes, what was made here stays.
     Unenrol,
+    /// Rehearse an outage: cuts the hub off from its cloud, or everybody from the hub, for a while, and tells whether
+    /// anybody would have heard it. Refused where that could be a silence; Ctrl-C ends it early.
+    Drill {
+        /// What is cut: the way to the cloud, or the hub itself.
+        #[arg(long, value_enum)]
+        cut: What,
+        /// For how long: 90s, 10m, 1h.
+        #[arg(long = "for", value_name = "TIME", value_parser = span, default_value = "10m")]
+        length: Duration,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell how the running hub is.
     Status {
         /// For programs.
@@ -138,6 +156,24 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
+}
+
+/// What a drill cuts.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// The way to the cloud: votes are kept and sent later, the music comes from the hub.
+    Cloud,
+    /// The hub itself: players go on with their plan, phones see nothing.
+    Hub,
+}
+
+impl From<What> for Cut {
+    fn from(what: What) -> Self {
+        match what {
+            What::Cloud => Self::Cloud,
+            What::Hub => Self::Hub,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -229,6 +265,9 @@ impl Player {
 enum Manager {
     /// Make a token for the manager and show it, this once. The one before is void.
     Token,
+    /// Set the PIN of the manager's page. It is asked for here, or read from the input; it is never given as a word of the
+    /// command, where others on this machine could read it.
+    Pin,
 }
 
 #[derive(Debug, Args)]
@@ -330,6 +369,11 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         Command::Player(Player::List { json: true }) => ask::for_players(&setup).await,
         Command::Player(player) => ask::and_show(&setup, player.order(), stop).await,
         Command::Manager(Manager::Token) => ask::and_show(&setup, Order::ManagerToken, stop).await,
+        Command::Manager(Manager::Pin) => {
+            let pin = tokio::task::spawn_blocking(pin::ask).await;
+            let pin = pin.map_err(|error| Trouble::harmless(error, "Run the command again."))??;
+            ask::and_show(&setup, Order::ManagerPin { pin }, stop).await
+        }
         Command::Enrol { code, cloud } => {
             let cloud = cloud.unwrap_or_else(|| setup.config.cloud.url.clone());
             ask::and_show(&setup, Order::Enrol { code, cloud }, stop).await
@@ -340,6 +384,10 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
         }
         Command::Unenrol => ask::and_show(&setup, Order::Unenrol, stop).await,
         Command::Qr { zone, svg } => ask::for_poster(&setup, zone, svg.as_deref(), stop).await,
+        Command::Drill { cut, length, json } => {
+            let order = Order::Drill { cut: cut.into(), for_s: length.as_secs() };
+            ask::for_drill(&setup, order, json, stop).await
+        }
         Command::Status { json } => ask::for_status(&setup, json).await,
         Command::Backup { file } => {
             let file = absolute(&file)?.into();
@@ -350,12 +398,46 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
 }
 
 async fn serve(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Trouble> {
-    let service = Service::start(setup).await?;
-    show::page(&service);
-    stop.cancelled().await;
-    tracing::info!("stopping");
-    service.stop().await;
-    Ok(ExitCode::SUCCESS)
+    let mut setup = setup.clone();
+    loop {
+        let mut service = Service::start_replaceable(&setup).await?;
+        show::page(&service);
+        let handed_in = service.handed_in.take();
+        let handed_in = async {
+            match handed_in {
+                Some(mut handed_in) => handed_in.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let successor = stop.run_until_cancelled(handed_in).await.flatten();
+        tracing::info!("stopping");
+        // Where it is now it stays: players and posters know the ports.
+        setup.stay_at(&service.place);
+        service.stop().await;
+        let Some(backup) = successor else { return Ok(ExitCode::SUCCESS) };
+        begin_anew(&setup, backup).await;
+    }
+}
+
+/// Puts a backup in the place of the store. Where that fails the hub goes on with the store that it has: the music comes
+/// first.
+async fn begin_anew(setup: &Setup, backup: PathBuf) {
+    let (data, file) = (setup.data.clone(), backup.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let restored = tokio::task::spawn_blocking(move || store::restore(&file, &data, &clock)).await;
+    match restored {
+        Ok(Ok(restored)) => {
+            let kept = restored
+                .kept_at
+                .map(|kept| format!("; what stood there before is kept in {}", kept.display()));
+            tracing::warn!("the store is that of the backup now{}", kept.unwrap_or_default());
+        }
+        Ok(Err(error)) => tracing::error!("the backup did not take the place of the store: {error}"),
+        Err(broke) => tracing::error!("the backup did not take the place of the store: {broke}"),
+    }
+    if let Err(error) = tokio::fs::remove_file(&backup).await {
+        tracing::debug!("{} stays: {error}", backup.display());
+    }
 }
 
 fn setup(common: &Common, flags: &Flags, demo: bool) -> Result<Setup, Trouble> {
@@ -396,6 +478,19 @@ fn print_config(setup: &Setup) -> Result<ExitCode, Trouble> {
     let toml = toml.map_err(|error| Trouble::harmless(error, "Please report this as a bug."))?;
     say(format!("# The data folder is {}\n{toml}", setup.data.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A time such as 90s, 10m or 1h; a bare number is seconds.
+fn span(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let each = match unit {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return Err(format!("{unit:?} is no unit; write 90s, 10m or 1h")),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(each));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is no time; write 90s, 10m or 1h"))
 }
 
 /// An address with port, or a port alone, which means all addresses.
@@ -448,6 +543,17 @@ mod tests {
     #[case::ipv4("127.0.0.1:80", "127.0.0.1:80")]
     fn a_port_alone_means_everywhere(#[case] text: &str, #[case] expected: SocketAddr) {
         assert_eq!(listen_address(text), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("90s", Ok(90))]
+    #[case("10m", Ok(600))]
+    #[case("1h", Ok(3_600))]
+    #[case("45", Ok(45))]
+    #[case("m", Err(()))]
+    #[case("1d", Err(()))]
+    fn times_are_written_as_people_write_them(#[case] text: &str, #[case] seconds: Result<u64, ()>) {
+        assert_eq!(span(text).map_err(drop), seconds.map(Duration::from_secs));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! There are two fronts over one hub: the plain one for phones, and one with TLS for players and managers, with places
 //! of its own, so that a room full of phones keeps no player out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -17,9 +18,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Door;
+use crate::drill::{Cut, until};
 use crate::graphql::{self, HubSchema};
 use crate::hub::Hub;
 use crate::players::Way;
+use crate::service::{Place, Successor};
 use crate::tls::{Secure, Tls};
 use crate::{health, media, metrics, player_api};
 
@@ -49,8 +52,8 @@ pub struct Front {
     names: Arc<Names>,
     graphql: GraphqlFront<HubSchema, Door>,
     tls: Option<Tls>,
-    /// Where players and managers are told to come.
-    secure: Option<Secure>,
+    /// What is around the hub: where managers and players come, and what a manager's page tells and does.
+    around: manage::Around,
     /// How many stay connected at the other fronts of this hub.
     elsewhere: Vec<Arc<AtomicUsize>>,
     stop: CancellationToken,
@@ -93,7 +96,17 @@ impl Front {
         let names = Arc::new(Names { hosts, origins: Vec::new() });
         let since = door.hub.now();
         let serving = ServeSettings::default();
-        Self { door, names, graphql, tls: None, secure: None, elsewhere: Vec::new(), stop, since, serving }
+        Self {
+            door,
+            names,
+            graphql,
+            tls: None,
+            around: manage::Around::default(),
+            elsewhere: Vec::new(),
+            stop,
+            since,
+            serving,
+        }
     }
 
     /// The same with another way of holding connections.
@@ -114,11 +127,29 @@ impl Front {
         self
     }
 
+    /// The same, to be served once more after it was closed.
+    fn anew(&self) -> Self {
+        let stop = CancellationToken::new();
+        Self { graphql: self.graphql.closed_by(stop.clone()), stop, ..self.clone() }
+    }
+
     /// The same, telling where players connect.
     #[must_use]
     pub fn telling(self, secure: Option<Secure>) -> Self {
-        Self { secure, ..self }
+        Self { around: manage::Around { secure, ..self.around }, ..self }
     }
+
+    /// The same, telling where the hub is, and handing on a backup that is to take the place of its store.
+    #[must_use]
+    pub fn standing(self, place: Place, successor: Option<Successor>) -> Self {
+        let around = manage::Around { secure: place.secure.clone(), place: Some(place), successor };
+        Self { around, ..self }
+    }
+}
+
+/// Removes files that were on their way in when the hub ended. For before it is served.
+pub fn sweep(data: &Path) {
+    manage::sweep(data);
 }
 
 /// Everything that the hub answers.
@@ -127,13 +158,13 @@ pub fn router(front: Front) -> Router {
     let names = Arc::clone(&front.names);
     let hub = front.door.hub.clone();
     let pages = pages::router(front.graphql.clone(), hub.clone());
-    let manage = manage::router(front.graphql.clone(), hub.clone(), front.secure.clone());
+    let manage = manage::router(front.graphql.clone(), hub.clone(), front.around.clone());
     let pairing = front.tls.map(|tls| pairing::router(front.door.clone(), tls.key));
     Router::new()
         .merge(front.graphql.router("/graphql"))
         .merge(media::router(front.door.clone()))
         .merge(player_api::router(front.door))
-        .merge(about::router(hub.clone(), front.secure.as_ref().and_then(Secure::port)))
+        .merge(about::router(hub.clone(), front.around.secure.as_ref().and_then(Secure::port)))
         .merge(pairing.unwrap_or_default())
         .merge(health::router(hub.clone(), front.since))
         .merge(metrics::router(hub, sockets, front.since))
@@ -163,6 +194,34 @@ pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken)
     };
     let (served, ()) = tokio::join!(serving, closing);
     Ok(served?)
+}
+
+/// The same, but while a drill cuts the hub off: then whoever is connected is let go, and nobody is answered.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_but_in_drills(
+    front: Front,
+    listener: std::net::TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut drills = front.door.hub.drills();
+    while !stop.is_cancelled() {
+        let over = until(&mut drills, |standing| !standing.cuts(Cut::Hub));
+        stop.run_until_cancelled(over).await.transpose()?;
+        let sitting = stop.child_token();
+        let listener = TcpListener::from_std(listener.try_clone()?)?;
+        let serving = serve(front.anew(), listener, sitting.clone());
+        tokio::pin!(serving);
+        let cut = until(&mut drills, |standing| standing.cuts(Cut::Hub));
+        tokio::select! {
+            ended = &mut serving => return ended,
+            _ = cut => {}
+        }
+        sitting.cancel();
+        serving.await?;
+    }
+    Ok(())
 }
 
 async fn nothing() -> Response {

@@ -38,6 +38,7 @@ use crate::late::{LateError, LateTaken};
 use crate::library::Library;
 use crate::limits::LimitSettings;
 use crate::locks::{locked, reading, writing};
+use crate::manager::Managers;
 use crate::ordering::CommandError;
 use crate::pairing::desk::Desk;
 use crate::players::{AddPlayerError, AddedPlayer, PlayerState, Players, RenewTokenError, Way};
@@ -113,11 +114,15 @@ pub(crate) struct Inner {
     pub(crate) desk: Desk,
     pub(crate) players_shown: watch::Sender<Arc<[PlayerView]>>,
     pub(crate) sync_status: watch::Sender<Arc<SyncStatusView>>,
+    /// The drill that goes on, and what came of the last one.
+    pub(crate) drills: watch::Sender<crate::drill::Standing>,
     pub(crate) library: Library,
     pub(crate) library_stale: AtomicBool,
     pub(crate) limits: LimitSettings,
     pub(crate) codes: RwLock<CodeMaker>,
     pub(crate) manager: Mutex<Option<Key>>,
+    /// The PIN, and who has shown it.
+    pub(crate) managers: Managers,
     pub(crate) secret: [u8; 32],
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,

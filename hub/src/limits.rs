@@ -27,6 +27,14 @@ pub struct LimitSettings {
     pub device_check_ins_burst: u32,
     /// After that, one more each so many seconds.
     pub device_check_in_every_s: u32,
+    /// Wrong PINs of the manager from one address before they are slowed down.
+    pub pin_tries_burst: u32,
+    /// After that, one more each so many seconds.
+    pub pin_try_every_s: u32,
+    /// Wrong PINs of the manager from everywhere together before they are slowed down.
+    pub pin_tries_overall_burst: u32,
+    /// After that, one more each so many seconds.
+    pub pin_try_overall_every_s: u32,
     /// Sessions that may be active in the venue at once.
     pub sessions: u32,
     /// Hours after which a session ends in any case.
@@ -47,6 +55,10 @@ impl Default for LimitSettings {
             code_guess_every_s: 6,
             device_check_ins_burst: 30,
             device_check_in_every_s: 10,
+            pin_tries_burst: 5,
+            pin_try_every_s: 60,
+            pin_tries_overall_burst: 20,
+            pin_try_overall_every_s: 60,
             sessions: 2_000,
             session_hours: 12,
             idle_minutes: 180,
@@ -66,6 +78,10 @@ impl LimitSettings {
             ("code_guess_every_s", self.code_guess_every_s, 1..=3_600),
             ("device_check_ins_burst", self.device_check_ins_burst, 1..=10_000),
             ("device_check_in_every_s", self.device_check_in_every_s, 0..=3_600),
+            ("pin_tries_burst", self.pin_tries_burst, 1..=20),
+            ("pin_try_every_s", self.pin_try_every_s, 10..=3_600),
+            ("pin_tries_overall_burst", self.pin_tries_overall_burst, 1..=100),
+            ("pin_try_overall_every_s", self.pin_try_overall_every_s, 10..=3_600),
             ("sessions", self.sessions, 1..=100_000),
             ("session_hours", self.session_hours, 1..=48),
             ("idle_minutes", self.idle_minutes, 1..=2_880),
@@ -87,6 +103,16 @@ impl LimitSettings {
     /// Guesses of the short code from one address.
     pub(crate) fn code_guesses(&self) -> Allowance {
         Allowance::new(self.code_guesses_burst, self.code_guess_every_s)
+    }
+
+    /// Wrong PINs from one address.
+    pub(crate) fn pins_from_one(&self) -> Allowance {
+        Allowance::new(self.pin_tries_burst, self.pin_try_every_s)
+    }
+
+    /// Wrong PINs from everywhere.
+    pub(crate) fn pins_overall(&self) -> Allowance {
+        Allowance::new(self.pin_tries_overall_burst, self.pin_try_overall_every_s)
     }
 
     /// Check-ins of one phone.

@@ -28,6 +28,7 @@ use crate::hub::{Configured, HubOptions, Inner, derived};
 use crate::in_force::{InForce, volume_key};
 use crate::library::Library;
 use crate::locks::locked;
+use crate::manager::Managers;
 use crate::pairing::desk::Desk;
 use crate::players::Players;
 use crate::presence::{People, REMEMBERED};
@@ -57,6 +58,7 @@ struct Identity {
     secret: [u8; 32],
     poster_serial: u64,
     manager: Option<Hash>,
+    pin: Option<String>,
 }
 
 /// Everything that was read of one zone.
@@ -125,6 +127,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         configured,
         rules: RwLock::new(rules),
         manager: Mutex::new(identity.manager.map(Key::new)),
+        managers: Managers::new(identity.pin),
         secret: identity.secret,
         store,
         clock,
@@ -137,6 +140,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         desk: Desk::default(),
         players_shown: watch::Sender::new(Arc::from([])),
         sync_status: watch::Sender::new(Arc::new(nothing_synced(enrolment.is_some()))),
+        drills: watch::Sender::default(),
         library,
         library_stale: AtomicBool::new(false),
         limits: options.limits,
@@ -225,7 +229,9 @@ fn identify(tx: &Tx<'_>, now: UnixMillis) -> TxResult<Identity> {
     };
     hub_state::keep_time(tx, now)?;
     let poster_serial = hub_state::get::<i64>(tx, hub_state::POSTER)?.unwrap_or(0).cast_unsigned();
-    Ok(Identity { hub, venue, secret, poster_serial, manager: hub_state::get(tx, hub_state::MANAGER)? })
+    let (manager, pin) =
+        (hub_state::get(tx, hub_state::MANAGER)?, hub_state::get(tx, hub_state::MANAGER_PIN)?);
+    Ok(Identity { hub, venue, secret, poster_serial, manager, pin })
 }
 
 fn id_of<I: Id>(tx: &Tx<'_>, key: &str, now: UnixMillis) -> TxResult<I> {

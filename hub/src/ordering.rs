@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::player::PlayerMode;
-use roomtone_schema::{IdempotencyKey, PlayerId};
+use roomtone_schema::{IdempotencyKey, PlayerId, ZoneId};
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::hub::Inner;
+use crate::hub::{Hub, Inner};
 use crate::locks::locked;
 use crate::players::Known;
 use crate::refusal::{Refusal, RefusalCode};
@@ -51,6 +51,41 @@ impl Refusal for CommandError {
             Self::Licence(_) => Some(RefusalCode::RateLimited),
             Self::Store(_) => None,
         }
+    }
+}
+
+/// Why a zone does not leave its song.
+#[derive(Debug, thiserror::Error)]
+pub enum SkipZoneError {
+    /// No such zone, or it is silent.
+    #[error("nothing plays there that could be skipped")]
+    NothingPlays,
+    /// The licence.
+    #[error(transparent)]
+    Licence(#[from] NoSkip),
+    /// Ours.
+    #[error("the skip could not be saved: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Hub {
+    /// Leaves the song that a zone hears, for all of its players.
+    ///
+    /// # Errors
+    /// [`SkipZoneError`].
+    pub async fn skip_in(&self, zone: ZoneId) -> Result<(), SkipZoneError> {
+        let room = Arc::clone(self.0.room(zone).ok_or(SkipZoneError::NothingPlays)?);
+        let inner = Arc::clone(&self.0);
+        let work = async move {
+            let _turn = room.advancing.lock().await;
+            let now = inner.clock.now();
+            room.current().filter(|current| !current.is_over(now)).ok_or(SkipZoneError::NothingPlays)?;
+            inner.may_skip(&room)?;
+            inner.skip(&room).await?;
+            inner.show_now_playing(&room);
+            Ok(())
+        };
+        self.0.whole(work).await
     }
 }
 

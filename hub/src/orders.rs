@@ -2,21 +2,26 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use roomtone_schema::ZoneId;
+use roomtone_schema::id::Id as _;
 use roomtone_schema::song::SongFacts;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::discovery;
+use crate::drill::{Cut, Drill, DrillReport};
 use crate::hub::Hub;
 use crate::import::{self, Outcome, Step};
 use crate::qr::{self, Poster};
+use crate::room_code::RoomCode;
 use crate::service::Place;
 use crate::trouble::Trouble;
 use crate::upkeep;
 
+mod drilling;
 mod joining;
 pub mod pairing;
 pub mod players;
@@ -80,6 +85,11 @@ pub enum Order {
     },
     /// Make a new token for the manager.
     ManagerToken,
+    /// Make this the manager's PIN.
+    ManagerPin {
+        /// Never shown and never logged.
+        pin: Typed,
+    },
     /// Come to a cloud.
     Enrol {
         /// What the cloud has shown for it.
@@ -101,6 +111,13 @@ pub enum Order {
         /// Whether it goes to a printer, so that its address should hold from now on.
         printed: bool,
     },
+    /// Rehearse an outage, for as long as somebody watches.
+    Drill {
+        /// What is cut.
+        cut: Cut,
+        /// For so many seconds.
+        for_s: u64,
+    },
     /// How the hub is.
     Status,
     /// Copy the store.
@@ -108,6 +125,17 @@ pub enum Order {
         /// Where to; absolute.
         file: PathBuf,
     },
+}
+
+/// What somebody has typed that is nobody else's business.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Typed(pub String);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed")
+    }
 }
 
 /// What came of it. An order is answered by one reply, an import by many and a last one.
@@ -180,6 +208,15 @@ pub enum Reply {
     },
     /// For poster and screen.
     Poster(Poster),
+    /// A drill has begun.
+    DrillBegan(Drill),
+    /// It goes on.
+    Drilling {
+        /// For so many seconds; zero while it is waited for what players tell.
+        left_s: u64,
+    },
+    /// It is over.
+    Drilled(DrillReport),
     /// How the hub is.
     Status(Status),
     /// The copy is there.
@@ -230,10 +267,12 @@ pub async fn carry_out(hub: &Hub, place: &Place, order: Order, replies: mpsc::Se
         Order::RenamePlayer { name, to } => players::rename(hub, &name, &to).await,
         Order::OrderPlayer { name, order } => players::order(hub, &name, order).await,
         Order::ManagerToken => manager_token(hub).await,
+        Order::ManagerPin { pin } => manager_pin(hub, &pin).await,
         Order::Enrol { code, cloud } => joining::enrol(hub, &cloud, &code).await,
         Order::Unenrol => joining::unenrol(hub).await,
         Order::Rotate { cloud } => joining::rotate(hub, &cloud).await,
         Order::Poster { zone, printed } => poster(hub, place, zone.as_deref(), printed).map(Reply::Poster),
+        Order::Drill { cut, for_s } => drilling::drill(hub, cut, Duration::from_secs(for_s), &replies).await,
         Order::Status => Ok(Reply::Status(status(hub, place))),
         Order::Backup { file } => back_up(hub, file).await,
     };
@@ -298,28 +337,41 @@ async fn manager_token(hub: &Hub) -> Result<Reply, Trouble> {
     Ok(Reply::Manager { token })
 }
 
+async fn manager_pin(hub: &Hub, pin: &Typed) -> Result<Reply, Trouble> {
+    let set = hub.set_pin(&pin.0).await;
+    set.map_err(|error| Trouble::harmless(error, "What was the PIN before is still the PIN."))?;
+    let said = "The manager's PIN is set. Whoever was signed in by the one before has to sign in again.";
+    Ok(Reply::Done(said.to_owned()))
+}
+
 fn poster(hub: &Hub, place: &Place, zone: Option<&str>, printed: bool) -> Result<Poster, Trouble> {
-    let code = hub
-        .room_code(zone_named(hub, zone)?)
-        .map_err(|error| Trouble::harmless(error, "Name one of the venue's zones."))?;
-    let shown = code.for_screens();
-    let address = place.to_print();
+    let zone = zone_named(hub, zone)?;
+    let code =
+        hub.room_code(zone).map_err(|error| Trouble::harmless(error, "Name one of the venue's zones."))?;
     if printed {
-        upkeep::note_printed(&place.data, &address.to_string()).map_err(|error| {
+        upkeep::note_printed(&place.data, &place.to_print().to_string()).map_err(|error| {
             Trouble::harmless(
                 format!("the address on the poster could not be noted: {error}"),
                 "Look whether the hub's disk is full.",
             )
         })?;
     }
-    Ok(Poster {
+    Ok(poster_of(hub, place, zone, &code))
+}
+
+/// What the poster and the screen of a zone show. Where the venue has more zones than one, the address names this one.
+pub fn poster_of(hub: &Hub, place: &Place, zone: ZoneId, code: &RoomCode) -> Poster {
+    let address = place.to_print();
+    let of_zone = if zone == hub.main_zone() { String::new() } else { format!("&zone={}", zone.to_global()) };
+    let shown = format!("{}{of_zone}", code.for_screens());
+    Poster {
         venue: hub.venue().name.clone(),
-        url: qr::page_url(address, shown),
+        url: qr::page_url(address, &shown),
         local_url: format!("http://{}:{}/#code={shown}", discovery::host_of(hub.id()), address.port()),
         code: code.poster.clone(),
         rotating_changes_in_s: code.rotating_changes_at.since(hub.now()).as_secs(),
-        rotating: code.rotating,
-    })
+        rotating: code.rotating.clone(),
+    }
 }
 
 /// A zone by its name, in capitals or not; the main one where none is named.

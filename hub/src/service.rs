@@ -9,6 +9,7 @@ use std::time::Duration;
 use roomtone_schema::{Clock, SystemClock};
 use roomtone_server::front::{FrontSettings, Introspection};
 use roomtone_sync::supervisor::Supervisor;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -44,6 +45,20 @@ pub struct Place {
     pub secure: Option<Secure>,
 }
 
+/// Where a backup is handed in that is to take the place of the store.
+#[derive(Debug, Clone)]
+pub struct Successor(mpsc::Sender<PathBuf>);
+
+impl Successor {
+    /// Hands one in: the hub ends in order, and begins anew with it.
+    ///
+    /// # Errors
+    /// Where the hub ends already.
+    pub async fn hand_in(&self, backup: PathBuf) -> Result<(), ()> {
+        self.0.send(backup).await.or(Err(()))
+    }
+}
+
 /// A hub that runs.
 #[derive(Debug)]
 pub struct Service {
@@ -53,6 +68,8 @@ pub struct Service {
     pub place: Place,
     /// What keeps it running; more may be added.
     pub supervisor: Supervisor,
+    /// Backups that are handed in, where somebody waits for them.
+    pub handed_in: Option<mpsc::Receiver<PathBuf>>,
 }
 
 impl Setup {
@@ -61,6 +78,14 @@ impl Setup {
         make_folder(&self.data).map_err(|error| trouble::of_file("make the folder", &self.data, &error))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Ok(Hub::open(self.options(), clock).await?)
+    }
+
+    /// From now on where it is, also where the system chose its ports.
+    pub fn stay_at(&mut self, place: &Place) {
+        self.config.network.listen.0.clone_from(&place.listening);
+        if let Some(secure) = &place.secure {
+            self.config.network.tls.0.clone_from(&secure.listening);
+        }
     }
 
     /// Where this hub is, or would be.
@@ -96,16 +121,28 @@ impl Place {
 impl Service {
     /// Listens, opens the room and starts everything around it.
     pub async fn start(setup: &Setup) -> Result<Self, Trouble> {
+        Self::start_with(setup, None).await
+    }
+
+    /// The same for whoever begins anew with a backup that is handed in.
+    pub async fn start_replaceable(setup: &Setup) -> Result<Self, Trouble> {
+        let (successor, handed_in) = mpsc::channel(1);
+        let service = Self::start_with(setup, Some(Successor(successor))).await?;
+        Ok(Self { handed_in: Some(handed_in), ..service })
+    }
+
+    async fn start_with(setup: &Setup, successor: Option<Successor>) -> Result<Self, Trouble> {
         let network = &setup.config.network;
         let listeners = listen_on(&network.listen.0)?;
         let secure_listeners = listen_securely(&network.listen.0, &network.tls.0)?;
         let hub = setup.open().await?;
         tell_who_may_look(&setup.data);
+        http::sweep(&setup.data);
         let tls = open_key(&setup.data, &hub)?;
         let secure = Secure { listening: addresses(&secure_listeners), key: tls.key };
         let place =
             Place { data: setup.data.clone(), listening: addresses(&listeners), secure: Some(secure) };
-        let service = Self { hub, place, supervisor: Supervisor::new() };
+        let service = Self { hub, place, supervisor: Supervisor::new(), handed_in: None };
         service.keep_the_room();
         service.keep_in_shape(setup);
         service.take_orders();
@@ -118,7 +155,7 @@ impl Service {
         let fronts =
             [(front.clone().beside(&secure), listeners), (secure.clone().beside(&front), secure_listeners)];
         for (front, listeners) in fronts {
-            let front = front.holding(serving).telling(service.place.secure.clone());
+            let front = front.holding(serving).standing(service.place.clone(), successor.clone());
             for listener in listeners {
                 service.serve_on(listener, front.clone());
             }
@@ -157,6 +194,8 @@ impl Service {
             self.supervisor
                 .keep_running("media check", move |stop| upkeep::check_media(hub.clone(), every, stop));
         }
+        let hub = self.hub.clone();
+        self.supervisor.keep_running("drills", move |stop| hub.clone().keep_drills(stop));
         let place = self.place.clone();
         self.supervisor.keep_running("poster check", move |stop| upkeep::watch_address(place.clone(), stop));
     }
@@ -184,7 +223,7 @@ impl Service {
         self.supervisor.keep_running("front", move |stop| {
             // The port stays ours while the task starts again.
             let (front, listener) = (front.clone(), listener.try_clone());
-            async move { http::serve(front, tokio::net::TcpListener::from_std(listener?)?, stop).await }
+            async move { http::serve_but_in_drills(front, listener?, stop).await }
         });
     }
 

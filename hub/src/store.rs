@@ -41,6 +41,7 @@ pub mod skip_votes;
 pub mod songs;
 mod soundness;
 mod stats;
+pub mod tally;
 pub mod tastes;
 mod threads;
 mod tx;
@@ -71,6 +72,9 @@ pub use tx::{Stamp, Tx};
 
 /// The name of the database within the data folder.
 pub const FILE_NAME: &str = "hub.db";
+
+/// A backup that was handed in to take the place of the database, within the data folder.
+pub const HANDED_IN: &str = "handed-in.db";
 
 /// What work on the store answers with: only this folder names the database's own types.
 pub type TxResult<T> = rusqlite::Result<T>;
@@ -259,6 +263,12 @@ impl Store {
 pub fn restore(backup: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Result<Restored, OpenError> {
     register_vec();
     damage::restore(backup, dir, clock)
+}
+
+/// Whether a file is a sound backup that this program can read. Blocks.
+pub fn is_backup(file: &Path) -> bool {
+    register_vec();
+    backup::is_sound(file)
 }
 
 /// Makes every connection of this process know vec0.

@@ -78,6 +78,11 @@ pub fn note_printed(data: &Path, address: &str) -> std::io::Result<()> {
     std::fs::write(data.join(PRINTED), address)
 }
 
+/// The address that a poster was printed with last.
+pub fn printed(data: &Path) -> Option<String> {
+    std::fs::read_to_string(data.join(PRINTED)).ok().filter(|printed| !printed.is_empty())
+}
+
 /// Warns when the machine's address is not the printed one: phones that scan the poster find nobody.
 pub async fn watch_address(place: Place, stop: CancellationToken) -> anyhow::Result<()> {
     let mut told = String::new();

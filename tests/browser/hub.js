@@ -47,12 +47,20 @@ export class Hub {
       setTimeout(() => failed(new Error(`the hub printed no address:\n${this.said}`)), READY_WITHIN_MS).unref();
     });
     const [, port, code] = await address;
+    // Said right after it.
+    while (!/https:\/\/\S+:\d+\/manage/.test(this.said)) await new Promise((go) => setTimeout(go, 20));
+    this.tlsPort = Number(/https:\/\/\S+:(\d+)\/manage/.exec(this.said)[1]);
     this.port = Number(port);
     this.code = decodeURIComponent(code);
   }
 
   url(path = "/", host = "127.0.0.1") {
     return `http://${host}:${this.port}${path}`;
+  }
+
+  // Where whoever runs the venue comes; by the hub's own certificate, which no browser knows.
+  secureUrl(path = "/manage") {
+    return `https://127.0.0.1:${this.tlsPort}${path}`;
   }
 
   // What the QR code says.

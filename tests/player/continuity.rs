@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use roomtone_tests::{eventually_within, player as command};
 
-use super::{SOME_SECONDS, heard, hears, open, playing, plays, venue};
-
-/// What a player says when its hub has gone or changed, which these tests bring about.
-const HUB_GONE: &[&str] = &["out of reach", "does not answer", "cannot be reached"];
+use super::{HUB_GONE, SOME_SECONDS, heard, hears, open, playing, plays, venue};
 
 #[tokio::test]
 async fn a_hub_that_is_killed_is_not_heard_and_history_is_whole_afterwards() {

@@ -4,6 +4,7 @@
 //! Most tests let it play into a file, in real time; `pulse` gives it a sound server with a loudspeaker that is not there.
 
 mod continuity;
+mod drill;
 mod orders;
 mod outlook;
 mod pulse;
@@ -22,6 +23,9 @@ const PAIRED: Duration = Duration::from_secs(30);
 
 /// What may take a few seconds, with room for a machine that does other things as well.
 const SOME_SECONDS: Duration = Duration::from_secs(20);
+
+/// What a player says when its hub has gone or changed, which some of these tests bring about.
+const HUB_GONE: &[&str] = &["out of reach", "does not answer", "cannot be reached"];
 
 /// The strongest frequency of the n-th tone of a venue.
 fn tone_hz(n: usize) -> f32 {

@@ -13,7 +13,7 @@ use roomtone_sync::wire::{
 };
 
 use super::routes::{Office, failed};
-use super::{Answered, Body, Class, Desk, LONGEST, answer, malformed, problem};
+use super::{Answered, Body, Class, Desk, LONGEST, answer, malformed, problem, snapshots};
 use crate::bus::Topic;
 use crate::hubs::EnrolmentCode;
 use crate::store::enrolment;
@@ -60,12 +60,12 @@ pub(super) async fn enrol<S: CloudStore>(
         let _turn = desk.admission.enter(Class::Enrolment).await?;
         let body = body.map_err(|rejected| malformed(&rejected.body_text()))?;
         let ask: EnrolAsk = decode_within(&body, LONGEST).map_err(|error| malformed(&error.to_string()))?;
-        trade(&office, &ask).await
+        trade(&office, &desk.store, &ask).await
     };
     answer(answered.await)
 }
 
-async fn trade(office: &Office, ask: &EnrolAsk) -> Answered<EnrolAnswer> {
+async fn trade<S: CloudStore>(office: &Office, store: &S, ask: &EnrolAsk) -> Answered<EnrolAnswer> {
     let key = *ask.public_key;
     if !is_signed(&key, &enrolment_text(&ask.code, &key), &*ask.proof) {
         return Err(malformed("the proof is not the key's signature of this code"));
@@ -81,10 +81,13 @@ async fn trade(office: &Office, ask: &EnrolAsk) -> Answered<EnrolAnswer> {
     let enrolled = traded.await.map_err(|error: sqlx::Error| failed(&error))?.ok_or_else(no_such_code)?;
     office.wrong.give_back();
     office.cloud.bus.publish(Topic::Venue(*enrolled.venue_id));
+    let keys = vec![key];
+    let (id, venue, organisation) = (*enrolled.hub_id, *enrolled.venue_id, *enrolled.organisation_id);
+    snapshots::expect(office, store, &KnownHub { id, venue, organisation, keys }).await;
     Ok(EnrolAnswer {
-        hub: *enrolled.hub_id,
-        venue: *enrolled.venue_id,
-        organisation: *enrolled.organisation_id,
+        hub: id,
+        venue,
+        organisation,
         venue_name: enrolled.venue_name,
         hub_name: enrolled.hub_name,
     })

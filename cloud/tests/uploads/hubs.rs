@@ -7,6 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use roomtone_cloud::dead_letters::{self, Decision};
 use roomtone_cloud::hub_store::PgStore;
+use roomtone_cloud::media::{Media, MediaSettings};
+use roomtone_cloud::secret::Secret;
 use roomtone_cloud::sync::routes::{Office, routes};
 use roomtone_cloud::sync::{self, Limits, snapshots};
 use roomtone_cloud::{hubs, tickets};
@@ -14,10 +16,10 @@ use roomtone_schema::id::Id as _;
 use roomtone_schema::{BootId, Clock, DeadLetterId, HubId, OrganisationId, SongId, UnixMillis};
 use roomtone_sync::credential::{SigningKey, Ticket, enrolment_text, hub_token, rotation_text};
 use roomtone_sync::wire::{
-    Cursor, DigestAsk, Downloads, DownloadsAsk, EnrolAnswer, EnrolAsk, Fact, Facts, Hello, HelloAnswer, Page,
-    Problem, ProblemCode, PullAsk, Push, PushAnswer, RotateAnswer, RotateAsk, Row, Scope, Snapshot, Stamp,
-    Standing, TIME_HEADER, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
-    VERSION_HEADER, decode, encode,
+    Cursor, DigestAsk, Downloads, DownloadsAsk, EnrolAnswer, EnrolAsk, Fact, Facts, Hello, HelloAnswer,
+    MOST_ROWS, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, RotateAnswer, RotateAsk, Row, Scope,
+    Snapshot, Stamp, Standing, TIME_HEADER, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk,
+    UploadedState, VERSION_HEADER, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -263,10 +265,7 @@ async fn a_catalogue_is_built_from_its_chunks() {
     let whole: Page =
         line.ask("/v1/sync/pull", &PullAsk { scope, from: Cursor::default(), limit: 100 }).await.unwrap();
     assert_eq!(whole.rows.len(), 3);
-    let first = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
-    assert_eq!(first.code, ProblemCode::Busy);
-    assert!(first.retry_after_ms.is_some());
-    let snapshot = made(&line, scope).await;
+    let snapshot: Snapshot = line.ask("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap();
     assert_eq!((snapshot.at, snapshot.chunks.len()), (whole.to, 1));
     let chunk = &snapshot.chunks[0];
     let bytes = http().get(&chunk.url).send().await.unwrap().bytes().await.unwrap();
@@ -282,23 +281,70 @@ async fn a_catalogue_is_built_from_its_chunks() {
     ];
     for age in aged {
         sqlx::query(age).execute(&mut desk.database.superuser().await).await.unwrap();
-        let stale = line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap_err();
-        assert_eq!(stale.code, ProblemCode::Busy, "it is made anew: {age}");
-        assert_eq!(made(&line, scope).await.at, whole.to);
+        let anew: Snapshot = line.ask("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap();
+        assert_eq!(anew.at, whole.to, "it is made anew: {age}");
+        let made = desk
+            .value("select (now() - built_at < interval '1 minute') || ' ' || at_tag from private.snapshots");
+        assert_eq!(made.await, format!("true {}", whole.to.tag), "and kept");
     }
 }
 
-/// Asks until it is there.
-async fn made(line: &Line, scope: Scope) -> Snapshot {
+/// A venue with a catalogue that is worth a snapshot.
+async fn stock(desk: &Desk) {
+    let sql = format!(
+        "with added as (
+             insert into public.songs (id, organisation_id, title, file_url, object_key, content_sha256, content_bytes,
+                 content_type, duration_ms, cue_in_ms, cue_out_ms, status)
+             select gen_random_uuid(), '{}', 'Song ' || n, '', 'key ' || n, sha256(n::text::bytea), 9, 'audio/flac', 9000, 0,
+                 9000, 'ready' from generate_series(1, {MOST_ROWS}) n
+             returning id)
+         insert into public.venue_songs (venue_id, song_id) select '{}', id from added",
+        desk.organisation, desk.venue
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut desk.database.superuser().await).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_hub_builds_itself_from_is_made_when_it_is_enrolled() {
+    let desk = Desk::open().await;
+    stock(&desk).await;
+    let line = Line::enrolled(&desk).await;
+    let many = "select count(*) from private.snapshots";
     let made = async {
-        loop {
-            match line.ask::<Snapshot>("/v1/sync/snapshot", &DigestAsk { scope }).await {
-                Ok(snapshot) => return snapshot,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            }
+        while desk.value(many).await != "2" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), made).await.unwrap()
+    tokio::time::timeout(std::time::Duration::from_mins(1), made).await.expect("nobody has asked for it");
+    for scope in [Scope::Catalogue(desk.organisation), Scope::Venue(desk.venue)] {
+        let snapshot: Snapshot = line.ask("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap();
+        assert!(snapshot.chunks.iter().map(|chunk| chunk.rows).sum::<u32>() >= MOST_ROWS, "{scope}");
+    }
+}
+
+/// A media store that does not answer.
+fn nowhere() -> Media {
+    let settings = MediaSettings {
+        endpoint: Some("http://127.0.0.1:1".to_owned()),
+        region: "local".to_owned(),
+        bucket: "songs".to_owned(),
+        access_key: "who".to_owned(),
+        secret_key: Secret::new("hush"),
+        public_endpoint: None,
+    };
+    Media::open(&settings).unwrap()
+}
+
+#[tokio::test]
+async fn where_no_snapshot_can_be_made_hubs_are_told_to_ask_for_rows() {
+    let mut desk = Desk::open().await;
+    desk.cloud.media = nowhere();
+    let mut line = Line::enrolled(&desk).await;
+    line.hello().await.unwrap();
+    line.push("song_added", &song(a_song(0), b"x")).await;
+    let ask = DigestAsk { scope: Scope::Catalogue(desk.organisation) };
+    let refused = line.ask::<Snapshot>("/v1/sync/snapshot", &ask).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::NotFound, "{refused:?}");
 }
 
 #[tokio::test]

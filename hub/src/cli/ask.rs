@@ -62,6 +62,33 @@ pub(super) async fn for_pairing(
     and_show(setup, order, stop).await
 }
 
+/// Rehearses an outage. Where no hub runs, nothing could be cut.
+pub(super) async fn for_drill(
+    setup: &Setup,
+    order: Order,
+    json: bool,
+    stop: CancellationToken,
+) -> Result<ExitCode, Trouble> {
+    let running = control::connect(&setup.data).await.map_err(|error| control::unreachable(&error))?;
+    if running.is_none() {
+        return Ok(not_running(setup));
+    }
+    let (replies, mut told) = mpsc::channel(REPLIES_WAITING);
+    let mut shown = show::Drilling::new(json);
+    let show = async {
+        while let Some(reply) = told.recv().await {
+            shown.show(reply);
+        }
+    };
+    let work = async { tokio::join!(carry_out(setup, order, replies), show).0 };
+    let Some(done) = stop.run_until_cancelled(work).await else {
+        say("Stopped. Nothing is cut any more; the music goes on.");
+        return Ok(ExitCode::FAILURE);
+    };
+    done?;
+    shown.end()
+}
+
 /// Tells how every player is, for programs.
 pub(super) async fn for_players(setup: &Setup) -> Result<ExitCode, Trouble> {
     let reply = one_reply(setup, Order::ListPlayers).await?;
@@ -162,7 +189,7 @@ fn not_running(setup: &Setup) -> ExitCode {
     ExitCode::from(NOT_RUNNING)
 }
 
-fn as_json(told: &impl Serialize) {
+pub(super) fn as_json(told: &impl Serialize) {
     match serde_json::to_string_pretty(told) {
         Ok(text) => say(text),
         Err(error) => tracing::error!("the answer cannot be written: {error}"),

@@ -12,7 +12,10 @@ use crate::qr::{self, Poster};
 use crate::service::Service;
 use crate::trouble::Trouble;
 
+mod drilling;
 mod players;
+
+pub(super) use drilling::Drilling;
 
 /// Without a terminal, the progress of an import is a line for each so many files.
 const LINE_EACH: usize = 100;
@@ -45,6 +48,7 @@ impl Shown {
             Reply::Manager { token } => manager(&token),
             Reply::Poster(shown) => poster(&shown, is_coloured()),
             Reply::Status(told) => status(&told),
+            Reply::DrillBegan(_) | Reply::Drilling { .. } | Reply::Drilled(_) => {}
             Reply::BackedUp { file, bytes } => {
                 say(format!("The store is copied to {} ({} KB).", file.display(), bytes.div_ceil(1_024)));
             }

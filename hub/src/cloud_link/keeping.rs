@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Enrolment, SqliteStore, unlinked};
 use crate::config::CloudSection;
+use crate::drill::{Cut, until};
 use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
 use crate::media_link;
@@ -32,8 +33,16 @@ const VERIFIED_SOON: Duration = Duration::from_secs(10);
 /// Where the cloud's address is none.
 pub async fn keep_in_touch(hub: Hub, config: CloudSection, stop: CancellationToken) -> anyhow::Result<()> {
     let mut joined = hub.0.joined.subscribe();
+    let (mut drills, mut cuts) = (hub.drills(), hub.drills());
     while !stop.is_cancelled() {
         joined.mark_unchanged();
+        if drills.borrow_and_update().cuts(Cut::Cloud) {
+            // Just as if the line were dead.
+            hub.0.sync_status.send_modify(|shown| *shown = Arc::new(cut_off(shown)));
+            let over = until(&mut drills, |standing| !standing.cuts(Cut::Cloud));
+            stop.run_until_cancelled(over).await.transpose()?;
+            continue;
+        }
         let link = async {
             match hub.0.credential() {
                 Ok(Some((enrolment, key))) => hub.0.talk(&hub, &config, enrolment, key, stop.clone()).await,
@@ -50,9 +59,16 @@ pub async fn keep_in_touch(hub: Hub, config: CloudSection, stop: CancellationTok
                 tokio::select! { () = stop.cancelled() => {} _ = joined.changed() => {} }
             }
             _ = joined.changed() => {}
+            _ = until(&mut cuts, |standing| standing.cuts(Cut::Cloud)) => {}
         }
     }
     Ok(())
+}
+
+/// What is shown of a hub that a drill has cut off.
+fn cut_off(shown: &SyncStatusView) -> SyncStatusView {
+    let last_error = Some("a drill has cut this hub off from its cloud".to_owned());
+    SyncStatusView { state: SyncState::Offline, last_error, ..shown.clone() }
 }
 
 impl Inner {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use roomtone_schema::VenueId;
 use roomtone_schema::licence::{Licence, MOST_SKIPS};
+use roomtone_schema::schedule::Schedule;
 use roomtone_schema::venue::{Venue, ZoneSettings};
 use roomtone_sync::wire::{Kind, VenueNews, ZoneNews, decode_noun};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::hub::{Configured, Inner};
 use crate::in_force::VenueRules;
 use crate::locks::{reading, writing};
-use crate::store::{Snapshot, StoreError, TxResult, down_rows};
+use crate::store::{Snapshot, StoreError, TxResult, down_rows, hub_state};
 
 /// What the cloud told of the venue and its zones; nothing where the hub has no cloud.
 #[derive(Debug, Default)]
@@ -24,7 +25,16 @@ pub(crate) struct Told {
     venue: Option<VenueNews>,
     /// By the zones' names.
     zones: Vec<(String, Map<String, Value>)>,
+    /// Weeks that were set on the hub itself, by the zones' names: under what the cloud says.
+    weeks: Vec<(String, Schedule)>,
 }
+
+/// What a week that was set on the hub is kept under.
+pub(crate) fn week_key(zone: &str) -> String {
+    format!("{WEEK_OF}{zone}")
+}
+
+const WEEK_OF: &str = "week of ";
 
 /// What the cloud told.
 pub(crate) fn told(conn: &Snapshot) -> TxResult<Told> {
@@ -36,7 +46,9 @@ pub(crate) fn told(conn: &Snapshot) -> TxResult<Told> {
         let settings = serde_json::from_str(&news.settings).ok()?;
         Some((news.name, settings))
     });
-    Ok(Told { venue, zones: settings.collect() })
+    let weeks = hub_state::texts_below(conn, WEEK_OF)?;
+    let weeks = weeks.into_iter().filter_map(|(zone, text)| Some((zone, serde_json::from_str(&text).ok()?)));
+    Ok(Told { venue, zones: settings.collect(), weeks: weeks.collect() })
 }
 
 impl Told {
@@ -75,6 +87,9 @@ impl Told {
     pub(crate) fn zones_over(&self, configured: &Configured) -> Vec<(String, ZoneSettings)> {
         let mut zones = configured.zones.clone();
         for (name, settings) in &mut zones {
+            if let Some((_, week)) = self.weeks.iter().find(|(of, _)| of == name) {
+                settings.schedule = week.clone();
+            }
             let of_zone = self.zones.iter().filter(|(of, _)| of == name).map(|(_, over)| over);
             for over in self.venue.iter().map(of_venue).collect::<Vec<_>>().iter().chain(of_zone) {
                 if let Some(sound) = laid_over(name, settings, over) {
@@ -109,7 +124,7 @@ fn time_zone(name: &str) -> TimeZone {
 impl Inner {
     /// Lets the venue and its zones be as the cloud and the configuration say now. What sounds goes on; vibe, plan and all
     /// that is shown follow.
-    pub(super) async fn take_settings(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn take_settings(self: &Arc<Self>) -> Result<(), StoreError> {
         let told = self.store.read(told).await?;
         let venue = told.venue_over(&self.configured, reading(&self.venue).id);
         if **reading(&self.venue) != venue {
@@ -173,7 +188,7 @@ mod tests {
             let zones = vec![("main".to_owned(), own.clone())];
             let (venue_name, time_zone, licence) = (String::new(), String::from("UTC"), Licence::default());
             let configured = Configured { venue_name, time_zone, licence, zones };
-            let told = Told { venue: None, zones: vec![(name.to_owned(), settings)] };
+            let told = Told { zones: vec![(name.to_owned(), settings)], ..Told::default() };
             told.zones_over(&configured)[0].1.clone()
         };
         assert_eq!(told("main", json!({})), own);
@@ -184,5 +199,22 @@ mod tests {
         );
         assert_eq!(told("main", json!({ "fairness": 7.0 })), own, "out of its range");
         assert_eq!(told("main", json!({ "fairness": "much" })), own);
+    }
+
+    #[test]
+    fn a_week_that_was_set_here_lies_under_the_clouds() {
+        let week = |from: &str| -> Schedule {
+            let hours = json!([{ "days": ["mon"], "from": from, "to": "23:00" }]);
+            serde_json::from_value(json!({ "hours": hours })).unwrap()
+        };
+        let zones = vec![("main".to_owned(), ZoneSettings::default())];
+        let (venue_name, time_zone, licence) = (String::new(), String::from("UTC"), Licence::default());
+        let configured = Configured { venue_name, time_zone, licence, zones };
+        let weeks = vec![("main".to_owned(), week("08:00")), ("attic".to_owned(), week("01:00"))];
+        let here = Told { weeks: weeks.clone(), ..Told::default() };
+        assert_eq!(here.zones_over(&configured)[0].1.schedule, week("08:00"));
+        let Value::Object(over) = json!({ "schedule": week("10:00") }) else { panic!("an object") };
+        let clouds = Told { weeks, zones: vec![("main".to_owned(), over)], ..Told::default() };
+        assert_eq!(clouds.zones_over(&configured)[0].1.schedule, week("10:00"));
     }
 }

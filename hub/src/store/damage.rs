@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use roomtone_schema::Clock;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
 use super::error::OpenError;
 use super::lock::Lock;
@@ -50,7 +51,9 @@ pub(super) fn restore(source: &Path, dir: &Path, clock: &Arc<dyn Clock>) -> Resu
     let kept_at = if path.exists() { Some(put_aside(dir, "replaced", clock)?) } else { None };
     std::fs::rename(&incoming, &path)?;
     let (conn, _) = open_writer(&path)?;
-    next_epoch(&conn, &kept_at.as_deref().unwrap_or(dir).join(FILE_NAME))?;
+    let before = kept_at.as_deref().unwrap_or(dir).join(FILE_NAME);
+    next_epoch(&conn, &before)?;
+    keep_what_opens(&conn, &before)?;
     hub_state::put(&conn, hub_state::CLEAN, 1)?;
     Ok(Restored { kept_at, from_backup: Some(source.to_owned()), salvaged: 0, lost: None })
 }
@@ -61,6 +64,17 @@ fn next_epoch(conn: &Connection, before: &Path) -> Result<(), OpenError> {
     let ended = connection::reader(before).map_or(1, |conn| last(&conn));
     hub_state::put(conn, hub_state::EPOCH_START, outbox::acknowledged(conn)?)?;
     Ok(hub_state::put(conn, hub_state::EPOCH, ended.max(last(conn)) + 1)?)
+}
+
+/// What opens the manager's doors is today's and not the backup's: a PIN that was changed since stays changed.
+fn keep_what_opens(conn: &Connection, before: &Path) -> Result<(), OpenError> {
+    let Ok(before) = connection::reader(before) else { return Ok(()) };
+    for key in [hub_state::MANAGER, hub_state::MANAGER_PIN] {
+        if let Ok(Some(value)) = hub_state::get::<Value>(&before, key) {
+            hub_state::put(conn, key, value)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves the database and its log into a folder of their own; gives the folder.
@@ -88,5 +102,39 @@ fn free_name(dir: &Path, why: &str, mut stamp: i64) -> PathBuf {
             return name;
         }
         stamp += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomtone_schema::{ManualClock, UnixMillis};
+
+    use super::super::Store;
+    use super::*;
+
+    #[test]
+    fn a_backup_brings_back_no_pin_that_was_changed_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
+        let store = Store::open(folder.path(), Arc::clone(&clock)).unwrap().0;
+        let put = |token: u8, pin: &'static str, store: &Store| {
+            let work = move |tx: &super::super::Tx<'_>| {
+                hub_state::put(tx, hub_state::MANAGER, [token; 32])?;
+                hub_state::put(tx, hub_state::MANAGER_PIN, pin)?;
+                hub_state::put(tx, hub_state::POSTER, i64::from(token))
+            };
+            store.write_blocking(work).unwrap();
+        };
+        put(1, "before", &store);
+        let backup = folder.path().join("backup.db");
+        store.backup_to(&backup).unwrap();
+        put(2, "after", &store);
+        store.close();
+        drop(store);
+        restore(&backup, folder.path(), &clock).unwrap();
+        let conn = connection::reader(&folder.path().join(FILE_NAME)).unwrap();
+        assert_eq!(hub_state::get(&conn, hub_state::MANAGER).unwrap(), Some([2_u8; 32]));
+        assert_eq!(hub_state::get(&conn, hub_state::MANAGER_PIN).unwrap(), Some("after".to_owned()));
+        assert_eq!(hub_state::get(&conn, hub_state::POSTER).unwrap(), Some(1), "all else is the backup's");
     }
 }

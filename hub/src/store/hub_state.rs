@@ -15,6 +15,8 @@ pub const VENUE_ID: &str = "venue_id";
 pub const SECRET: &str = "secret";
 /// The hash of the manager's token (32 bytes).
 pub const MANAGER: &str = "manager_token";
+/// The manager's PIN as an argon2id hash (text).
+pub const MANAGER_PIN: &str = "manager_pin";
 /// How often the poster was renewed (integer).
 pub const POSTER: &str = "poster_serial";
 /// The steady clock when it was last written down (integer).
@@ -53,6 +55,16 @@ pub fn get<T: FromSql>(conn: &Connection, key: &str) -> rusqlite::Result<Option<
     conn.prepare_cached("select value from hub_state where key = :key")?
         .query_row(named_params! { ":key": key }, |row| row.get(0))
         .optional()
+}
+
+/// The texts whose keys begin so, by what follows.
+pub fn texts_below(conn: &Connection, beginning: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    conn.prepare_cached(
+        "select substr(key, length(:beginning) + 1), value from hub_state
+         where substr(key, 1, length(:beginning)) = :beginning and typeof(value) = 'text' order by key",
+    )?
+    .query_map(named_params! { ":beginning": beginning }, |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
 }
 
 /// Sets the value of `key`.

@@ -44,7 +44,7 @@ const SMALL_TABLES: [(&str, &str, &str); 5] = [
 /// Who the hub is never changes; its manager's token and its poster do. The hub could not start with another form of
 /// either.
 const REVOKED_OF_HUB: &str = "on conflict (key) do update set value = excluded.value
-    where key in ('manager_token', 'poster_serial') and typeof(excluded.value) = typeof(value)
+    where key in ('manager_token', 'manager_pin', 'poster_serial') and typeof(excluded.value) = typeof(value)
         and (typeof(value) <> 'blob' or length(excluded.value) = length(value))";
 
 const REVOKED_OF_PLAYERS: &str = "on conflict (id) do update set token_hash = excluded.token_hash,

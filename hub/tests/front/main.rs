@@ -7,6 +7,7 @@ mod http;
 mod matrix;
 mod media;
 mod pages;
+mod pin;
 mod refusals;
 mod secure;
 mod socket;

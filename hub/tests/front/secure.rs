@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use roomtone_hub::http::{self, Front};
 use roomtone_hub::pairing::Meant;
+use roomtone_hub::service::Place;
 use roomtone_hub::tls::{Secure, Tls};
 use roomtone_hub::view::PlayerCommandKind;
 use roomtone_server::front::FrontSettings;
@@ -27,21 +28,23 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use crate::venue::{Answer, PATIENCE, Socket, Venue, key};
 
 /// A venue with its second front.
-struct Secured {
-    venue: Venue,
-    address: SocketAddr,
+pub(crate) struct Secured {
+    pub(crate) venue: Venue,
+    pub(crate) address: SocketAddr,
     tls: Tls,
 }
 
 impl Secured {
-    async fn with_songs(songs: u8) -> Self {
+    pub(crate) async fn with_songs(songs: u8) -> Self {
         let venue = Venue::with_songs(songs).await;
         let (tls, _) = Tls::open(venue.folder(), venue.hub.id()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let secure = Secure { listening: vec![address], key: tls.key };
         let front = Front::secure(venue.hub.clone(), Vec::new(), FrontSettings::default(), tls.clone());
-        let serving = http::serve(front.telling(Some(secure)), listener, venue.stop.clone());
+        let (data, listening) = (venue.folder().to_owned(), vec![venue.address]);
+        let front = front.standing(Place { data, listening, secure: Some(secure) }, None);
+        let serving = http::serve(front, listener, venue.stop.clone());
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(async move { serving.await.unwrap() });
         Self { venue, address, tls }
@@ -61,7 +64,14 @@ impl Secured {
         tokio::time::timeout(PATIENCE, shaken).await.unwrap().unwrap()
     }
 
-    async fn request(&self, host: &str, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn request(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Answer {
         let mut stream = self.connect().await;
         let length = body.len();
         let head = format!(
@@ -70,6 +80,15 @@ impl Secured {
         stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        Answer::parse(&bytes)
+    }
+
+    /// Sends raw bytes and reads until the hub closes.
+    pub(crate) async fn raw(&self, request: &str) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        let _cut_short = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap();
         Answer::parse(&bytes)
     }
 

@@ -251,6 +251,7 @@ fn facts(number: u8, sha256: Sha256) -> SongFacts {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
+    exact: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -259,14 +260,21 @@ impl Answer {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| {
             panic!("no answer: {:?}", String::from_utf8_lossy(bytes));
         });
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let exact = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let head = exact.to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head, body: bytes[end + 4..].to_vec() }
+        Self { status, head, exact, body: bytes[end + 4..].to_vec() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// The value as it was sent.
+    pub(crate) fn exact_header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.exact.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     pub(crate) fn text(&self) -> &str {

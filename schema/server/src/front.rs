@@ -184,6 +184,16 @@ impl<E: Executor, G: Gate> Front<E, G> {
         Ok(self)
     }
 
+    /// The same, with another word that closes its sockets: for a server that is opened again after it was closed.
+    #[must_use]
+    pub fn closed_by(&self, stop: CancellationToken) -> Self {
+        let tasks = TaskTracker::new();
+        let (documents, places) = (Arc::clone(&self.documents), Arc::clone(&self.places));
+        let (settings, shared) = (Arc::clone(&self.settings), Arc::clone(&self.shared));
+        let (executor, gate) = (self.executor.clone(), self.gate.clone());
+        Self(Arc::new(Parts { executor, gate, settings, documents, places, shared, tasks, stop }))
+    }
+
     /// How many connections stay open.
     pub fn open_sockets(&self) -> Arc<AtomicUsize> {
         self.places.taken()

@@ -62,8 +62,10 @@ pub enum QueryPage {
 /// What somebody who asks for the manager's page is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagePage {
-    /// The page, which asks for the manager's token.
+    /// The page, which asks for the PIN or the manager's token.
     Open,
+    /// The poster of a zone, to print.
+    Poster,
     /// Where a token could be read by others: where it could not.
     Elsewhere,
 }
@@ -108,6 +110,7 @@ pub fn query_page(page: QueryPage) -> &'static Asset {
 pub fn manage_page(page: ManagePage) -> &'static Asset {
     let name = match page {
         ManagePage::Open => "manage/index.html",
+        ManagePage::Poster => "manage/poster.html",
         ManagePage::Elsewhere => "manage/elsewhere.html",
     };
     held(name).unwrap_or(&NOTHING)
@@ -178,22 +181,34 @@ const FILES: &[(&str, &[u8])] = crate::page_files![
     "cover.js",
     "curve.js",
     "door.js",
+    "hours.js",
     "icon-180.png",
     "icon-48.png",
     "icon.svg",
     "index.html",
-    "hours.js",
     "link.js",
     "listen.js",
     "main.js",
     "manage/ask.js",
+    "manage/cloud.js",
     "manage/elsewhere.html",
     "manage/elsewhere.js",
+    "manage/gate.js",
+    "manage/house.js",
     "manage/index.html",
     "manage/main.js",
     "manage/manage.css",
     "manage/pairing.js",
     "manage/players.js",
+    "manage/poster-a6.css",
+    "manage/poster.css",
+    "manage/poster.html",
+    "manage/poster.js",
+    "manage/question.js",
+    "manage/rooms.js",
+    "manage/songs.js",
+    "manage/views.css",
+    "manage/week.js",
     "manifest.webmanifest",
     "memory.js",
     "motion.js",
@@ -298,11 +313,11 @@ mod tests {
 
     #[test]
     fn the_guarded_documents_are_not_for_everybody() {
-        for name in ["index.html", "sign-in.html", "elsewhere.html", "./index.html"] {
+        for name in ["index.html", "sign-in.html", "elsewhere.html", "poster.html", "./index.html"] {
             assert!(asset(&format!("/ui/query/{name}")).is_none(), "{name}");
             assert!(asset(&format!("/ui/manage/{name}")).is_none(), "{name}");
         }
-        for page in [ManagePage::Open, ManagePage::Elsewhere] {
+        for page in [ManagePage::Open, ManagePage::Poster, ManagePage::Elsewhere] {
             assert_eq!(manage_page(page).content_type, HTML);
         }
         for page in [QueryPage::Open, QueryPage::SignIn, QueryPage::Elsewhere] {

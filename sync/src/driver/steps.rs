@@ -10,7 +10,7 @@ use crate::engine::{Done, Fault, Step};
 use crate::store::HubStore;
 use crate::transport::{Client, Connect, Live, NoAnswer};
 use crate::wire::{
-    self, Chunk, DigestAsk, Facts, Hello, HelloAnswer, MOST_FACT_BYTES, Push, PushAnswer, Row, Scope,
+    self, Chunk, DigestAsk, Facts, Hash, Hello, HelloAnswer, MOST_FACT_BYTES, Push, PushAnswer, Row, Scope,
 };
 
 /// Where the cloud is asked.
@@ -21,11 +21,13 @@ pub(super) struct Hands<S, C> {
     store: Arc<S>,
     client: Client<C>,
     live: Mutex<Option<Live>>,
+    /// The rows of a chunk that was fetched before it was asked for.
+    ahead: Mutex<Option<(Hash, Vec<Row>)>>,
 }
 
 impl<S: HubStore, C: Connect> Hands<S, C> {
     pub(super) fn new(store: Arc<S>, client: Client<C>) -> Self {
-        Self { store, client, live: Mutex::new(None) }
+        Self { store, client, live: Mutex::new(None), ahead: Mutex::new(None) }
     }
 
     pub(super) fn client(&self) -> &Client<C> {
@@ -40,6 +42,7 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
             Step::Pull(ask) => Ok(Done::Page(self.ask("pull", &ask).await?)),
             Step::Snapshot(scope) => Ok(Done::Snapshot(self.ask("snapshot", &DigestAsk { scope }).await?)),
             Step::Chunk(chunk) => self.chunk(&chunk).await,
+            Step::StagePart { scope, part, rows, next } => self.stage_part(scope, part, rows, next).await,
             Step::Digest(scope) => self.digests(scope).await,
             Step::Rows(ask) => Ok(Done::Rows(self.ask("rows", &ask).await?)),
             Step::Heard(ask) => Ok(Done::Heard(self.ask("heard", &ask).await?)),
@@ -59,7 +62,6 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
             Step::Acknowledge { ack, apart } => store.acknowledge(ack, apart).await?,
             Step::Apply { scope, from, to, rows } => store.apply(scope, from, to, rows).await?,
             Step::Stage { scope, name } => return Ok(Done::Staged(store.stage(scope, name).await?)),
-            Step::StagePart { scope, part, rows } => store.stage_part(scope, part, rows).await?,
             Step::Unstage { scope, to, whole } => store.unstage(scope, to, whole).await?,
             Step::Replace { scope, kinds, buckets, rows, to } => {
                 store.replace(scope, kinds, buckets, rows, to).await?;
@@ -117,10 +119,36 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
         Ok(Done::Pushed(facts, answer))
     }
 
+    /// A part is put away while the next one is fetched: the disk and the line do not wait for each other.
+    async fn stage_part(
+        &self,
+        scope: Scope,
+        part: u64,
+        rows: Vec<Row>,
+        next: Option<Chunk>,
+    ) -> Result<Done, Fault> {
+        let fetched = async {
+            let next = next?;
+            // Where it fails, it fails again when it is asked for, and is heard then. What came of it is kept.
+            self.fetched(&next).await.ok().map(|rows| (*next.sha256, rows))
+        };
+        let (staged, ahead) = tokio::join!(self.store.stage_part(scope, part, rows), fetched);
+        *self.ahead.lock().await = ahead;
+        staged?;
+        Ok(Done::Stored)
+    }
+
     async fn chunk(&self, chunk: &Chunk) -> Result<Done, Fault> {
+        let ahead = self.ahead.lock().await.take().filter(|(name, _)| *name == *chunk.sha256);
+        match ahead {
+            Some((_, rows)) => Ok(Done::Chunk(rows)),
+            None => Ok(Done::Chunk(self.fetched(chunk).await?)),
+        }
+    }
+
+    async fn fetched(&self, chunk: &Chunk) -> Result<Vec<Row>, Fault> {
         let bytes = self.client.chunk(chunk).await?;
-        let rows: Vec<Row> = wire::decode(&bytes).map_err(|error| Fault::Line(error.to_string()))?;
-        Ok(Done::Chunk(rows))
+        wire::decode(&bytes).map_err(|error| Fault::Line(error.to_string()))
     }
 
     async fn digests(&self, scope: Scope) -> Result<Done, Fault> {

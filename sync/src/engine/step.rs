@@ -93,6 +93,8 @@ pub enum Step {
         part: u64,
         /// The rows.
         rows: Vec<Row>,
+        /// The chunk that is asked for next: it may be fetched meanwhile. Whether that succeeds does not matter here.
+        next: Option<Chunk>,
     },
     /// [`crate::store::HubStore::unstage`].
     Unstage {

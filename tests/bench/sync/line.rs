@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use roomtone_sync::transport::{Address, Connect};
@@ -15,12 +15,30 @@ use tokio::net::TcpStream;
 pub(crate) struct Meter {
     up: Arc<AtomicU64>,
     down: Arc<AtomicU64>,
+    /// The line breaks once, when so many have come; zero where it does not.
+    cut: Arc<AtomicU64>,
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Meter {
     /// Bytes to the cloud, and from it.
     pub(crate) fn read(&self) -> (u64, u64) {
         (self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed))
+    }
+
+    /// Breaks the line once, when so many bytes have come.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        self.cut.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
+    fn breaks(&self) -> bool {
+        let cut = self.cut.load(Ordering::Relaxed);
+        cut > 0 && self.read().1 >= cut && !self.is_cut.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -51,6 +69,9 @@ impl AsyncRead for CountedStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.meter.breaks() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         let before = buf.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.meter.down.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);

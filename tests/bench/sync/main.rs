@@ -54,8 +54,10 @@ async fn measure(size: Size) {
         Way::Pull,
         (0..size.documents).map(|number| pouch::document(&number, catalogue::song_document(&mut lots))),
     );
+    first_hub(&mut world, size).await;
     let hub = HubBox::open(&mut world, 1).await;
     let mut linked = bootstrap(&hub, size, pulled.map(pouch::Measured::rate)).await;
+    cut_off(&mut world, &hub, size).await;
 
     let votes =
         catalogue::votes(&songs, size.votes + size.documents, UnixMillis(1_790_000_000_000), &mut lots);
@@ -85,6 +87,35 @@ async fn measure(size: Size) {
     week_offline(&mut world, &hub, &songs, size, &mut lots).await;
     damage(&hub, &songs).await;
     idle::measure(&mut world, size.idle).await;
+}
+
+/// The first hub of a catalogue that nobody has asked for before: it waits while the snapshot is made, which is made when a
+/// hub is enrolled, and so before most of them ask.
+async fn first_hub(world: &mut World, size: Size) {
+    let hub = HubBox::open(world, 2).await;
+    let began = Instant::now();
+    let mut linked = hub.link();
+    linked.settled().await;
+    let took = began.elapsed().as_secs_f64() * 100_000.0 / size.songs as f64;
+    println!(
+        "BENCH | 11 | the same for the first hub, its snapshot unmade | {took:.2} s | - | - | - | reported"
+    );
+    linked.down().await;
+}
+
+/// A line that is cut in the middle of it: what is sent again, beside what came without a cut.
+async fn cut_off(world: &mut World, whole: &HubBox, size: Size) {
+    let hub = HubBox::open(world, 3).await;
+    let full = whole.meter.read().1;
+    hub.meter.cut_after(full / 2);
+    let mut linked = hub.link();
+    linked.settled().await;
+    assert_eq!(hub.hub.songs().len(), size.songs, "the hub has the whole catalogue");
+    assert!(hub.meter.is_cut(), "the line was cut");
+    let again = hub.meter.read().1.saturating_sub(full) as f64 / 1e3;
+    let chunk = world.longest_chunk().await as f64 / 1e3;
+    most("11", "sent again after a cut in mid-catalogue (a chunk)", again, chunk, "KB");
+    linked.down().await;
 }
 
 /// An empty hub takes the whole catalogue, and ranks it.

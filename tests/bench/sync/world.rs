@@ -61,6 +61,12 @@ impl World {
         Some(Self { cloud, url, conn, venue: VenueId(venue), _folder: folder })
     }
 
+    /// How long the longest chunk of the snapshots is.
+    pub(crate) async fn longest_chunk(&mut self) -> i64 {
+        let sql = "select max((chunk->>'bytes')::bigint) from private.snapshots, jsonb_array_elements(chunks) chunk";
+        sqlx::query_scalar(sql).fetch_one(&mut self.conn).await.unwrap()
+    }
+
     /// Makes hubs of the venue known, with these keys.
     pub(crate) async fn enrol(&mut self, keys: &[SigningKey]) -> Vec<HubId> {
         let public: Vec<Vec<u8>> = keys.iter().map(|key| key.public().to_vec()).collect();

@@ -3,11 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use roomtone_schema::id::Id as _;
+use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::vote::VoteValue::Like;
 
 use super::venue::{Venue, key};
 use crate::check_in::CheckInError;
+use crate::manager::PinError;
+use crate::orders::poster_of;
 use crate::refusal::{Refusal as _, RefusalCode};
+use crate::service::Place;
 use crate::voting::VoteError;
 use roomtone_schema::visiting::Opinion;
 
@@ -204,4 +209,39 @@ async fn nothing_that_opens_a_door_is_stored() {
             assert!(!found, "{secret} stands in {}", path.display());
         }
     }
+}
+
+#[tokio::test]
+async fn a_poster_of_another_zone_than_the_main_one_names_it() {
+    let venue =
+        Venue::with(|options| options.zones.push(("terrace".to_owned(), ZoneSettings::default()))).await;
+    let hub = &venue.hub;
+    let listening = vec!["192.168.1.5:4700".parse().unwrap()];
+    let place = Place { data: hub.data_dir().to_owned(), listening, secure: None };
+    let urls: Vec<String> = hub
+        .zones()
+        .iter()
+        .map(|zone| poster_of(hub, &place, zone.id, &hub.room_code(zone.id).unwrap()).url)
+        .collect();
+    let code = hub.room_code(hub.main_zone()).unwrap().poster;
+    assert_eq!(urls[0], format!("http://192.168.1.5:4700/#code={code}"));
+    assert_eq!(urls[1], format!("{}&zone={}", urls[0], hub.zones()[1].id.to_global()));
+}
+
+#[tokio::test]
+async fn wrong_pins_still_count_when_the_hub_was_started_anew_and_no_session_does() {
+    let venue = Venue::empty().await;
+    let from = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7)));
+    venue.hub.set_pin("418223").await.unwrap();
+    let session = venue.hub.sign_in_by_pin("418223", from).await.unwrap();
+    assert!(venue.hub.manager_session(&session).is_some());
+    for _ in 0..5 {
+        assert!(matches!(venue.hub.check_pin("918273", from).await, Err(PinError::Wrong)));
+    }
+    let venue = venue.restart().await;
+    assert!(venue.hub.manager_session(&session).is_none());
+    let slowed = venue.hub.check_pin("418223", from).await.unwrap_err();
+    assert!(matches!(slowed, PinError::TooOften { .. }), "{slowed}");
+    let elsewhere = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 8)));
+    venue.hub.check_pin("418223", elsewhere).await.unwrap();
 }

@@ -7,8 +7,9 @@ use roomtone_schema::schedule::{Day, Daypart, Hours, Schedule};
 use roomtone_schema::song::SongKind;
 
 use super::venue::{SONG, Venue, key};
-use crate::ordering::CommandError;
+use crate::ordering::{CommandError, SkipZoneError};
 use crate::playing::ClaimError;
+use crate::scheduling::SetWeekError;
 use crate::skipping::SkipError;
 use crate::view::PlayerCommandKind;
 
@@ -140,4 +141,35 @@ async fn the_performance_complement_counts_across_a_restart() {
         1,
         "a fifth is not; music goes on, and it is counted"
     );
+}
+
+#[tokio::test]
+async fn a_week_that_is_set_on_the_hub_holds_at_once_and_after_a_restart() {
+    let venue = venue(Schedule::default()).await;
+    let zone = venue.hub.main_zone();
+    assert!(venue.hub.hours(zone).unwrap().is_open);
+    let evenings = Schedule { hours: vec![every_day("18:00", "23:00")], dayparts: Vec::new() };
+    venue.hub.set_schedule(zone, evenings.clone()).await.unwrap();
+    assert!(!venue.hub.hours(zone).unwrap().is_open);
+    let unsound = Schedule {
+        hours: vec![Hours { days: Vec::new(), ..every_day("18:00", "23:00") }],
+        dayparts: Vec::new(),
+    };
+    let refused = venue.hub.set_schedule(zone, unsound).await.unwrap_err();
+    assert!(matches!(refused, SetWeekError::Unsound(_)), "{refused}");
+    let venue = venue.restart().await;
+    assert_eq!(venue.hub.schedule(zone), Some(evenings));
+    assert!(!venue.hub.hours(zone).unwrap().is_open);
+}
+
+#[tokio::test]
+async fn a_manager_leaves_the_song_of_a_zone_once_and_silence_is_no_song() {
+    let venue = venue(Schedule::default()).await;
+    let zone = venue.hub.main_zone();
+    assert!(matches!(venue.hub.skip_in(zone).await, Err(SkipZoneError::NothingPlays)));
+    let bar = venue.player("bar").await.player.id;
+    let before = venue.claim(bar).await.pick.id;
+    venue.hub.skip_in(zone).await.unwrap();
+    let after = venue.hub.player_plan(bar).unwrap().current.unwrap().id;
+    assert_ne!(after, before);
 }

@@ -1,12 +1,24 @@
-// The manager's page for players: signs in, looks every second, and passes on what is asked.
+// The manager's page: signs in, looks every second, shows what is asked for, and passes on what is done.
 
-import { Refused, ask, store, stored } from "./ask.js";
+import { Refused, ask, byToken, sentence, show as showToken } from "./ask.js";
+import * as cloud from "./cloud.js";
+import { createGate } from "./gate.js";
+import * as house from "./house.js";
 import * as pairing from "./pairing.js";
 import * as players from "./players.js";
+import { question } from "./question.js";
+import * as rooms from "./rooms.js";
+import * as songs from "./songs.js";
+import * as week from "./week.js";
 
 const EVERY_MS = 1000;
+const VIEWS = ["now", "week", "songs", "cloud", "more"];
+const ENDED_TOKEN = "The token is no longer good; a newer one was made since.";
+const ENDED_PIN = "You are signed out: the time was over, the PIN was changed, or the hub was started anew.";
+const GONE = "The hub does not answer; nothing was changed.";
 const $ = (id) => document.getElementById(id);
-let token = stored();
+const gate = createGate({ onIn: (told) => { enter(told); } });
+let inside = false;
 let timer = 0;
 let asked = 0;
 
@@ -18,27 +30,41 @@ function show(told) {
   const words = players.summary(told.players);
   if ($("summary").textContent !== words) $("summary").textContent = words;
   document.title = `${words} – Roomtone`;
+  rooms.show(told, acts);
   players.show(told.players, told.zones, acts);
   pairing.show(told);
+  week.show(told, acts);
+  songs.show(told);
+  cloud.show(told);
+  house.show(told);
 }
 
-function leave(why = "") {
+function enter(told) {
+  inside = true;
+  asked += 1;
+  show(told);
+  turn();
   clearTimeout(timer);
-  token = null;
-  store(null);
-  $("office").hidden = true;
-  $("gate").hidden = false;
-  $("why").textContent = why;
-  $("token").value = "";
-  document.title = "Players – Roomtone";
-  $("token").focus();
+  timer = setTimeout(beat, EVERY_MS);
 }
+
+async function leave(why = "") {
+  clearTimeout(timer);
+  inside = false;
+  asked += 1;
+  if (byToken()) showToken(null);
+  $("office").hidden = true;
+  document.title = "The venue – Roomtone";
+  gate.open(await ask("/door").catch(() => ({})), why);
+}
+
+const ended = () => leave(byToken() ? ENDED_TOKEN : ENDED_PIN);
 
 /// Asks, and shows what comes back unless something newer was asked meanwhile.
 async function look(...what) {
-  const turn = ++asked;
-  const told = await ask(token, ...what);
-  if (turn === asked && token) show(told);
+  const mine = ++asked;
+  const told = await ask(...what);
+  if (mine === asked && inside) show(told);
 }
 
 async function beat() {
@@ -46,40 +72,28 @@ async function beat() {
   try {
     if (!document.hidden) await look();
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) return leave("The token is no longer good; a newer one was made since.");
+    if (error instanceof Refused && error.status === 401) return ended();
     $("lost").hidden = false;
   }
-  if (token) timer = setTimeout(beat, EVERY_MS);
+  if (inside) timer = setTimeout(beat, EVERY_MS);
+  return undefined;
 }
 
-/// Does something, and says why not where it is refused.
-async function act(...what) {
-  $("said").textContent = "";
+/// Does something; gives the reason where it is refused.
+async function reason(...what) {
   try {
     await look(...what);
+    return null;
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) return leave("The token is no longer good; a newer one was made since.");
-    $("said").textContent = error instanceof Refused ? error.message : "The hub does not answer; nothing was changed.";
+    if (error instanceof Refused && error.status === 401) ended();
+    return error instanceof Refused ? sentence(error.message) : GONE;
   }
 }
 
-/// A plain question; the name where one is asked for.
-function question(title, text, yes, no, name) {
-  const box = $("question");
-  $("question-title").textContent = title;
-  $("question-text").textContent = text;
-  $("question-yes").textContent = yes;
-  $("question-no").textContent = no;
-  $("question-label").hidden = name === undefined;
-  $("question-field").required = name !== undefined;
-  $("question-field").value = name ?? "";
-  box.returnValue = "no";
-  box.showModal();
-  if (name !== undefined) $("question-field").select();
-  else $("question-no").focus();
-  return new Promise((done) => {
-    box.addEventListener("close", () => done(box.returnValue === "yes" ? $("question-field").value.trim() || true : false), { once: true });
-  });
+/// Does something, and says why not above the players.
+async function act(...what) {
+  $("said").textContent = "";
+  $("said").textContent = (await reason(...what)) ?? "";
 }
 
 const acts = {
@@ -92,34 +106,42 @@ const acts = {
     const text = "It stops being a player of this venue: what it shows opens nothing any more, and it has to be paired again to come back. What it has played stays in the history.";
     if (await question(`Remove ${player.name}?`, text, "Remove", "Keep it")) await act("/remove", { player: player.id });
   },
+  skip: (room) => reason("/skip", { zone: room.id }),
+  week: (zone, schedule) => reason("/week", { zone, schedule }),
 };
 
-$("door").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  $("why").textContent = "";
-  token = $("token").value.trim();
-  try {
-    await look();
-    store(token);
-    beat();
-  } catch (error) {
-    token = null;
-    $("why").textContent = error instanceof Refused
-      ? "This is not the manager’s token, or a newer one was made since."
-      : "The hub does not answer. Is it still running?";
-    $("token").setAttribute("aria-invalid", "true");
-    $("token").focus();
+/// Shows the view that the address names.
+function turn() {
+  const wanted = VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : VIEWS[0];
+  for (const view of VIEWS) {
+    $(view).hidden = view !== wanted;
+    const link = document.querySelector(`nav a[href="#${view}"]`);
+    if (view === wanted) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
+}
+
+songs.createSongs();
+house.createHouse({ onTold: (told) => { asked += 1; show(told); }, onRestart: () => { clearTimeout(timer); timer = setTimeout(beat, 2 * EVERY_MS); } });
+addEventListener("hashchange", () => { turn(); scrollTo({ top: 0 }); });
+$("leave").addEventListener("click", async () => {
+  if (!byToken()) await ask("/sign-out", {}).catch(() => {});
+  leave();
 });
-$("leave").addEventListener("click", () => leave());
 $("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const [name, zone] = [$("pair-name").value.trim(), $("pair-zone").value];
   act("/pairing", { name: name || null, zone: zone || null }).then(() => { $("pair-name").value = ""; });
 });
 $("close").addEventListener("click", () => act("/pairing", undefined, "DELETE"));
-document.addEventListener("visibilitychange", () => { if (token && !document.hidden) beat(); });
+document.addEventListener("visibilitychange", () => { if (inside && !document.hidden) beat(); });
 
 // The first picture of the page is the one that stays: nothing is shown before it is known which.
-if (token) beat().then(() => { if (token && $("office").hidden) { $("office").hidden = false; } });
-else leave();
+try {
+  const door = await ask("/door");
+  if (door.signed_in) enter(await ask());
+  else if (byToken()) leave(ENDED_TOKEN);
+  else gate.open(door);
+} catch {
+  gate.open({}, "The hub does not answer. Is it still running?");
+}

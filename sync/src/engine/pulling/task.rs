@@ -161,12 +161,17 @@ impl Task {
                 Step::Apply { scope: page.scope, from: page.from, to: page.to, rows: page.rows }
             }
             Self::Begin { page, name, .. } => Step::Stage { scope: page.scope, name },
-            Self::Collect { page, part, .. } => Step::StagePart { scope: page.scope, part, rows: page.rows },
+            Self::Collect { page, part, .. } => {
+                Step::StagePart { scope: page.scope, part, rows: page.rows, next: None }
+            }
             Self::Place { scope, to, whole } => Step::Unstage { scope, to, whole },
             Self::List { scope } => Step::Snapshot(scope),
             Self::Resume { snapshot } => Step::Stage { scope: snapshot.scope, name: name_of(&snapshot) },
             Self::Fetch { snapshot, part } => Step::Chunk(snapshot.chunks[part as usize].clone()),
-            Self::Keep { snapshot, part, rows } => Step::StagePart { scope: snapshot.scope, part, rows },
+            Self::Keep { snapshot, part, rows } => {
+                let next = snapshot.chunks.get(part as usize + 1).cloned();
+                Step::StagePart { scope: snapshot.scope, part, rows, next }
+            }
             Self::Compare { scope, .. } => Step::Digest(scope),
             Self::Rows { ask, .. } => Step::Rows(ask),
             Self::Replace { ask, rows, to, .. } => {
