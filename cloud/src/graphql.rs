@@ -15,6 +15,7 @@ mod audit;
 mod dead_letter;
 mod export;
 mod fares;
+pub mod guests;
 mod hub;
 mod loaders;
 mod member;
@@ -45,6 +46,7 @@ pub struct Mutation(
     mutation::hubs::HubMutation,
     mutation::songs::SongMutation,
     mutation::exports::ExportMutation,
+    mutation::guests::GuestMutation,
     mutation::sync::SyncMutation,
     uploads::UploadMutation,
 );

@@ -25,6 +25,7 @@ pub mod entering;
 pub mod facts;
 pub mod fares;
 pub mod feed;
+pub mod guests;
 pub mod history_exports;
 pub mod hub_media;
 pub mod hubs;

@@ -43,6 +43,7 @@ pub mod prefetch;
 mod presence;
 mod programme;
 pub mod qr;
+mod reach;
 pub mod refusal;
 pub mod replaying;
 pub mod reporting;

@@ -101,6 +101,7 @@ impl Stage {
                 fares: Some(fares()),
             }],
             players: vec![],
+            rooms: vec![],
         }
     }
 

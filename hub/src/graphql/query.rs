@@ -9,7 +9,7 @@ use roomtone_server::listener::hours::OpenHours;
 
 use super::fares::{FairnessWhatIf, ZoneFairness};
 use super::player::{Pick, PlayerPlan};
-use super::sync_status::SyncStatus;
+use crate::health;
 use crate::hub::Hub;
 
 #[derive(Debug, Default)]
@@ -17,6 +17,11 @@ pub(super) struct HubQuery;
 
 #[Object]
 impl HubQuery {
+    /// Manager: what somebody should look after, in sentences, as /health tells it; null for whoever is no manager.
+    async fn findings(&self, ctx: &Context<'_>) -> Option<Vec<&'static str>> {
+        (caller(ctx) == Caller::Manager).then(|| health::findings(ctx.data_unchecked::<Hub>()))
+    }
+
     /// Player: what its zone plays and what comes next, without taking anything; null for whoever is no player.
     async fn player_plan(&self, ctx: &Context<'_>) -> Option<PlayerPlan> {
         let Caller::Player(player) = caller(ctx) else { return None };
@@ -55,11 +60,5 @@ impl HubQuery {
     ) -> Result<Option<FairnessWhatIf>> {
         let what_if = WhatIf { fairness, profile_weight };
         Ok(super::fares::what_if(ctx, zone_id.as_ref(), days, what_if).await?)
-    }
-
-    /// How the hub stands with the cloud.
-    async fn sync_status(&self, ctx: &Context<'_>) -> SyncStatus {
-        let status = ctx.data_unchecked::<Hub>().sync_status();
-        (&**status.borrow()).into()
     }
 }
