@@ -27,7 +27,8 @@ fn main() {
         outcomes.collect::<Vec<Outcome>>()
     };
     let [plain, fair] = [0.0, 0.5].map(evenings);
-    println!("10 guests, 7 against 3, their tastes {:.2} apart (cosine); 34 songs of 240", plain[0].apart);
+    let (apart, heard) = (plain[0].apart, plain[0].songs.len());
+    println!("10 guests, 7 against 3, their tastes {apart:.2} apart (cosine); {heard} songs of 240");
     println!("{:<28} | {:>12} | {:>14}", "", "fairness 0", "fairness 0.5");
     let row = |what: &str, of: fn(&[Outcome]) -> f64| {
         println!("{what:<28} | {:>12.2} | {:>14.2}", of(&plain), of(&fair));
