@@ -112,6 +112,7 @@ pub(super) async fn take(
 /// Removes what an earlier run left behind.
 pub(super) fn sweep(data: &Path) {
     let _nothing_there = std::fs::remove_dir_all(data.join(FOLDER));
+    let _nothing_there = std::fs::remove_file(data.join(crate::store::HANDED_IN));
 }
 
 fn free(folder: &Path) -> std::io::Result<u64> {
