@@ -35,6 +35,8 @@ pub enum Topic {
     Export(ExportId),
     /// What somebody may do.
     User(UserId),
+    /// Who is there, or what they want, of those who came by a venue's page.
+    Guests(VenueId),
 }
 
 /// Changes that may wait for their subscribers; whoever is further behind is told to look at everything again.
@@ -137,6 +139,7 @@ impl fmt::Display for Topic {
             Self::Upload(id) => write!(f, "upload.{id}"),
             Self::Export(id) => write!(f, "export.{id}"),
             Self::User(id) => write!(f, "user.{id}"),
+            Self::Guests(id) => write!(f, "guests.{id}"),
         }
     }
 }
@@ -158,6 +161,7 @@ impl FromStr for Topic {
             "upload" => Self::Upload(UploadId(id)),
             "export" => Self::Export(ExportId(id)),
             "user" => Self::User(UserId(id)),
+            "guests" => Self::Guests(VenueId(id)),
             _ => return Err(NoTopic),
         })
     }

@@ -37,6 +37,8 @@ pub struct Config {
     pub media: MediaSection,
     /// How replicas wake each other.
     pub bus: BusSection,
+    /// What guests may do who come by the cloud.
+    pub guests: GuestSection,
 }
 
 /// `[server]`
@@ -114,6 +116,64 @@ pub struct MediaSection {
     pub secret_key: Secret,
     /// The endpoint as browsers and hubs reach it, where that is another one.
     pub public_endpoint: String,
+}
+
+/// `[guests]`: each as the hub's own limit of that name, for a venue's page at `/v/<slug>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuestSection {
+    /// Votes of one guest in any minute.
+    pub votes_per_minute: u32,
+    /// Phones that were never seen and may check in at once from one address.
+    pub new_devices_burst: u32,
+    /// After that, one more each so many seconds.
+    pub new_device_every_s: u32,
+    /// Wrong codes from one address before guessing slows down.
+    pub code_guesses_burst: u32,
+    /// After that, one more each so many seconds.
+    pub code_guess_every_s: u32,
+    /// Check-ins of one phone at once.
+    pub device_check_ins_burst: u32,
+    /// After that, one more each so many seconds.
+    pub device_check_in_every_s: u32,
+    /// Presences of one phone at once; beyond that its oldest ends.
+    pub sessions_per_device: u32,
+    /// Presences of a venue at once.
+    pub sessions: u32,
+    /// Hours after which a presence ends in any case.
+    pub session_hours: u32,
+    /// Minutes without any sign of life after which a presence ends.
+    pub idle_minutes: u32,
+    /// Seconds between two signs of life that a hub is told of.
+    pub sign_every_s: u32,
+    /// Connections that stay open for events, in one venue.
+    pub sockets: u32,
+    /// Of these, how many one phone may have.
+    pub sockets_per_device: u32,
+    /// Venues whose page is kept at hand; the one that was asked for longest ago gives way.
+    pub venues: u32,
+}
+
+impl Default for GuestSection {
+    fn default() -> Self {
+        Self {
+            votes_per_minute: 10,
+            new_devices_burst: 20,
+            new_device_every_s: 10,
+            code_guesses_burst: 10,
+            code_guess_every_s: 6,
+            device_check_ins_burst: 30,
+            device_check_in_every_s: 10,
+            sessions_per_device: 5,
+            sessions: 500,
+            session_hours: 12,
+            idle_minutes: 180,
+            sign_every_s: 300,
+            sockets: 500,
+            sockets_per_device: 5,
+            venues: 200,
+        }
+    }
 }
 
 /// `[bus]`

@@ -99,6 +99,22 @@ impl Database {
         Ok(work)
     }
 
+    /// A unit of work of a guest of one venue, or of nobody's yet: such a one can only ask which venue an address names. The
+    /// venue comes from that address and from nowhere else.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
+    pub async fn as_guest(&self, venue: Option<VenueId>) -> Result<Work, sqlx::Error> {
+        let mut work = self.pool.begin().await?;
+        sqlx::query(
+            "select set_config('roomtone.guest_venue', $1, true), set_config('role', 'roomtone_guest', true)",
+        )
+        .bind(venue.map(|venue| venue.to_string()).unwrap_or_default())
+        .execute(&mut *work)
+        .await?;
+        Ok(work)
+    }
+
     /// A unit of the cloud's own work: partitions, analysis, exports, roll-ups.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod asking;
 mod audit;
 mod dead_letter;
 mod export;
+pub mod guests;
 mod hub;
 mod loaders;
 mod member;
@@ -44,6 +45,7 @@ pub struct Mutation(
     mutation::hubs::HubMutation,
     mutation::songs::SongMutation,
     mutation::exports::ExportMutation,
+    mutation::guests::GuestMutation,
     mutation::sync::SyncMutation,
     uploads::UploadMutation,
 );

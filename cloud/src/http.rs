@@ -13,10 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Gatekeeper;
 use crate::cloud::Cloud;
+use crate::config::GuestSection;
 use crate::graphql::{self, CloudSchema};
+use crate::guests::Guests;
 
 pub mod admin;
 mod cors;
+mod guests;
 mod health;
 mod metrics;
 
@@ -30,6 +33,7 @@ pub struct Front {
     /// Routes beside its own: those of hubs, and what only a trial has.
     extra: Router,
     page: admin::Page,
+    guests: Guests,
     stop: CancellationToken,
     serving: ServeSettings,
     since_ms: i64,
@@ -46,11 +50,13 @@ impl Front {
     pub fn new(cloud: Cloud, gate: Gatekeeper, names: Names, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
         let schema = graphql::schema(cloud.clone(), &settings);
+        let guests =
+            Guests::new(cloud.clone(), GuestSection::default(), settings.clone(), stop.child_token());
         let graphql = GraphqlFront::new(schema, gate.clone(), settings, stop.clone());
         let since_ms = cloud.clock.monotonic_ms();
         let (names, serving) = (Arc::new(names), ServeSettings::default());
         let (extra, page) = (Router::new(), admin::Page::default());
-        Self { cloud, gate, names, graphql, extra, page, stop, serving, since_ms }
+        Self { cloud, gate, names, graphql, extra, page, guests, stop, serving, since_ms }
     }
 
     /// The same with another way of holding connections.
@@ -69,6 +75,12 @@ impl Front {
     #[must_use]
     pub fn showing(self, page: admin::Page) -> Self {
         Self { page, ..self }
+    }
+
+    /// The same with other pages for guests; whoever serves it keeps them up to date.
+    #[must_use]
+    pub fn welcoming(self, guests: Guests) -> Self {
+        Self { guests, ..self }
     }
 
     /// Cancelled when whoever waits for news is to let go.
@@ -93,6 +105,7 @@ pub fn router(front: Front) -> Router {
         .merge(metrics::router(watched))
         .merge(front.extra)
         .merge(admin::router(front.page))
+        .merge(guests::router(front.guests))
         .fallback(nothing)
         .layer(Doors(front.names))
 }
@@ -103,13 +116,14 @@ pub fn router(front: Front) -> Router {
 /// Where the listener is beyond use.
 pub async fn serve(front: Front, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let settings = front.serving;
-    let goodbyes = front.graphql.goodbyes();
+    let (goodbyes, guests) = (front.graphql.goodbyes(), front.guests.clone());
     let sockets = front.stop.clone();
     let serving = converse(Entrance::plain(listener), router(front), settings, stop.clone());
     let closing = async {
         stop.cancelled().await;
         sockets.cancel();
-        let _in_time = tokio::time::timeout(settings.farewell, goodbyes).await;
+        let all = async { tokio::join!(goodbyes, guests.goodbyes()) };
+        let _in_time = tokio::time::timeout(settings.farewell, all).await;
     };
     let (served, ()) = tokio::join!(serving, closing);
     Ok(served?)

@@ -8,16 +8,20 @@ use roomtone_sync::fencing::{self, Decision};
 use roomtone_sync::store::{CloudStore, KnownHub};
 use roomtone_sync::wire::{
     BUCKETS, Cursor, DigestAnswer, Hash, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, MOST_ROWS, Page,
-    Problem, ProblemCode, PullAsk, Push, PushAnswer, RowsAnswer, RowsAsk, Scope, Standing, revisions,
+    Problem, ProblemCode, PullAsk, Push, PushAnswer, RoomTold, RowsAnswer, RowsAsk, Scope, Standing,
+    revisions,
 };
 use serde_bytes::ByteArray;
 
 use crate::database::{Database, Work};
 use crate::ingest;
-use crate::store::{enrolment, feed, sync_state};
+use crate::store::{aliases, enrolment, feed, guests, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
+
+/// Of what a zone hears next, so many songs are kept for guests.
+const MOST_NEXT: usize = 5;
 
 /// The cloud's database, for hubs.
 #[derive(Debug, Clone)]
@@ -93,6 +97,7 @@ impl PgStore {
             sync_state::note_hub(work, hub.id, hello, now).await?;
             sync_state::put_zones(work, hub.id, hub.venue, &hello.zones).await?;
             sync_state::note_players(work, hub.id, hub.venue, &hello.players).await?;
+            note_rooms(work, hub, hello, now).await?;
         }
         let (venue_name, hub_name) = sync_state::names(work, hub.id).await?;
         let mut heads = Vec::new();
@@ -206,6 +211,50 @@ impl CloudStore for PgStore {
         let mut work = self.database.as_service().await.map_err(failed)?;
         feed::moved(&mut work, since).await.map_err(failed)
     }
+}
+
+/// Notes what a hub's zones show, by the catalogue's names and the cloud's time.
+async fn note_rooms(
+    work: &mut Work,
+    hub: &KnownHub,
+    hello: &Hello,
+    now: UnixMillis,
+) -> Result<(), sqlx::Error> {
+    if hello.rooms.is_empty() {
+        return Ok(());
+    }
+    let zones = aliases::zones(work, hub.id).await?;
+    let of_rooms = hello.rooms.iter();
+    let named: Vec<SongId> = of_rooms
+        .flat_map(|room| room.now.iter().map(|now| now.song).chain(room.next.iter().copied()))
+        .collect();
+    let names = aliases::songs(work, &named).await?;
+    let ours = |song: SongId| names.get(&song).copied().unwrap_or(song);
+    let ahead = now.0.saturating_sub(hello.steady_ms);
+    let told = |room: &RoomTold| {
+        let now = room.now.map(|playing| guests::Playing {
+            song: ours(playing.song),
+            started_at: UnixMillis(playing.started_at.0.saturating_add(ahead)),
+            position_ms: playing.position_ms,
+        });
+        let told = guests::Told {
+            now,
+            next: room.next.iter().take(MOST_NEXT).map(|song| ours(*song)).collect(),
+            axes: room.vibe.axes.map(|axis| if axis.is_finite() { axis.clamp(-1.0, 1.0) } else { 0.0 }),
+            consensus: if room.vibe.consensus.is_finite() {
+                room.vibe.consensus.clamp(0.0, 1.0)
+            } else {
+                0.0
+            },
+            listeners: room.vibe.listeners,
+            source: room.vibe.source.chars().take(20).filter(char::is_ascii_lowercase).collect(),
+            needs_screen_code: room.needs_screen_code,
+            hours: room.hours.clone(),
+        };
+        zones.get(&room.zone.0).map(|zone| (*zone, told))
+    };
+    let rooms: Vec<_> = hello.rooms.iter().filter_map(told).collect();
+    guests::tell_rooms(work, hub.id, hub.venue, &rooms, now).await
 }
 
 /// A refusal of a hub's question.

@@ -21,6 +21,7 @@ pub mod dev;
 pub mod doctor;
 pub mod exporting;
 pub mod graphql;
+pub mod guests;
 pub mod history;
 pub mod http;
 pub mod hub_store;

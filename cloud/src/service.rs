@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use roomtone_schema::{Clock, SystemClock};
 use roomtone_server::doors::Names;
-use roomtone_server::front::Introspection;
+use roomtone_server::front::{FrontSettings, Introspection};
 use roomtone_sync::supervisor::Supervisor;
 use roomtone_sync::wire::Hash;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use crate::bus::{self, Bus, Link};
 use crate::cloud::Cloud;
 use crate::config::Config;
 use crate::database::Database;
+use crate::guests::Guests;
 use crate::hub_store::PgStore;
 use crate::media::Media;
 use crate::sync::routes::{Office, routes};
@@ -150,15 +151,25 @@ impl Service {
         routes(office, desk)
     }
 
+    /// The venues' pages for guests, and what keeps them up to date.
+    fn guests(&self, config: &Config, settings: FrontSettings, stopping: CancellationToken) -> Guests {
+        let guests = Guests::new(self.cloud.clone(), config.guests.clone(), settings, stopping);
+        let kept = guests.clone();
+        self.supervisor.keep_running("guests' pages", move |stop| kept.clone().keep(stop));
+        guests
+    }
+
     fn open(&self, listeners: Vec<TcpListener>, gate: Gatekeeper, ticket_keys: &[Hash], setup: Setup) {
         let server = &setup.config.server;
         let names = Names { hosts: server.hosts.0.clone(), origins: server.origins.0.clone() };
         let mut settings = server.front();
         settings.introspection = setup.introspection;
-        let front = http::Front::new(self.cloud.clone(), gate, names, settings);
+        let front = http::Front::new(self.cloud.clone(), gate, names, settings.clone());
+        let guests = self.guests(&setup.config, settings, front.stopping());
         let hubs = self.hubs(ticket_keys, front.stopping());
         let page = http::admin::Page::of(&setup.config);
-        let front = front.holding(server.serving()).showing(page).with(setup.extra).with(hubs);
+        let front =
+            front.holding(server.serving()).showing(page).welcoming(guests).with(setup.extra).with(hubs);
         for listener in listeners {
             let front = front.clone();
             self.supervisor.keep_running("front", move |stop| {

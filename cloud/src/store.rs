@@ -24,6 +24,7 @@ pub mod enrolment;
 pub mod entering;
 pub mod facts;
 pub mod feed;
+pub mod guests;
 pub mod history_exports;
 pub mod hub_media;
 pub mod hubs;

@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::ingest;
-use crate::store::tickets;
 use crate::store::upkeep::{self, FactTable, Strays};
+use crate::store::{guests, tickets};
 
 /// How often a replica looks.
 const EVERY: Duration = Duration::from_hours(1);
@@ -156,6 +156,7 @@ async fn round(database: &Database, now: UnixMillis, retention: Retention) -> an
     let dropped = drop_weeks(database, today, retention).await?;
     let mut work = database.as_service().await?;
     upkeep::sweep(&mut work, now).await?;
+    guests::sweep(&mut work, now).await?;
     let strays = upkeep::strays(&mut work).await?;
     work.commit().await?;
     let mut work = database.as_service().await?;

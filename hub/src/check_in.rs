@@ -172,6 +172,7 @@ impl Inner {
         let zone = self.zone_by_code(&input)?;
         let now = self.clock.now();
         self.make_room(&input, now).await?;
+        let is_elsewhere = input.address.is_some_and(|address| !address.to_canonical().is_loopback());
         let (token, token_hash) = new_token();
         let (cookie, cookie_hash) = new_token();
         let arrival = Entry {
@@ -191,6 +192,9 @@ impl Inner {
             [self.limits.new_devices(), self.limits.code_guesses(), self.limits.device_check_ins()];
         let arrived = self.store.write(move |tx| arrive(tx, &arrival, allowances)).await?;
         let (session, new_cookie) = self.let_in(arrived, token_hash)?;
+        if is_elsewhere {
+            self.reach.came_here(now);
+        }
         let room = self.room(session.zone).ok_or(CheckInError::UnknownZone)?;
         self.end_surplus(&session).await?;
         self.show_vibe(room);
@@ -247,7 +251,7 @@ impl Inner {
     }
 
     /// What a smaller room means for what is shown and for the song that some want to skip.
-    async fn somebody_left(self: &Arc<Self>, zone: ZoneId) -> Result<(), StoreError> {
+    pub(crate) async fn somebody_left(self: &Arc<Self>, zone: ZoneId) -> Result<(), StoreError> {
         let Some(room) = self.room(zone) else { return Ok(()) };
         self.show_vibe(room);
         self.stir(room);

@@ -2,6 +2,7 @@
 
 mod bringing_in;
 mod enrolment;
+mod guests;
 mod joining;
 mod keeping;
 pub(crate) mod settings;

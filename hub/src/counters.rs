@@ -64,6 +64,8 @@ pub struct Counters {
     pub votes_limited: Count,
     /// Check-ins.
     pub check_ins: Count,
+    /// Check-ins at the cloud that have come down.
+    pub check_ins_by_cloud: Count,
     /// Check-ins refused for a wrong code.
     pub wrong_codes: Count,
     /// Check-ins refused for their number.

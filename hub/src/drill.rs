@@ -26,6 +26,8 @@ pub const LONGEST: Duration = Duration::from_hours(2);
 const RESERVE: Duration = Duration::from_mins(2);
 /// For so long it is waited until every player is heard again and has told what it played.
 const REPORTED: Duration = Duration::from_secs(90);
+/// What lay in the line when it was opened again is no sign of life; what comes later is.
+const STALE: Duration = Duration::from_secs(6);
 /// A player that is heard again tells what it has played meanwhile within this time.
 const TOLD: Duration = Duration::from_secs(10);
 /// How often it is looked whether they are.
@@ -114,7 +116,7 @@ pub enum DrillError {
     #[error("no player is in reach: nothing could be heard either way")]
     NoPlayer,
     /// The rehearsal would be the silence.
-    #[error("{player} could play on for {planned} min without the hub, and the drill needs {wanted} min")]
+    #[error("the player {player} could play on for {planned} min without the hub, and the drill needs {wanted} min")]
     Thin {
         /// Which player.
         player: String,
@@ -303,12 +305,13 @@ impl Inner {
 
     /// Waits until those who were in reach before are again; who is not, by name.
     async fn heard_again(&self, before: &Before, ended_at: UnixMillis) -> Vec<String> {
+        let alive_at = ended_at + STALE;
         let missing = || -> Vec<String> {
             let states = self.player_states();
             let is_heard = |id: PlayerId| {
                 states.iter().any(|state| {
                     let seen = state.player.last_seen_at;
-                    state.player.id == id && state.is_online() && seen.is_some_and(|at| ended_at < at)
+                    state.player.id == id && state.is_online() && seen.is_some_and(|at| alive_at < at)
                 })
             };
             before.iter().filter(|(id, ..)| !is_heard(*id)).map(|(_, name, _)| name.clone()).collect()

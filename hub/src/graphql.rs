@@ -23,7 +23,6 @@ mod room;
 mod sharing;
 mod sign_in;
 mod subscription;
-mod sync_status;
 mod validator;
 
 pub use validator::Validator;

@@ -14,6 +14,11 @@ use crate::locks::locked;
 /// Below this the disk counts as nearly full: the store, its backups and its log need some of it to go on.
 const SCARCE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// What a manager should know where guests come by the cloud only.
+const GUESTS_CUT_OFF: &str = "guests cannot reach this hub: they come by the cloud's page, and no phone of this \
+     network was seen here since. The music and their votes go on; let the guests' Wi-Fi reach the hub, or print the poster \
+     with the cloud's address";
+
 /// Whether the hub does its work.
 #[derive(Debug, Clone)]
 pub struct Health {
@@ -37,6 +42,8 @@ pub struct Health {
     pub outbox: u64,
     /// Whether writes are refused (a full or failing disk).
     pub read_only: bool,
+    /// Whether guests come by the cloud only: their phones seem not to reach this hub.
+    pub guests_cut_off: bool,
     /// Whether the exact index serves (false: it rebuilds, and vec0 does).
     pub index_ready: bool,
 }
@@ -74,6 +81,7 @@ impl Hub {
             players_silent: self.player_states().iter().filter(|state| state.is_silent()).count() as u64,
             outbox: stats.outbox_pending,
             read_only: stats.health != crate::store::Health::Good,
+            guests_cut_off: self.guests_are_cut_off(),
             index_ready: !self.0.library_is_stale(),
         }
     }
@@ -123,6 +131,11 @@ pub(crate) fn disk(hub: &Hub) -> Option<Disk> {
     Some(Disk { free: about.f_bavail * about.f_frsize, total: about.f_blocks * about.f_frsize })
 }
 
+/// What somebody should look after.
+pub(crate) fn findings(hub: &Hub) -> Vec<&'static str> {
+    problems(&hub.health(), disk(hub).as_ref())
+}
+
 fn problems(health: &Health, disk: Option<&Disk>) -> Vec<&'static str> {
     let scarce = disk.is_some_and(|disk| disk.free < SCARCE_BYTES);
     [
@@ -133,6 +146,7 @@ fn problems(health: &Health, disk: Option<&Disk>) -> Vec<&'static str> {
             0 < health.players_silent,
             "a player is silent though it should play: see `roomtone-hub player list`",
         ),
+        (health.guests_cut_off, GUESTS_CUT_OFF),
         (!health.clock_trusted, "the system clock jumped; times are the hub's own until it agrees again"),
     ]
     .into_iter()

@@ -156,8 +156,8 @@ pub fn sweep(data: &Path) {
 pub fn router(front: Front) -> Router {
     let sockets = [vec![front.graphql.open_sockets()], front.elsewhere].concat();
     let names = Arc::clone(&front.names);
-    let pages = pages::router(front.graphql.clone());
     let hub = front.door.hub.clone();
+    let pages = pages::router(front.graphql.clone(), hub.clone());
     let manage = manage::router(front.graphql.clone(), hub.clone(), front.around.clone());
     let pairing = front.tls.map(|tls| pairing::router(front.door.clone(), tls.key));
     Router::new()

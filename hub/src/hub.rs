@@ -150,6 +150,8 @@ pub(crate) struct Inner {
     pub(crate) songs_came: Notify,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
+    /// By which ways guests come.
+    pub(crate) reach: crate::reach::Reach,
 }
 
 impl Inner {

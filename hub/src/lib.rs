@@ -42,6 +42,7 @@ pub mod prefetch;
 mod presence;
 mod programme;
 pub mod qr;
+mod reach;
 pub mod refusal;
 pub mod reporting;
 mod room;

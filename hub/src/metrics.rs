@@ -86,6 +86,11 @@ fn people(page: &mut Page, hub: &Hub) {
     page.counter("votes", "Votes recorded.", counters.votes.get());
     page.counter("votes_limited", "Votes refused for their number.", counters.votes_limited.get());
     page.counter("check_ins", "Check-ins.", counters.check_ins.get());
+    page.counter(
+        "check_ins_by_cloud",
+        "Check-ins at the cloud's page that have come down.",
+        counters.check_ins_by_cloud.get(),
+    );
     page.counter("wrong_codes", "Check-ins refused for a wrong code.", counters.wrong_codes.get());
     page.counter(
         "check_ins_limited",

@@ -157,6 +157,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         keys_changed: Notify::new(),
         songs_came: Notify::new(),
         cloud_ahead_ms: AtomicI64::new(0),
+        reach: crate::reach::Reach::default(),
         enrolment: RwLock::new(enrolment),
     };
     inner.hear_again();
@@ -191,7 +192,7 @@ fn finish_what_came_down(store: &Store, now: UnixMillis) -> Result<(), OpenError
     let Some(what) = read(store, down_rows::unstaging)? else { return Ok(()) };
     let enrolment = read(store, Enrolment::read)?;
     let me = enrolment.map_or(HubId(uuid::Uuid::nil()), |enrolment| enrolment.hub);
-    put_in_place(store, Here { me, now }, &what).map(drop).map_err(while_opening)
+    put_in_place(store, Here { me, now, shift_ms: 0 }, &what).map(drop).map_err(while_opening)
 }
 
 /// Says what was found, where a person should know.

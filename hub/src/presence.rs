@@ -174,6 +174,30 @@ impl People {
         Some(Holder::Here(viewer_of(session)))
     }
 
+    /// Notes a sign of life that was seen elsewhere, and is durable.
+    pub(crate) fn seen(&mut self, session: SessionId, at: UnixMillis) {
+        if let Some(here) = self.sessions.get_mut(&session) {
+            here.session.last_seen_at = here.session.last_seen_at.max(at);
+            here.saved_at = here.saved_at.max(at);
+        }
+    }
+
+    /// Notes what a listener wants, as the store has it; in which zones they are.
+    pub(crate) fn wants(
+        &mut self,
+        listener: ListenerId,
+        state: TasteState,
+        effective: Vec<Vote>,
+    ) -> BTreeSet<ZoneId> {
+        if let Some(known) = self.listeners.get_mut(&listener) {
+            known.state = state;
+            known.newest = effective.iter().map(|vote| vote.hlc).max().unwrap_or(known.newest);
+            known.votes = effective.into_iter().map(|vote| (vote.song, vote)).collect();
+        }
+        let own = self.sessions.values().filter(|here| here.session.listener == listener);
+        own.map(|here| here.session.zone).collect()
+    }
+
     /// What is cancelled when a token opens nothing any more: its session has ended, or it has another one.
     pub(crate) fn lease(&self, token: &Hash) -> Option<CancellationToken> {
         let session = self.by_token.get(token)?;

@@ -16,6 +16,7 @@ pub mod devices;
 pub mod down_rows;
 mod error;
 mod gate;
+pub mod guests;
 pub mod hub_state;
 pub mod idempotency;
 pub mod limits;

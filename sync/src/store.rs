@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::wire::{
     Apart, Cursor, DigestAnswer, Fact, Head, HeardAnswer, HeardAsk, Hello, HelloAnswer, Page, PlayerTold,
-    Problem, PullAsk, Push, PushAnswer, Row, RowsAnswer, RowsAsk, Scope, Stamp, ZoneTold,
+    Problem, PullAsk, Push, PushAnswer, RoomTold, Row, RowsAnswer, RowsAsk, Scope, Stamp, ZoneTold,
 };
 
 /// A hub as the cloud knows it.
@@ -121,6 +121,8 @@ pub struct Present {
     pub zones: Vec<ZoneTold>,
     /// Its players.
     pub players: Vec<PlayerTold>,
+    /// What its zones show.
+    pub rooms: Vec<RoomTold>,
 }
 
 /// The hub's database did not do what it was asked. Whatever it is, it is not the cloud's verdict on a fact: the engine

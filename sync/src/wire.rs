@@ -14,12 +14,14 @@ use uuid::Uuid;
 
 mod facts;
 mod frame;
+mod guests;
 mod media;
 mod packing;
 mod rows;
 
 pub use facts::{Fact, Facts, Ragged};
 pub use frame::{MOST_BYTES, WireError, decode, decode_within, encode};
+pub use guests::{GuestSession, GuestVote, NowTold, RoomTold, VibeTold};
 pub use media::{
     Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
 };
@@ -235,6 +237,9 @@ pub struct Hello {
     pub zones: Vec<ZoneTold>,
     /// The latest state of its players; a latest state and no log.
     pub players: Vec<PlayerTold>,
+    /// What its zones show, for guests who do not reach it.
+    #[serde(default)]
+    pub rooms: Vec<RoomTold>,
 }
 
 /// A zone of a hub.

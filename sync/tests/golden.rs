@@ -6,11 +6,17 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{BootId, HubId, OrganisationId, SongId, UnixMillis, VenueId, ZoneId};
+use roomtone_schema::session::SessionStatus;
+use roomtone_schema::view::OpenHoursView;
+use roomtone_schema::vote::VoteValue;
+use roomtone_schema::{
+    BootId, DeviceId, HubId, ListenerId, OrganisationId, SessionId, SongId, UnixMillis, VenueId, ZoneId,
+};
 use roomtone_sync::wire::{
-    Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, Head, HeardAnswer, Hello, HelloAnswer,
-    Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer, RotateAnswer, RotateAsk, Row, RowsAnswer,
-    RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong, ZoneTold, decode, encode, encode_noun,
+    Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, GuestSession, GuestVote, Head,
+    HeardAnswer, Hello, HelloAnswer, NowTold, Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer,
+    RoomTold, RotateAnswer, RotateAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong,
+    VibeTold, ZoneTold, decode, encode, encode_noun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +56,29 @@ fn hello() -> Hello {
         pending: 10,
         zones: vec![ZoneTold { id: ZoneId::from_uuid(id(4)), name: "main".to_owned() }],
         players: vec![],
+        rooms: vec![],
+    }
+}
+
+fn room() -> RoomTold {
+    RoomTold {
+        zone: ZoneId::from_uuid(id(4)),
+        now: Some(NowTold { song: SongId::from_uuid(id(9)), started_at: UnixMillis(77), position_ms: 1_500 }),
+        next: vec![SongId::from_uuid(id(10))],
+        vibe: VibeTold {
+            axes: [0.5, -0.5, 0.0, 1.0, -1.0],
+            consensus: 0.25,
+            listeners: 3,
+            source: "listeners".to_owned(),
+        },
+        needs_screen_code: true,
+        hours: Some(OpenHoursView {
+            as_of: UnixMillis(78),
+            is_open: true,
+            closes_at: Some(UnixMillis(90)),
+            opens_at: None,
+            daypart: Some("Lunch".to_owned()),
+        }),
     }
 }
 
@@ -69,6 +98,7 @@ fn facts() -> Vec<Fact> {
 fn what_goes_up_is_understood() {
     is_as_it_was("hello", &hello());
     let facts = Facts::of(&facts()).unwrap();
+    is_as_it_was("hello-rooms", &Hello { rooms: vec![room()], ..hello() });
     let push = Push { epoch: 3, instance: id(1), first_seq: 81, before: ByteArray::new([9; 32]), facts };
     is_as_it_was("push", &push);
     let apart = vec![Apart { seq: 82, outcome: Outcome::Parked, reason: "not there yet".to_owned() }];
@@ -120,6 +150,26 @@ fn what_comes_down_is_understood() {
     let row = Row { seq: 5, kind: "venue_song".to_owned(), pk: id(9), body: Some(noun) };
     let gone = Row { seq: 6, kind: "song".to_owned(), pk: id(10), body: None };
     let (from, to) = (Cursor { seq: 4, tag: -1 }, Cursor { seq: 6, tag: i64::MAX });
+    let (listener, device) = (ListenerId::from_uuid(id(11)), DeviceId::from_uuid(id(12)));
+    let session = GuestSession {
+        listener,
+        device,
+        zone: "main".to_owned(),
+        display_name: Some("Ada".to_owned()),
+        status: SessionStatus::Active,
+        checked_in_at: UnixMillis(5),
+        last_seen_at: UnixMillis(6),
+        expires_at: UnixMillis(7),
+    };
+    is_as_it_was("guest-session", &session);
+    let vote = GuestVote {
+        session: SessionId::from_uuid(id(13)),
+        listener,
+        song: SongId::from_uuid(id(9)),
+        value: VoteValue::Dislike,
+        cast_at: UnixMillis(6),
+    };
+    is_as_it_was("guest-vote", &vote);
     is_as_it_was("pull", &PullAsk { scope, from, limit: 5_000 });
     is_as_it_was("page", &Page { scope, from, to, head: 6, changes: 2, rows: vec![row.clone(), gone] });
     let ask = RowsAsk {

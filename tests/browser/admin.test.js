@@ -51,6 +51,12 @@ class Manager extends Phone {
   song(title) {
     return this.page.locator(".song-line", { hasText: title });
   }
+
+  // How the page was left, for whoever looks.
+  shot(name) {
+    const folder = process.env.ROOMTONE_SCREENSHOTS;
+    return folder && this.page.screenshot({ path: join(folder, `${name.replace(/\W+/g, "-").slice(0, 60)}.png`) });
+  }
 }
 
 let cloud;
@@ -79,6 +85,7 @@ function manager(name, body, { options, url = way, allowed = /^$/ } = {}) {
     const at = await Manager.open(browser, url(), { viewport: { width: 1440, height: 900 }, ...options });
     try {
       await body(at);
+      await at.shot(name);
       assert.deepEqual(at.troubles.filter((trouble) => !allowed.test(trouble)), []);
     } finally {
       await at.close();

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "how long each took is part of the story")]
 
 mod evening;
+mod guests;
 mod kills;
 mod ledger;
 mod pair;

@@ -19,7 +19,7 @@ const LEAST_SECRET: usize = 32;
 impl Config {
     /// Refuses what would let the cloud be filled up, or nobody in.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let (server, database) = (&self.server, &self.database);
+        let (server, database, guests) = (&self.server, &self.database, &self.guests);
         let numbers = [
             ("server.connections", server.connections, 10, 1_000_000),
             ("server.sockets", server.sockets, 1, 1_000_000),
@@ -30,6 +30,21 @@ impl Config {
             ("database.replicas", database.replicas, 1, 10_000),
             ("database.statement_s", database.statement_s, 1, 300),
             ("database.wait_s", database.wait_s, 1, 60),
+            ("guests.votes_per_minute", guests.votes_per_minute, 1, 1_000),
+            ("guests.new_devices_burst", guests.new_devices_burst, 1, 10_000),
+            ("guests.new_device_every_s", guests.new_device_every_s, 0, 3_600),
+            ("guests.code_guesses_burst", guests.code_guesses_burst, 1, 1_000),
+            ("guests.code_guess_every_s", guests.code_guess_every_s, 1, 3_600),
+            ("guests.device_check_ins_burst", guests.device_check_ins_burst, 1, 10_000),
+            ("guests.device_check_in_every_s", guests.device_check_in_every_s, 0, 3_600),
+            ("guests.sessions_per_device", guests.sessions_per_device, 1, 100),
+            ("guests.sessions", guests.sessions, 1, 100_000),
+            ("guests.session_hours", guests.session_hours, 1, 48),
+            ("guests.idle_minutes", guests.idle_minutes, 1, 2_880),
+            ("guests.sign_every_s", guests.sign_every_s, 10, 3_600),
+            ("guests.sockets", guests.sockets, 1, 100_000),
+            ("guests.sockets_per_device", guests.sockets_per_device, 1, 1_000),
+            ("guests.venues", guests.venues, 1, 100_000),
         ];
         for (key, value, least, most) in numbers {
             if !(least..=most).contains(&value) {

@@ -142,6 +142,7 @@ async fn roles(database: &Database) -> Option<Finding> {
     let tried = [
         ("authenticated", database.as_user(user).await.map(drop)),
         ("roomtone_hub", database.as_hub(hub, venue).await.map(drop)),
+        ("roomtone_guest", database.as_guest(None).await.map(drop)),
         ("roomtone_cloud", database.as_service().await.map(drop)),
     ];
     let refused = tried.into_iter().filter_map(|(role, tried)| Some((role, tried.err()?)));

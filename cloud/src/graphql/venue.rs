@@ -22,6 +22,7 @@ use super::zone::Zone;
 use super::{play, venues::VenueConnection};
 use crate::analytics::Question;
 use crate::catalogue::SongFilter;
+use crate::guests::managing;
 use crate::{audit, history, venues};
 
 /// Whoever owns venues: its songs are one catalogue.
@@ -122,6 +123,13 @@ impl Venue {
     /// When it was put away; null while it is in use.
     async fn archived_at(&self) -> Option<DateTime> {
         self.0.archived_at.map(date)
+    }
+
+    /// The code that lets guests in by the venue's page at /v/<slug>, for those whose phones do not reach the hub; for the
+    /// staff, and null while that page is closed.
+    #[graphql(complexity = 5)]
+    async fn guest_code(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(managing::code(cloud(ctx), asker(ctx)?, *self.0.id).await?)
     }
 
     /// What the viewer may do there.

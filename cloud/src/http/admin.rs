@@ -108,6 +108,7 @@ const FILES: &[(&str, &[u8])] = roomtone_server::page_files![
     "songs.js",
     "tray.js",
     "upload.js",
+    "venue-guests.js",
     "venue-hubs.js",
     "venue-log.js",
     "venue-members.js",

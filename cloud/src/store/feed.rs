@@ -6,11 +6,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use pgvector::Vector;
+use roomtone_schema::session::SessionStatus;
 use roomtone_schema::song::{Explicit, SongKind, SongStatus};
-use roomtone_schema::{HubId, SongId, UnixMillis};
+use roomtone_schema::vote::VoteValue;
+use roomtone_schema::{DeviceId, HubId, ListenerId, SessionId, SongId, UnixMillis};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, Head, Kind, LoudnessFacts, PlayerNews, Row, Scope, TasteNews, VenueNews,
-    VenueSong, ZoneNews, encode_noun,
+    CatalogueSong, Cursor, GuestSession, GuestVote, Head, Kind, LoudnessFacts, PlayerNews, Row, Scope,
+    TasteNews, VenueNews, VenueSong, ZoneNews, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -232,6 +234,8 @@ async fn bodies_of(
         Kind::VenueSong => (VENUE_SONGS, venue_song),
         Kind::Player => (PLAYERS, player),
         Kind::Taste => (TASTES, taste),
+        Kind::GuestSession => (GUEST_SESSIONS, guest_session),
+        Kind::GuestVote => (GUEST_VOTES, guest_vote),
     };
     let rows = sqlx::query(sql).bind(whose).bind(pks).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get("pk")?, read(row)?))).collect()
@@ -358,4 +362,40 @@ pub fn read_folded(folded: &serde_json::Value) -> Vec<(HubId, i64, i64)> {
         Some((HubId(Uuid::parse_str(hub).ok()?), at.get(0)?.as_i64()?, at.get(1)?.as_i64()?))
     };
     entries.iter().filter_map(read).collect()
+}
+
+const GUEST_SESSIONS: &str =
+    "select s.id as pk, s.listener_id, s.device_id, z.name as zone, s.display_name, s.status, s.checked_in_at, s.last_seen_at,
+       s.expires_at
+     from private.guest_sessions s join public.zones z on z.venue_id = s.venue_id and z.id = s.zone_id
+     where s.venue_id = $1 and s.id = any ($2)";
+
+fn guest_session(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
+    let at = |name: &str| -> Result<UnixMillis, sqlx::Error> {
+        Ok(UnixMillis(row.try_get::<DateTime<Utc>, _>(name)?.timestamp_millis()))
+    };
+    noun(&GuestSession {
+        listener: ListenerId(row.try_get("listener_id")?),
+        device: DeviceId(row.try_get("device_id")?),
+        zone: row.try_get("zone")?,
+        display_name: row.try_get("display_name")?,
+        status: row.try_get::<Word<SessionStatus>, _>("status")?.0,
+        checked_in_at: at("checked_in_at")?,
+        last_seen_at: at("last_seen_at")?,
+        expires_at: at("expires_at")?,
+    })
+}
+
+const GUEST_VOTES: &str = "select id as pk, session_id, listener_id, song_id, vote_value, cast_at
+     from private.guest_votes where venue_id = $1 and id = any ($2)";
+
+fn guest_vote(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
+    let is_like = 0 < row.try_get::<i32, _>("vote_value")?;
+    noun(&GuestVote {
+        session: SessionId(row.try_get("session_id")?),
+        listener: ListenerId(row.try_get("listener_id")?),
+        song: SongId(row.try_get("song_id")?),
+        value: if is_like { VoteValue::Like } else { VoteValue::Dislike },
+        cast_at: UnixMillis(row.try_get::<DateTime<Utc>, _>("cast_at")?.timestamp_millis()),
+    })
 }

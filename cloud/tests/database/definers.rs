@@ -56,6 +56,9 @@ const CALLS: &[(&str, ForViewers)] = &[
     ("private.divide_song_upload('{t}0060', 'parts', 1)", No),
     ("private.finalise_song_upload('{t}0060', '{}', '{}')", No),
     ("private.cancel_song_upload('{t}0060')", No),
+    ("private.guest_code('{t}0020')", No),
+    ("private.open_guest_page('{t}0020')", No),
+    ("private.close_guest_page('{t}0020')", No),
     ("private.retry_dead_letter('{t}0110')", No),
     ("private.discard_dead_letter('{t}0110')", No),
 ];

@@ -89,6 +89,8 @@ async fn nobody_goes_past_the_functions(#[case] sql: &str) {
     "export.created"
 )]
 #[case("private.rename_hub('{1}0040', 'New')", "hub.renamed")]
+#[case("private.open_guest_page('{1}0020')", "guest_page.opened")]
+#[case("private.close_guest_page('{1}0020')", "guest_page.closed")]
 #[case("private.edit_player('{1}0070', 'New', null)", "player.updated")]
 #[tokio::test]
 async fn each_function_leaves_a_line(#[case] call: &str, #[case] action: &str) {

@@ -4,7 +4,7 @@ use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::postgres::{Postgres, Version, run};
-use crate::tenants::Asker::{self, Anonymous, Hub, Manager, Owner, Service, Viewer};
+use crate::tenants::Asker::{self, Anonymous, Guest, Hub, Manager, Owner, Service, Viewer};
 use crate::tenants::settle;
 
 /// The error that an asker of tenant 1 gets, or `None`.
@@ -25,6 +25,11 @@ async fn refused(conn: &mut PgConnection, asker: Asker, sql: &str) -> Option<Str
 #[case("public.hubs", "next_public_key", &[Owner, Hub])]
 #[case("public.hubs", "enrolment_hash", &[Owner, Hub])]
 #[case("private.ticket_keys", "seed", &[Owner, Hub])]
+#[case("private.guest_sessions", "token_hash", &[Owner, Hub, Guest])]
+#[case("private.guest_doors", "code", &[Owner, Hub, Guest])]
+#[case("public.hubs", "public_key", &[Guest])]
+#[case("public.venues", "settings", &[Guest])]
+#[case("public.songs", "object_key", &[Guest])]
 #[case("public.votes", "guest_id", &[Owner])]
 #[case("public.votes", "user_id", &[Owner])]
 #[case("public.votes", "session_id", &[Owner])]

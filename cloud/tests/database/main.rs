@@ -8,6 +8,7 @@ mod conformance;
 mod definers;
 mod doors;
 mod faults;
+mod guests;
 mod hidden;
 mod ingest;
 mod migrating;

@@ -70,6 +70,7 @@ async fn nobody_of_ours_is_more_than_they_should_be(#[values(Version::V16, Versi
     let expected = [
         ("roomtone_app", [false, false, true, false]),
         ("roomtone_cloud", [false, false, false, false]),
+        ("roomtone_guest", [false, false, false, true]),
         ("roomtone_hub", [false, false, false, true]),
         // As Supabase's own `postgres` is.
         ("roomtone_migrator", [false, true, true, true]),

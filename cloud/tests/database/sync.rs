@@ -88,6 +88,7 @@ impl Stage {
             pending: 0,
             zones: vec![ZoneTold { id: ZoneId(Uuid::from_u128(77)), name: "main".to_owned() }],
             players: vec![],
+            rooms: vec![],
         }
     }
 

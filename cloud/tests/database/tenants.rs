@@ -16,15 +16,16 @@ pub(crate) enum Asker {
     Staff,
     Viewer,
     Hub,
+    Guest,
     Service,
     Stranger,
     Anonymous,
 }
 
-use Asker::{Anonymous, Hub, Manager, Owner, Service, Staff, Stranger, Viewer};
+use Asker::{Anonymous, Guest, Hub, Manager, Owner, Service, Staff, Stranger, Viewer};
 
 impl Asker {
-    const ALL: [Self; 8] = [Owner, Manager, Staff, Viewer, Hub, Service, Stranger, Anonymous];
+    const ALL: [Self; 9] = [Owner, Manager, Staff, Viewer, Hub, Guest, Service, Stranger, Anonymous];
 
     /// Becomes this asker of tenant `n` until the transaction ends.
     pub(crate) fn become_sql(self, n: u8) -> String {
@@ -44,6 +45,9 @@ impl Asker {
                 "set local role roomtone_hub; set local roomtone.hub_id = '00000000-0000-7000-8000-0000000{n}0040';
                  set local roomtone.venue_id = '00000000-0000-7000-8000-0000000{n}0020'"
             ),
+            Guest => format!(
+                "set local role roomtone_guest; set local roomtone.guest_venue = '00000000-0000-7000-8000-0000000{n}0020'"
+            ),
             Service => "set local role roomtone_cloud".to_owned(),
             Anonymous => "set local role anon".to_owned(),
         }
@@ -52,6 +56,7 @@ impl Asker {
     fn role(self) -> &'static str {
         match self {
             Hub => "roomtone_hub",
+            Guest => "roomtone_guest",
             Service => "roomtone_cloud",
             Anonymous => "anon",
             _ => "authenticated",
@@ -62,41 +67,48 @@ impl Asker {
 /// What may be done with rows of one's own tenant: (s)elect, (i)nsert, (u)pdate, (d)elete. Strangers and anonymous ones
 /// may do nothing anywhere, and nobody but the service anything with rows of another tenant.
 #[rustfmt::skip]
-const OWN: &[(&str, [&str; 6])] = &[
-    //                           owner   manager staff   viewer  hub     service
-    ("private.clock_samples",    ["",     "",     "",     "",     "si",   "s"]),
-    ("private.effective_votes",  ["",     "",     "",     "",     "siu",  "s"]),
-    ("private.feed",             ["",     "",     "",     "",     "s",    "s"]),
-    ("private.feed_heads",       ["",     "",     "",     "",     "s",    "s"]),
-    ("private.feed_rows",        ["",     "",     "",     "",     "s",    "s"]),
-    ("private.snapshots",        ["",     "",     "",     "",     "",     "siu"]),
-    ("private.song_aliases",     ["",     "",     "",     "",     "s",    "s"]),
-    ("private.sync_received",    ["",     "",     "",     "",     "siu",  ""]),
-    ("private.venue_people",     ["",     "",     "",     "",     "siu",  "s"]),
-    ("private.zone_aliases",     ["",     "",     "",     "",     "siu",  "s"]),
-    ("public.audit_log",         ["s",    "s",    "",     "",     "",     "si"]),
-    ("public.guests",            ["",     "",     "",     "",     "si",   "s"]),
-    ("public.history_exports",   ["s",    "s",    "",     "",     "",     "sud"]),
-    ("public.hubs",              ["s",    "s",    "s",    "s",    "s",    "su"]),
-    ("public.idempotency",       ["si",   "",     "",     "",     "",     "sd"]),
-    ("public.organisations",     ["s",    "s",    "s",    "s",    "",     "s"]),
-    ("public.players",           ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.preferences",       ["s",    "",     "",     "",     "siu",  "s"]),
-    ("public.profiles",          ["su",   "s",    "s",    "s",    "",     "s"]),
-    ("public.roles",             ["s",    "",     "",     "",     "",     "s"]),
-    ("public.sessions",          ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.song_uploads",       ["s",    "s",    "s",    "s",    "",     "su"]),
-    ("public.songs",             ["su",   "su",   "su",   "s",    "s",    "siu"]),
-    ("public.songs_playing",     ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.sync_quarantine",   ["s",    "s",    "",     "",     "siud", "sud"]),
-    ("public.sync_state",        ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.venue_daily",       ["s",    "s",    "s",    "s",    "",     "s"]),
-    ("public.venue_members",     ["s",    "s",    "s",    "s",    "",     "s"]),
-    ("public.venue_song_daily",  ["s",    "s",    "s",    "s",    "",     "s"]),
-    ("public.venue_songs",       ["siu",  "siu",  "siu",  "s",    "s",    "siu"]),
-    ("public.venues",            ["su",   "su",   "s",    "s",    "s",    "s"]),
-    ("public.votes",             ["s",    "s",    "s",    "s",    "siu",  "s"]),
-    ("public.zones",             ["s",    "s",    "s",    "s",    "s",    "s"]),
+const OWN: &[(&str, [&str; 7])] = &[
+    //                            owner   manager staff   viewer  hub     guest   service
+    ("private.clock_samples",     ["",     "",     "",     "",     "si",   "",     "s"]),
+    ("private.effective_votes",   ["",     "",     "",     "",     "siu",  "",     "s"]),
+    ("private.feed",              ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.feed_heads",        ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.feed_rows",         ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.guest_devices",     ["",     "",     "",     "",     "",     "",     "s"]),
+    ("private.guest_doors",       ["",     "",     "",     "",     "",     "",     "s"]),
+    ("private.guest_keys",        ["",     "",     "",     "",     "",     "",     "s"]),
+    ("private.guest_limits",      ["",     "",     "",     "",     "",     "",     "s"]),
+    ("private.guest_sessions",    ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.guest_votes",       ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.rooms_told",        ["",     "",     "",     "",     "siu",  "s",    "s"]),
+    ("private.snapshots",         ["",     "",     "",     "",     "",     "",     "siu"]),
+    ("private.song_aliases",      ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.sync_received",     ["",     "",     "",     "",     "siu",  "",     ""]),
+    ("private.venue_people",      ["",     "",     "",     "",     "siu",  "",     "s"]),
+    ("private.zone_aliases",      ["",     "",     "",     "",     "siu",  "",     "s"]),
+    ("public.audit_log",          ["s",    "s",    "",     "",     "",     "",     "si"]),
+    ("public.guests",             ["",     "",     "",     "",     "si",   "",     "s"]),
+    ("public.history_exports",    ["s",    "s",    "",     "",     "",     "",     "sud"]),
+    ("public.hubs",               ["s",    "s",    "s",    "s",    "s",    "s",    "su"]),
+    ("public.idempotency",        ["si",   "",     "",     "",     "",     "",     "sd"]),
+    ("public.organisations",      ["s",    "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.players",            ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
+    ("public.preferences",        ["s",    "",     "",     "",     "siu",  "",     "s"]),
+    ("public.profiles",           ["su",   "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.roles",              ["s",    "",     "",     "",     "",     "",     "s"]),
+    ("public.sessions",           ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
+    ("public.song_uploads",       ["s",    "s",    "s",    "s",    "",     "",     "su"]),
+    ("public.songs",              ["su",   "su",   "su",   "s",    "s",    "s",    "siu"]),
+    ("public.songs_playing",      ["s",    "s",    "s",    "s",    "siu",  "s",    "s"]),
+    ("public.sync_quarantine",    ["s",    "s",    "",     "",     "siud", "",     "sud"]),
+    ("public.sync_state",         ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
+    ("public.venue_daily",        ["s",    "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.venue_members",      ["s",    "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.venue_song_daily",   ["s",    "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.venue_songs",        ["siu",  "siu",  "siu",  "s",    "s",    "s",    "siu"]),
+    ("public.venues",             ["su",   "su",   "s",    "s",    "s",    "s",    "s"]),
+    ("public.votes",              ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
+    ("public.zones",              ["s",    "s",    "s",    "s",    "s",    "s",    "s"]),
 ];
 
 /// Tables that belong to no tenant: who may read them, and nobody may write.

@@ -66,3 +66,20 @@ insert into private.clock_samples (hub_id, boot, slot, mono_ms, cloud_at)
 values ('00000000-0000-7000-8000-0000000{n}0040', '00000000-0000-7000-8000-0000000{n}0041', 0, 0, now());
 insert into private.snapshots (scope, organisation_id, at_seq, at_tag, chunks, built_at)
 values ('venue:00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0010', 1, 1, '[]', now());
+insert into private.guest_doors (venue_id, code) values ('00000000-0000-7000-8000-0000000{n}0020', 'ABCDEFGH0{n}');
+insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0030', '00000000-0000-7000-8000-0000000{n}0040', 0, '{}', now());
+insert into private.guest_devices (venue_id, id, cookie_hash, listener_id, created_at, last_seen_at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0120', sha256('cookie {n}'),
+  '00000000-0000-7000-8000-0000000{n}0121', now(), now());
+insert into private.guest_sessions (venue_id, id, device_id, listener_id, zone_id, key, token_hash, checked_in_at, last_seen_at, expires_at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0122', '00000000-0000-7000-8000-0000000{n}0120',
+  '00000000-0000-7000-8000-0000000{n}0121', '00000000-0000-7000-8000-0000000{n}0030', gen_random_uuid(), sha256('token {n}'), now(), now(),
+  now() + interval '1 hour');
+insert into private.guest_votes (venue_id, id, session_id, listener_id, song_id, vote_value, cast_at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0123', '00000000-0000-7000-8000-0000000{n}0122',
+  '00000000-0000-7000-8000-0000000{n}0121', '00000000-0000-7000-8000-0000000{n}0050', 1, now());
+insert into private.guest_keys (venue_id, listener_id, key, what, target, at)
+values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0121', gen_random_uuid(), 'vote',
+  '00000000-0000-7000-8000-0000000{n}0123', now());
+insert into private.guest_limits (venue_id, what, full_at) values ('00000000-0000-7000-8000-0000000{n}0020', 'guess x', now());

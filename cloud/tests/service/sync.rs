@@ -201,6 +201,7 @@ fn hello() -> Hello {
         pending: 0,
         zones: vec![],
         players: vec![],
+        rooms: vec![],
     }
 }
 

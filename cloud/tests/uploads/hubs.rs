@@ -117,6 +117,7 @@ impl Line {
             pending: 0,
             zones: vec![],
             players: vec![],
+            rooms: vec![],
         };
         self.ask("/v1/sync/hello", &hello).await
     }

@@ -113,11 +113,11 @@ function fill(grid, size, words) {
   }
 }
 
-export function qr(text) {
+export function qr(text, label = "The command as a QR code") {
   const grid = modules(text);
   if (!grid) return null;
   const side = grid.length + 2 * QUIET;
   const dark = grid.flatMap((row, y) => row.map((set, x) => (set ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join("");
-  return h("svg", { class: "picture", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": "The command as a QR code", "shape-rendering": "crispEdges" },
+  return h("svg", { class: "picture", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
     h("rect", { width: side, height: side, fill: "#fff" }), h("path", { d: dark, fill: "#000" }));
 }

@@ -6,6 +6,7 @@ import { change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, field, form, input, named, notice, question, select, shape, toned, zones as zonesOfTime } from "./parts.js";
 import { KINDS, PROFILES } from "./say.js";
+import { guestsCard } from "./venue-guests.js";
 
 export function tab(place, { id, look, role }) {
   let venue = null;
@@ -116,7 +117,7 @@ export function tab(place, { id, look, role }) {
     const zones = venue.zones.filter(({ archivedAt }) => !archivedAt);
     render(place, h("div", { class: "two even" },
       h("div", { class: "stack" }, zones.map(zoneCard)),
-      h("div", { class: "stack" }, venueCard(),
+      h("div", { class: "stack" }, venueCard(), guestsCard({ venue, id, look, role }),
         canDo() && h("section", { class: "card stack", key: "zone" }, h("h2", {}, "Add a zone"), h("p", { class: "quiet" }, "A part of the venue with its own players and its own vibe, such as the terrace."),
           form({ class: "stack" }, addZone, field("Name", input("name", { id: "zone-name", maxlength: 80, required: true })), h("button", { class: "pill solid", type: "submit" }, "Add the zone"))),
         role("OWNER") && h("section", { class: "card stack", key: "away" }, h("h2", {}, venue.archivedAt ? "Bring this venue back" : "Put this venue away"),

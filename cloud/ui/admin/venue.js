@@ -6,7 +6,7 @@ import { HUB, PLAYER, SETTINGS } from "./operations.js";
 import { empty, toned } from "./parts.js";
 import { KINDS, may, standing } from "./say.js";
 
-const QUERY = `query Venue($id: ID!) { venue(id: $id) { id name slug kind timeZone penaltyHours crossfadeMs archivedAt viewerRole songCount activeListeners
+const QUERY = `query Venue($id: ID!) { venue(id: $id) { id name slug kind timeZone penaltyHours crossfadeMs archivedAt guestCode viewerRole songCount activeListeners
   organisation { id name } licence { showUpNext skipsPerHour performanceComplement } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
   members { role since user { id email displayName } } } }`;
 

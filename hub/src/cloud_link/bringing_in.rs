@@ -25,8 +25,13 @@ impl Inner {
                 changed.unknown
             );
         }
+        let has_songs = !changed.songs.is_empty();
         self.bring_in_songs(changed.songs).await?;
+        if has_songs {
+            self.bring_in_waiting_votes().await?;
+        }
         self.bring_in_tastes(&changed.tastes);
+        self.bring_in_guests(changed.guests).await?;
         for (player, news) in changed.players {
             self.bring_in_player(player, news).await;
         }

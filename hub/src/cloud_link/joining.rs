@@ -60,8 +60,7 @@ impl Hub {
 
     /// The cloud's time, as far as it is known.
     pub fn cloud_now(&self) -> UnixMillis {
-        let ahead = self.0.cloud_ahead_ms.load(Ordering::Relaxed);
-        UnixMillis(self.0.store.stamp().wall_ms.saturating_add(ahead))
+        self.0.cloud_time()
     }
 
     /// The keys by which check-in tickets are known, newest first; none where this hub never heard from a cloud.
@@ -126,6 +125,12 @@ impl Hub {
 }
 
 impl Inner {
+    /// See [`Hub::cloud_now`].
+    pub(crate) fn cloud_time(&self) -> UnixMillis {
+        let ahead = self.cloud_ahead_ms.load(Ordering::Relaxed);
+        UnixMillis(self.store.stamp().wall_ms.saturating_add(ahead))
+    }
+
     async fn join(self: &Arc<Self>, enrolment: Enrolment) -> Result<(), EnrolError> {
         let before = reading(&self.enrolment).clone();
         let is_other = before.is_some_and(|before| before.hub != enrolment.hub);

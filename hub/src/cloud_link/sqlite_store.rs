@@ -37,7 +37,7 @@ impl SqliteStore {
     }
 
     fn here(&self) -> Here {
-        Here { me: self.me, now: self.inner.clock.now() }
+        self.inner.here(self.me)
     }
 
     fn store(&self) -> &Store {
@@ -197,6 +197,7 @@ impl HubStore for SqliteStore {
             software: SOFTWARE.to_owned(),
             zones: self.inner.rooms.iter().map(zone).collect(),
             players: self.inner.player_states().into_iter().map(told).collect(),
+            rooms: self.inner.rooms.iter().map(|room| self.inner.room_told(room)).collect(),
         })
     }
 

@@ -26,6 +26,7 @@ use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
 
 mod first_songs;
+mod guests;
 mod keeping;
 mod settings_live;
 mod votes_go_first;
@@ -249,7 +250,7 @@ async fn a_hub_that_ended_in_the_middle_of_it_opens_with_all_in_place() {
     let what = Unstaging { scope: catalogue(), to: at(2), whole: true };
     let half = down_rows::make_ready(vec![song(1, 1)]);
     let (here, manner) = (
-        Here { me: me(), now: NOON },
+        Here { me: me(), now: NOON, shift_ms: 0 },
         down_rows::Manner { scope: catalogue(), over: true, from: None, to: None },
     );
     venue

@@ -7,7 +7,7 @@ use roomtone_server::listener::dead_letter::DeadLetter;
 use roomtone_server::listener::hours::OpenHours;
 
 use super::player::{Pick, PlayerPlan};
-use super::sync_status::SyncStatus;
+use crate::health;
 use crate::hub::Hub;
 
 #[derive(Debug, Default)]
@@ -15,6 +15,11 @@ pub(super) struct HubQuery;
 
 #[Object]
 impl HubQuery {
+    /// Manager: what somebody should look after, in sentences, as /health tells it; null for whoever is no manager.
+    async fn findings(&self, ctx: &Context<'_>) -> Option<Vec<&'static str>> {
+        (caller(ctx) == Caller::Manager).then(|| health::findings(ctx.data_unchecked::<Hub>()))
+    }
+
     /// Player: what its zone plays and what comes next, without taking anything; null for whoever is no player.
     async fn player_plan(&self, ctx: &Context<'_>) -> Option<PlayerPlan> {
         let Caller::Player(player) = caller(ctx) else { return None };
@@ -29,11 +34,5 @@ impl HubQuery {
     /// Manager: facts that the cloud keeps apart, newest first, at most 100; null for whoever is no manager.
     async fn dead_letters(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<DeadLetter>>> {
         super::dead_letters::list(ctx).await
-    }
-
-    /// How the hub stands with the cloud.
-    async fn sync_status(&self, ctx: &Context<'_>) -> SyncStatus {
-        let status = ctx.data_unchecked::<Hub>().sync_status();
-        (&**status.borrow()).into()
     }
 }

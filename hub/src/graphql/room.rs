@@ -17,7 +17,8 @@ use crate::hub::Hub;
 use crate::media;
 use crate::refusal::Refusal;
 use crate::view::{
-    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, VibeView, Viewer,
+    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, SyncStatusView, VibeView,
+    Viewer,
 };
 
 /// The one place where a use case's error becomes the API's: what the caller can act on is told in its words, what is
@@ -70,6 +71,10 @@ impl Room for Hub {
 
     fn dead_letter(&self, fact: FactId) -> BoxFuture<'_, Result<Option<DeadLetterView>, Unmet>> {
         async move { Self::dead_letter(self, fact).await.map_err(unmet) }.boxed()
+    }
+
+    fn sync_status(&self) -> watch::Receiver<Arc<SyncStatusView>> {
+        Self::sync_status(self)
     }
 
     fn players(&self) -> watch::Receiver<Arc<[PlayerView]>> {

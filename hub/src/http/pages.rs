@@ -13,15 +13,21 @@ use roomtone_server::ui::{self, Asset, QueryPage};
 use super::nothing;
 use crate::door::Door;
 use crate::graphql::HubSchema;
+use crate::hub::Hub;
 
-pub(super) fn router(front: Front<HubSchema, Door>) -> Router {
+pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub) -> Router {
     let query = Router::new().route("/graphiql", get(graphiql)).route("/graphiql/small", get(small));
     let query = query.with_state(front);
-    Router::new()
-        .route("/", get(file))
-        .route("/favicon.ico", get(file))
-        .route("/ui/{*name}", get(file))
-        .merge(query)
+    let page = Router::new().route("/", get(page)).with_state(hub);
+    Router::new().merge(page).route("/favicon.ico", get(file)).route("/ui/{*name}", get(file)).merge(query)
+}
+
+/// The listener's page. Whoever asks for it from elsewhere shows that phones reach this hub.
+async fn page(State(hub): State<Hub>, request: Request) -> Response {
+    if visit(&request).address.is_some_and(|address| !address.is_loopback()) {
+        hub.phone_was_here();
+    }
+    file(request).await
 }
 
 /// One file of the pages.

@@ -3,13 +3,16 @@
 //! Rows are made ready outside ([`make_ready`]) and written in bites, so that no vote waits for a catalogue. A row is
 //! guarded by its version, so that a bite that is written twice changes nothing; the cursor moves with the last bite.
 
+use std::time::Duration;
+
 use roomtone_schema::id::Id as _;
-use roomtone_schema::{HubId, ListenerId, PlayerId, SongId, UnixMillis};
+use roomtone_schema::{HubId, ListenerId, PlayerId, SessionId, SongId, UnixMillis, VoteId};
 use roomtone_sync::digest;
 use roomtone_sync::wire::{BUCKETS, Cursor, Kind, PlayerNews, Row, Scope};
 use rusqlite::{CachedStatement, Connection, params};
 use uuid::Uuid;
 
+use super::guests::{self, Came};
 use super::tastes::{self, Shown};
 use super::tx::Tx;
 use super::{link, vec};
@@ -40,6 +43,24 @@ pub struct Here {
     pub me: HubId,
     /// The steady time.
     pub now: UnixMillis,
+    /// What turns a time of the cloud's into a steady one.
+    pub shift_ms: i64,
+}
+
+/// A time of the cloud's that lies further off than this is none: one of the clocks is not known yet.
+const BELIEVABLE: Duration = Duration::from_hours(40 * 24);
+
+impl Here {
+    /// Something that happened at a time of the cloud's, by the steady clock: never later than now.
+    pub(super) fn steady(self, at: UnixMillis) -> UnixMillis {
+        let steady = UnixMillis(at.0.saturating_add(self.shift_ms)).min(self.now);
+        if self.now.since(steady) < BELIEVABLE { steady } else { self.now }
+    }
+
+    /// How far off a time of the cloud's is that is still to come; nothing where it has passed.
+    pub(super) fn steady_span(self, at: UnixMillis) -> Duration {
+        UnixMillis(at.0.saturating_add(self.shift_ms)).since(self.now).min(BELIEVABLE)
+    }
 }
 
 /// How a bite is written.
@@ -64,6 +85,8 @@ pub struct Changed {
     pub tastes: Vec<Shown>,
     /// Players that the cloud has renamed, moved or sent away.
     pub players: Vec<(PlayerId, PlayerNews)>,
+    /// Those who came by the cloud, and what they did.
+    pub guests: Vec<Came>,
     /// Whether the venue or its zones have changed.
     pub venue: bool,
     /// Rows of kinds that are not known.
@@ -78,6 +101,7 @@ impl Changed {
         self.songs.extend(later.songs);
         self.tastes.extend(later.tastes);
         self.players.extend(later.players);
+        self.guests.extend(later.guests);
         self.venue |= later.venue;
         self.unknown += later.unknown;
         self.done |= later.done;
@@ -190,6 +214,8 @@ impl<'a> Hands<'a> {
             Content::VenueSong(enabled, sum) => (Some(sum), Some(*enabled), None),
             Content::Taste(_, body, sum)
             | Content::Player(_, body, sum)
+            | Content::GuestSession(_, body, sum)
+            | Content::GuestVote(_, body, sum)
             | Content::Venue(body, sum)
             | Content::Zone(body, sum) => (Some(sum), None, Some(body)),
         };
@@ -212,6 +238,12 @@ fn small(
             changed.tastes.push(tastes::take(tx, here.me, ListenerId::from_uuid(pk), news, here.now)?);
         }
         (Content::Gone, Some(Kind::Taste)) => tastes::forget(tx, ListenerId::from_uuid(pk))?,
+        (Content::GuestSession(news, ..), _) => {
+            changed.guests.extend(guests::take_session(tx, here, SessionId::from_uuid(pk), news)?);
+        }
+        (Content::GuestVote(news, ..), _) => {
+            changed.guests.extend(guests::take_vote(tx, here, VoteId::from_uuid(pk), news)?);
+        }
         (Content::Player(news, ..), _) => changed.players.push((PlayerId::from_uuid(pk), news.clone())),
         (Content::Venue(..) | Content::Zone(..), _) | (Content::Gone, Some(Kind::Venue | Kind::Zone)) => {
             changed.venue = true;

@@ -112,9 +112,23 @@ pub(super) fn apply(
     if let Some(Direction { unit, .. }) = direction {
         state.add(vote.value, unit);
     }
-    log(tx, vote, direction, fact)?;
+    log(tx, vote, direction, fact, true)?;
     preferences::put(tx, vote.listener, version_of(direction), &state, vote.cast_at)?;
     Ok(CastOutcome { recorded: true, previous, effective: *vote, state })
+}
+
+/// Writes a vote that was cast elsewhere and may come behind a later one: the later one counts, whichever came first.
+pub(super) fn apply_in_order(
+    tx: &Tx<'_>,
+    before: &Standing,
+    vote: &Vote,
+    direction: Option<&Direction>,
+    fact: i64,
+) -> rusqlite::Result<()> {
+    if before.effective.is_some_and(|(effective, _)| vote.hlc < effective.hlc) {
+        return log(tx, vote, direction, Some(fact), false);
+    }
+    apply(tx, before, vote, direction, Some(fact)).map(drop)
 }
 
 fn version_of(direction: Option<&Direction>) -> EmbeddingVersion {
@@ -196,10 +210,16 @@ pub(super) fn purge(tx: &Tx<'_>, before: UnixMillis, limit: u32) -> rusqlite::Re
     .execute(named_params! { ":before": before.0, ":limit": limit })
 }
 
-fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>, fact: Option<i64>) -> rusqlite::Result<()> {
+fn log(
+    tx: &Tx<'_>,
+    vote: &Vote,
+    direction: Option<&Direction>,
+    fact: Option<i64>,
+    counts: bool,
+) -> rusqlite::Result<()> {
     tx.execute_again(
         "insert into votes (id, listener, session, song, value, hlc, cast_at, unit, counts, fact)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             vote.id.to_bytes(),
             vote.listener.to_bytes(),
@@ -209,6 +229,7 @@ fn log(tx: &Tx<'_>, vote: &Vote, direction: Option<&Direction>, fact: Option<i64
             vote.hlc.0.cast_signed(),
             vote.cast_at.0,
             direction.map(|direction| row::sums_to_bytes(&direction.unit)),
+            counts,
             fact,
         ],
     )?;

@@ -213,6 +213,11 @@ impl<E: Executor, G: Gate> Front<E, G> {
         Router::new().route(path, any(respond::<E, G>)).with_state(self)
     }
 
+    /// Answers one request, for whoever finds the endpoint by more than its path.
+    pub async fn respond(self, request: Request) -> Response {
+        respond(State(self), request).await
+    }
+
     /// Answers what is asked in the form that is wanted.
     async fn asked(&self, request: Request, visit: Visit, wanted: Wanted) -> Result<Response, No> {
         let token = token(request.headers());

@@ -12,7 +12,8 @@ use roomtone_schema::session::Session;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Venue, Zone};
 use roomtone_schema::view::{
-    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, VibeView, Viewer,
+    DeadLetterView, NowPlayingView, OpenHoursView, PlayerView, Recommendation, SyncStatusView, VibeView,
+    Viewer,
 };
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
@@ -34,6 +35,7 @@ pub mod rows;
 pub mod scalar;
 pub mod song;
 pub mod subscription;
+pub mod sync_status;
 pub mod venue;
 
 pub use catalogue::Catalogue;
@@ -75,6 +77,8 @@ pub trait Room: Send + Sync + 'static {
     fn dead_letter(&self, _fact: FactId) -> BoxFuture<'_, Result<Option<DeadLetterView>, Unmet>> {
         Box::pin(async { Ok(None) })
     }
+    /// How hub and cloud stand with each other.
+    fn sync_status(&self) -> watch::Receiver<Arc<SyncStatusView>>;
     /// All players.
     fn players(&self) -> watch::Receiver<Arc<[PlayerView]>>;
     /// The catalogue ranked for a zone as it is now.
@@ -91,6 +95,10 @@ pub trait Room: Send + Sync + 'static {
     fn is_cached(&self, song: SongId) -> bool;
     /// Where its file can be had, for some hours.
     fn media_url(&self, song: &Song) -> Option<String>;
+    /// Under which path a phone shows the cookie by which it is known again.
+    fn cookie_path(&self) -> &str {
+        "/"
+    }
     /// Brings somebody into a zone.
     fn check_in(&self, arrival: Arrival) -> BoxFuture<'_, Result<CheckedIn, Unmet>>;
     /// Takes somebody out.

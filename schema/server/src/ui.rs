@@ -90,6 +90,11 @@ pub fn part(path: &str) -> Option<&'static Asset> {
     asset(path).filter(|asset| asset.content_type != HTML)
 }
 
+/// The listener page's document, for a server that shows it elsewhere than at `/`.
+pub fn listener_page() -> &'static Asset {
+    held("index.html").unwrap_or(&NOTHING)
+}
+
 /// The document of the query page.
 pub fn query_page(page: QueryPage) -> &'static Asset {
     let name = match page {
@@ -211,6 +216,7 @@ const FILES: &[(&str, &[u8])] = crate::page_files![
     "notices.js",
     "operations.js",
     "page.css",
+    "place.js",
     "query/answer.js",
     "query/colour.js",
     "query/editor.js",

@@ -1,6 +1,7 @@
 // The line to the hub: questions by POST, the live values over one WebSocket. It mends itself.
 
 import { createClient } from "./vendor/graphql-ws/client.js";
+import { base } from "./place.js";
 import { SAYS, sentence } from "./words.js";
 
 const ANSWER_WITHIN_MS = 6000;
@@ -21,7 +22,7 @@ export async function ask(query, variables, token) {
   const headers = { "content-type": "application/json", accept: "application/json" };
   if (token) headers.authorization = `Bearer ${token}`;
   try {
-    const answer = await fetch("/graphql", {
+    const answer = await fetch(`${base}/graphql`, {
       method: "POST", headers, body: JSON.stringify({ query, variables }), signal: stop.signal, credentials: "same-origin",
     });
     const { data, errors } = await answer.json();
@@ -68,7 +69,7 @@ export async function change(query, name, input, token) {
 export function openLink({ token, onUp, onDown }) {
   let pongTimer = 0;
   const client = createClient({
-    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql`,
+    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${base}/graphql`,
     connectionParams: () => (token() ? { authorization: `Bearer ${token()}` } : {}),
     lazy: false,
     onNonLazyError: () => {},

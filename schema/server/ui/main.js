@@ -10,14 +10,17 @@ import { createListen } from "./listen.js";
 import { createNext } from "./next.js";
 import { createNotices } from "./notices.js";
 import { FOLLOW, MINE, SNAPSHOT } from "./operations.js";
+import { atCloud } from "./place.js";
 import { createRoom } from "./room.js";
-import { SAYS } from "./words.js";
+import { SAYS, unheard } from "./words.js";
 
 // Shorter interruptions are nobody's concern.
 const PATIENCE_MS = 2500;
+const AGES_MS = 20_000;
 // How the hub closes the line when a visit has ended, and on a token that it does not (or no longer) know.
 const VISIT_ENDED = [4401, 4403];
 
+if (atCloud) standAtCloud();
 const notices = createNotices();
 const say = (sentence) => notices.show("said", sentence);
 const cover = createCover();
@@ -51,13 +54,33 @@ const show = {
     cover.next(list[0]?.song);
     listen.next(list[0]?.song);
   },
-  syncStatus({ state, lastError }) {
+  syncStatus(status) {
+    if (atCloud) return tellHowFresh(status);
+    const { state, lastError } = status;
     // A hub that was never enrolled is offline too, but nothing went wrong: it has no cloud to miss.
     if (state === "OFFLINE" && lastError) notices.show("cloud", SAYS.cloudGone, { lasting: true });
     else if (state === "BLOCKED") notices.show("cloud", SAYS.cloudRefuses, { lasting: true });
     else notices.hide("cloud");
+    return undefined;
   },
 };
+
+// At the cloud: whether the room is heard, and if not, since when. The sentence ages while nothing comes.
+let standing = null;
+function tellHowFresh(status) {
+  standing = status;
+  if (status.state !== "OFFLINE") return notices.hide("room");
+  const heardAt = status.lastPulledAt === null ? null : Date.parse(status.lastPulledAt);
+  return notices.show("room", unheard(heardAt, Date.now()), { lasting: true });
+}
+
+// What only the room's own network can do is not offered there: its music stays in its room, and so does skipping it.
+function standAtCloud() {
+  document.documentElement.classList.add("at-cloud");
+  document.getElementById("listen").hidden = true;
+  document.querySelector("link[rel=manifest]").remove();
+  setInterval(() => standing && tellHowFresh(standing), AGES_MS);
+}
 
 function showNow(now) {
   const isNew = now?.song.id !== playing?.song.id;

@@ -1,11 +1,15 @@
 // What this phone remembers between visits, and the keys it makes. A browser that forbids storage still gets a page:
 // then the memory lasts as long as the tab.
 
+import { base } from "./place.js";
+
 const inTab = new Map();
+// Houses at the cloud share one origin, and nothing else.
+const key = (name) => `roomtone${base}.${name}`;
 
 export function recall(name) {
   try {
-    return localStorage.getItem(`roomtone.${name}`) ?? inTab.get(name) ?? null;
+    return localStorage.getItem(key(name)) ?? inTab.get(name) ?? null;
   } catch {
     return inTab.get(name) ?? null;
   }
@@ -14,7 +18,7 @@ export function recall(name) {
 export function remember(name, value) {
   inTab.set(name, value);
   try {
-    localStorage.setItem(`roomtone.${name}`, value);
+    localStorage.setItem(key(name), value);
   } catch {
     // Private mode: the tab's own memory has it.
   }
@@ -23,7 +27,7 @@ export function remember(name, value) {
 export function forget(name) {
   inTab.delete(name);
   try {
-    localStorage.removeItem(`roomtone.${name}`);
+    localStorage.removeItem(key(name));
   } catch {
     // As above.
   }

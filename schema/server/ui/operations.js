@@ -6,7 +6,7 @@ const EXPLANATION = "explanation { reasons { code value } }";
 const NOW = `song { ${SONG} } zone { id crossfadeMs } positionMs asOf gainDb skipVotes skipVotesNeeded ${EXPLANATION}`;
 const VIBE = "axes { name value } consensus activeListeners source updatedAt";
 const NEXT = `rank song { ${SONG} }`;
-const SYNC = "state lastError";
+const SYNC = "state lastError lastPulledAt";
 const REFUSALS = "userErrors { code message }";
 
 const HOURS_OF = "timeZone zones { id hours { asOf isOpen opensAt } }";

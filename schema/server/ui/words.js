@@ -1,5 +1,7 @@
 // What the page says. Plain, short, friendly; the words of the product.
 
+import { atCloud } from "./place.js";
+
 const POLES = [["calm", "lively"], ["warm", "bright"], ["slow", "brisk"], ["textured", "melodic"], ["airy", "busy"]];
 export const AXIS_NAMES = ["Energy", "Brightness", "Tempo", "Tonality", "Density"];
 const NEUTRAL = 0.12;
@@ -97,7 +99,7 @@ export function closedUntil({ asOf, opensAt }, timeZone) {
   return `Closed until ${told({ weekday: "long" }, opens)}, ${time}`;
 }
 
-export const SAYS = {
+const AT_HUB = {
   hubGone: "The hub is out of reach. The music goes on; this page comes back by itself.",
   neverThere: "The hub does not answer yet. This page keeps trying.",
   cloudGone: "The internet is gone. Music and votes go on; they will reach the cloud later.",
@@ -119,3 +121,31 @@ export const SAYS = {
   here: "You are checked in.",
   signedIn: "You are checked in with your account.",
 };
+
+// The same page at the cloud, for phones that do not reach the hub.
+const AT_CLOUD = {
+  hubGone: "This page has lost its line. The music goes on; the page comes back by itself.",
+  neverThere: "The cloud does not answer yet. This page keeps trying.",
+  notSent: "That did not arrive, so it was not counted. Try again in a moment.",
+  fault: "That did not work. The music goes on; try again in a moment.",
+  welcome: "Check in, and the room\u2019s music follows you too.",
+  noCode: "The code is on the poster.",
+  empty: "Nothing heard from the room",
+  emptyHow: "What it plays is shown here as soon as it is heard.",
+};
+
+export const SAYS = atCloud ? { ...AT_HUB, ...AT_CLOUD } : AT_HUB;
+
+// How fresh a page at the cloud is whose hub is silent: when it was last heard, and what that means for a vote.
+export function unheard(lastHeardMs, nowMs) {
+  const kept = "What you vote is kept, and counts when it is back.";
+  if (lastHeardMs === null) return `The room has not been heard from yet. ${kept}`;
+  return `The room was last heard from ${sinceThen(Math.max(0, nowMs - lastHeardMs) / 60_000)}. ${kept}`;
+}
+
+function sinceThen(minutes) {
+  if (minutes < 1.5) return "a minute ago";
+  if (minutes < 10) return `${Math.round(minutes)} minutes ago`;
+  if (minutes < 60) return `${Math.round(minutes / 5) * 5} minutes ago`;
+  return ago(minutes / 60);
+}

@@ -101,6 +101,7 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
             pending: state.last_seq.saturating_sub(state.acked).max(0).cast_unsigned(),
             zones: present.zones,
             players: present.players,
+            rooms: present.rooms,
         };
         let answer: HelloAnswer = self.ask("hello", &hello).await?;
         Ok(Done::Greeted(Box::new((state, answer))))

@@ -27,6 +27,7 @@ fn hello(instance: u128, epoch: i64, acked: i64, last_seq: i64) -> Hello {
         pending: 0,
         zones: vec![],
         players: vec![],
+        rooms: vec![],
     }
 }
 

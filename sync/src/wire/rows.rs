@@ -20,16 +20,22 @@ pub enum Kind {
     Player,
     /// [`TasteNews`], by the profile's id.
     Taste,
+    /// [`GuestSession`](super::GuestSession), by the session's id.
+    GuestSession,
+    /// [`GuestVote`](super::GuestVote), by the vote's id.
+    GuestVote,
 }
 
 /// All kinds with the revision of their rows that this program reads: it grows with each column.
-pub const KINDS: [(Kind, u32); 6] = [
+pub const KINDS: [(Kind, u32); 8] = [
     (Kind::Song, 1),
     (Kind::Venue, 1),
     (Kind::Zone, 1),
     (Kind::VenueSong, 1),
     (Kind::Player, 1),
     (Kind::Taste, 1),
+    (Kind::GuestSession, 1),
+    (Kind::GuestVote, 1),
 ];
 
 /// What a cloud of this program says of each kind in its answer to a hello.
@@ -47,7 +53,14 @@ impl Kind {
             Self::VenueSong => "venue_song",
             Self::Player => "player",
             Self::Taste => "taste",
+            Self::GuestSession => "guest_session",
+            Self::GuestVote => "guest_vote",
         }
+    }
+
+    /// Whether it is what a guest did at the cloud.
+    pub fn is_guests(self) -> bool {
+        matches!(self, Self::GuestSession | Self::GuestVote)
     }
 
     /// The kind of a word; one that this program does not know is counted and skipped.

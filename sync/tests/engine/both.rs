@@ -523,6 +523,7 @@ impl Both {
             pending: 0,
             zones: vec![],
             players: vec![],
+            rooms: vec![],
         };
         let answer = self.greet(&hello);
         self.letters.push(Letter::Hello(hello));

@@ -28,6 +28,7 @@ pub fn hello(instance: Uuid) -> Hello {
         pending: 9,
         zones: vec![],
         players: vec![],
+        rooms: vec![],
     }
 }
 

@@ -281,7 +281,14 @@ impl HubStore for SimHub {
 
     async fn present(&self) -> Stored<Present> {
         let now = Stamp { boot: BootId::from_uuid(Uuid::nil()), mono_ms: 0, wall_ms: 0 };
-        Ok(Present { now, steady_ms: 0, software: "sim".to_owned(), zones: vec![], players: vec![] })
+        Ok(Present {
+            now,
+            steady_ms: 0,
+            software: "sim".to_owned(),
+            zones: vec![],
+            players: vec![],
+            rooms: vec![],
+        })
     }
 
     async fn settle_instance(&self, instance: Uuid) -> Stored<()> {

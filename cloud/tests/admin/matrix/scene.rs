@@ -91,6 +91,11 @@ impl Scene {
             .await
             .unwrap();
         self.name(venue, member, email, row);
+        sqlx::query("insert into private.guest_doors (venue_id, code) values ($1, 'SESAME0000')")
+            .bind(venue.0)
+            .execute(&mut self.conn)
+            .await
+            .unwrap();
         let letter: Uuid = sqlx::query_scalar(
             "insert into public.sync_quarantine (hub_id, hub_epoch, seq, venue_id, kind, payload, outcome, error)
              values ($1, 1, 1, $2, 'vote_cast', '{\"sesame\": 1}', 'rejected', 'sesame') returning id",

@@ -2,7 +2,8 @@
 
 use roomtone_schema::Embedding;
 use roomtone_sync::wire::{
-    CatalogueSong, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews, VenueSong, ZoneNews,
+    CatalogueSong, GuestSession, GuestVote, Kind, LoudnessFacts, PlayerNews, Row, TasteNews, VenueNews,
+    VenueSong, ZoneNews,
 };
 use roomtone_sync::wire::{WireError, decode_noun};
 use serde::de::DeserializeOwned;
@@ -31,6 +32,8 @@ pub(crate) enum Content {
     VenueSong(bool, Sum),
     Taste(Box<TasteNews>, Vec<u8>, Sum),
     Player(PlayerNews, Vec<u8>, Sum),
+    GuestSession(Box<GuestSession>, Vec<u8>, Sum),
+    GuestVote(GuestVote, Vec<u8>, Sum),
     Venue(Vec<u8>, Sum),
     Zone(Vec<u8>, Sum),
 }
@@ -67,6 +70,8 @@ fn read(kind: Kind, pk: Uuid, body: Vec<u8>) -> Result<Content, WireError> {
         }
         Kind::Taste => Content::Taste(Box::new(decode_noun(&body)?), body, sum),
         Kind::Player => Content::Player(decode_noun(&body)?, body, sum),
+        Kind::GuestSession => Content::GuestSession(Box::new(decode_noun(&body)?), body, sum),
+        Kind::GuestVote => Content::GuestVote(decode_noun(&body)?, body, sum),
         Kind::Venue => Content::Venue(checked::<VenueNews>(body)?, sum),
         Kind::Zone => Content::Zone(checked::<ZoneNews>(body)?, sum),
     })

@@ -164,7 +164,7 @@ async fn check_in(ctx: &Context<'_>, input: CheckInInput) -> Result<CheckInPaylo
     };
     let done = room(ctx).check_in(arrival).await?;
     if let Some(cookie) = done.new_device_cookie {
-        ctx.append_http_header("set-cookie", device_cookie(&cookie));
+        ctx.append_http_header("set-cookie", device_cookie(&cookie, room(ctx).cookie_path()));
     }
     Ok(CheckInPayload {
         session: Some(Session(done.session)),
@@ -175,8 +175,8 @@ async fn check_in(ctx: &Context<'_>, input: CheckInInput) -> Result<CheckInPaylo
 }
 
 /// No `Secure`: phones reach a hub by plain HTTP, and the cookie names a phone without letting it do anything.
-fn device_cookie(value: &str) -> String {
-    format!("{DEVICE_COOKIE}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax")
+fn device_cookie(value: &str, path: &str) -> String {
+    format!("{DEVICE_COOKIE}={value}; Path={path}; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax")
 }
 
 async fn check_out(ctx: &Context<'_>, input: &CheckOutInput) -> Result<CheckOutPayload, Unmet> {

@@ -13,6 +13,7 @@ use super::people::{Listener, Session, Vote};
 use super::play::{NowPlaying, Recommendation, Vibe};
 use super::rows::Rows;
 use super::song::Song;
+use super::sync_status::SyncStatus;
 use super::venue::{Player, Venue, Zone};
 use super::{caller, no_zone, refusal, room, viewer, zone_of};
 use crate::caller::Caller;
@@ -142,6 +143,12 @@ impl ListenerQuery {
         let page = PageArguments { first, after, last, before };
         let is_cached = |song: &roomtone_schema::song::Song| room(ctx).is_cached(song.id);
         room(ctx).songs().page(&filter.unwrap_or_default(), order_by, &page, is_cached)
+    }
+
+    /// How the hub stands with the cloud.
+    async fn sync_status(&self, ctx: &Context<'_>) -> SyncStatus {
+        let status = room(ctx).sync_status();
+        (&**status.borrow()).into()
     }
 
     /// The venue's players.

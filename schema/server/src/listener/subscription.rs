@@ -7,6 +7,7 @@ use tokio_stream::wrappers::WatchStream;
 use super::play::{NowPlaying, Recommendation, Vibe};
 use super::query::ranked;
 use super::rows::Rows;
+use super::sync_status::SyncStatus;
 use super::venue::Player;
 use super::{no_zone, room, shared, zone_of};
 
@@ -48,6 +49,12 @@ impl ListenerSubscription {
         let (zone, first) = (zone_of(ctx, zone_id.as_ref())?, ranked(first)?);
         let list = room(ctx).up_next(zone).ok_or_else(no_zone)?;
         Ok(WatchStream::new(list).map(move |list| list.iter().take(first).map(Into::into).collect()))
+    }
+
+    /// How the hub stands with the cloud.
+    #[graphql(directive = shared::apply())]
+    async fn sync_status(&self, ctx: &Context<'_>) -> impl Stream<Item = SyncStatus> + use<> {
+        WatchStream::new(room(ctx).sync_status()).map(|view| (&*view).into())
     }
 
     /// The venue's players, all of them each time.

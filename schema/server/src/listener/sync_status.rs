@@ -1,15 +1,15 @@
 //! How the hub stands with the cloud.
 
 use async_graphql::{Enum, SimpleObject};
-use roomtone_server::listener::scalar::DateTime;
-use roomtone_server::listener::{date, shared};
+use roomtone_schema::view::{self, SyncStatusView};
 
-use crate::view::{self, SyncStatusView};
+use super::scalar::DateTime;
+use super::{date, shared};
 
 /// How the hub stands with the cloud.
 #[derive(Debug, SimpleObject)]
 #[graphql(directive = shared::apply())]
-pub(super) struct SyncStatus {
+pub struct SyncStatus {
     /// Offline until the hub is enrolled and its cloud answers.
     state: SyncState,
     /// Whether this hub has a cloud.
@@ -37,7 +37,7 @@ pub(super) struct SyncStatus {
 /// How the hub stands with the cloud, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "view::SyncState")]
-pub(super) enum SyncState {
+pub enum SyncState {
     /// The cloud refuses this hub.
     Blocked,
     /// The cloud is out of reach, or the hub was never enrolled.

@@ -1,0 +1,194 @@
+//! Guests who came by the cloud's page, on the hub.
+
+use roomtone_schema::session::SessionStatus;
+use roomtone_schema::{DeviceId, ListenerId, SessionId, VoteId};
+use roomtone_sync::wire::{GuestSession, GuestVote};
+
+use super::*;
+use crate::hub::tests::venue::along;
+use crate::store::{outbox, sessions, votes};
+
+fn guest(number: u128) -> GuestSession {
+    GuestSession {
+        listener: ListenerId::from_uuid(Uuid::from_u128(0x2000 + number)),
+        device: DeviceId::from_uuid(Uuid::from_u128(0x3000 + number)),
+        zone: "main".to_owned(),
+        display_name: Some("Ada".to_owned()),
+        status: SessionStatus::Active,
+        checked_in_at: NOON,
+        last_seen_at: NOON,
+        expires_at: NOON + Duration::from_hours(12),
+    }
+}
+
+fn came(number: u128, seq: i64) -> Row {
+    row(Kind::GuestSession, pk(number), seq, &guest(number))
+}
+
+fn vote_of(number: u128, vote: u128, song: SongId, value: VoteValue, after_s: u64, seq: i64) -> Row {
+    let noun = GuestVote {
+        session: SessionId::from_uuid(pk(number)),
+        listener: guest(number).listener,
+        song,
+        value,
+        cast_at: NOON + Duration::from_secs(after_s),
+    };
+    row(Kind::GuestVote, Uuid::from_u128(0x4000 + vote), seq, &noun)
+}
+
+/// A room with two songs that point opposite ways, and its link; time has gone on for a minute.
+async fn room() -> (Venue, SqliteStore, [SongId; 2]) {
+    let mut venue = Venue::empty().await;
+    let songs = [venue.add(Some(along(0, 1.0))).await, venue.add(Some(along(0, -1.0))).await];
+    venue.pass(Duration::from_mins(1)).await;
+    let store = link_of(&venue).await;
+    (venue, store, songs)
+}
+
+async fn told(venue: &Venue) -> Vec<String> {
+    let facts = venue.hub.store().read(|conn| outbox::after(conn, 0, 100)).await.unwrap();
+    let of_people = facts.into_iter().map(|fact| format!("{:?}", fact.kind));
+    of_people.filter(|kind| kind.starts_with("Session") || kind.starts_with("Vote")).collect()
+}
+
+fn energy(venue: &Venue) -> f64 {
+    venue.hub.0.show_vibe(venue.hub.0.room(venue.hub.main_zone()).unwrap());
+    venue.vibe().axes[0]
+}
+
+#[tokio::test]
+async fn who_came_by_the_cloud_is_one_more_in_the_room_and_their_vote_moves_it() {
+    let (venue, store, [up, down]) = room().await;
+    let ana = venue.check_in("ana").await;
+    venue.vote(&ana, up, VoteValue::Like).await.unwrap();
+    let alone = energy(&venue);
+    store.apply(venue_scope(), at(0), at(1), vec![came(1, 1)]).await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 2);
+    let beside_a_silent_one = energy(&venue);
+    assert!(beside_a_silent_one < alone, "who has said nothing yet counts as a person");
+    let vote = vote_of(1, 1, down, VoteValue::Like, 30, 2);
+    store.apply(venue_scope(), at(1), at(2), vec![vote]).await.unwrap();
+    assert!(energy(&venue) < 0.05 && energy(&venue) > -0.05, "one against one: {}", energy(&venue));
+}
+
+#[tokio::test]
+async fn what_comes_twice_counts_once_and_is_told_once() {
+    let (venue, store, [up, _]) = room().await;
+    let rows = || vec![came(1, 1), vote_of(1, 1, up, VoteValue::Like, 30, 2)];
+    store.apply(venue_scope(), at(0), at(2), rows()).await.unwrap();
+    let once = (venue.vibe().active_listeners, energy(&venue), told(&venue).await);
+    assert_eq!((once.0, once.2.clone()), (1, vec!["SessionStarted".to_owned(), "VoteCast".to_owned()]));
+    // A bucket that differed is fetched anew, versions or not.
+    store.replace(venue_scope(), Vec::new(), (0..=255).collect(), rows(), None).await.unwrap();
+    assert_eq!((venue.vibe().active_listeners, energy(&venue), told(&venue).await), once);
+    let venue = venue.restart().await;
+    let store = link_of(&venue).await;
+    store.replace(venue_scope(), Vec::new(), (0..=255).collect(), rows(), None).await.unwrap();
+    venue.hub.settle().await;
+    assert_eq!((venue.vibe().active_listeners, energy(&venue), told(&venue).await), once);
+}
+
+#[tokio::test]
+async fn votes_count_by_when_they_were_cast_in_whatever_order_they_come() {
+    let (venue, store, [up, _]) = room().await;
+    let like = || vote_of(1, 1, up, VoteValue::Like, 10, 2);
+    let dislike = || vote_of(1, 2, up, VoteValue::Dislike, 20, 3);
+    store.apply(venue_scope(), at(0), at(3), vec![came(1, 1), dislike()]).await.unwrap();
+    let before = energy(&venue);
+    store
+        .replace(venue_scope(), Vec::new(), (0..=255).collect(), vec![came(1, 1), like(), dislike()], None)
+        .await
+        .unwrap();
+    assert_eq!(energy(&venue), before);
+    assert_eq!(told(&venue).await, ["SessionStarted", "VoteCast", "VoteCast"], "history has both");
+    let listener = guest(1).listener;
+    let counting = venue.hub.store().read(move |conn| Ok(votes::effective(conn, listener)?)).await.unwrap();
+    assert_eq!(counting.iter().map(|vote| vote.value).collect::<Vec<_>>(), [VoteValue::Dislike]);
+    assert_eq!(counting[0].id, VoteId::from_uuid(Uuid::from_u128(0x4002)));
+}
+
+#[tokio::test]
+async fn a_vote_for_a_song_that_has_not_come_yet_waits_for_it() {
+    let (venue, store, _) = room().await;
+    let vote = vote_of(1, 1, song_id(9), VoteValue::Like, 30, 2);
+    store.apply(venue_scope(), at(0), at(2), vec![came(1, 1), vote]).await.unwrap();
+    assert_eq!(told(&venue).await, ["SessionStarted"]);
+    let enrolled = venue.hub.0.enrolment.read().unwrap().is_none();
+    assert!(enrolled, "a hub without a cloud has nothing that waits");
+    venue.hub.0.bring_in_waiting_votes_of(me()).await.unwrap();
+    assert_eq!(told(&venue).await, ["SessionStarted"]);
+    store.apply(catalogue(), at(0), at(1), vec![song(9, 1)]).await.unwrap();
+    venue.hub.0.bring_in_waiting_votes_of(me()).await.unwrap();
+    assert_eq!(told(&venue).await, ["SessionStarted", "VoteCast"]);
+    assert!(energy(&venue) > 0.0);
+}
+
+#[tokio::test]
+async fn who_leaves_by_the_cloud_is_gone_and_who_falls_silent_runs_out() {
+    let (venue, store, _) = room().await;
+    store.apply(venue_scope(), at(0), at(2), vec![came(1, 1), came(2, 2)]).await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 2);
+    let left = GuestSession { status: SessionStatus::Ended, ..guest(1) };
+    store.apply(venue_scope(), at(2), at(3), vec![row(Kind::GuestSession, pk(1), 3, &left)]).await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 1);
+    // A sign of life after two hours keeps the other one for three more.
+    venue.pass(Duration::from_hours(2)).await;
+    let seen = GuestSession { last_seen_at: NOON + Duration::from_hours(2), ..guest(2) };
+    store.apply(venue_scope(), at(3), at(4), vec![row(Kind::GuestSession, pk(2), 4, &seen)]).await.unwrap();
+    venue.pass(Duration::from_hours(2)).await;
+    venue.hub.tick().await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 1);
+    venue.pass(Duration::from_hours(2)).await;
+    venue.hub.tick().await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 0);
+    let found = venue
+        .hub
+        .store()
+        .read(|conn| {
+            let of = |number| sessions::by_id(conn, SessionId::from_uuid(pk(number)));
+            Ok([of(1)?, of(2)?].map(|session| session.unwrap().status))
+        })
+        .await
+        .unwrap();
+    assert_eq!(found, [SessionStatus::Ended, SessionStatus::Expired]);
+    assert_eq!(told(&venue).await, ["SessionStarted", "SessionStarted", "SessionEnded", "SessionEnded"]);
+}
+
+#[tokio::test]
+async fn who_came_and_went_while_the_hub_was_away_is_history_and_their_vote_with_them() {
+    let (venue, store, [up, _]) = room().await;
+    let gone = GuestSession { status: SessionStatus::Ended, ..guest(1) };
+    let rows = vec![row(Kind::GuestSession, pk(1), 1, &gone), vote_of(1, 1, up, VoteValue::Like, 30, 2)];
+    store.apply(venue_scope(), at(0), at(2), rows).await.unwrap();
+    assert_eq!(venue.vibe().active_listeners, 0);
+    assert_eq!(told(&venue).await, ["SessionStarted", "SessionEnded", "VoteCast"]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_trimmed_takes_nothing_back_and_a_zone_that_is_not_here_gets_nobody() {
+    let (venue, store, [up, _]) = room().await;
+    let elsewhere = GuestSession { zone: "cellar".to_owned(), ..guest(2) };
+    let rows = vec![
+        came(1, 1),
+        row(Kind::GuestSession, pk(2), 2, &elsewhere),
+        vote_of(1, 1, up, VoteValue::Like, 30, 3),
+        vote_of(2, 2, up, VoteValue::Dislike, 30, 4),
+    ];
+    store.apply(venue_scope(), at(0), at(4), rows).await.unwrap();
+    let before = (venue.vibe().active_listeners, energy(&venue));
+    assert_eq!(before.0, 1);
+    let trimmed = vec![gone(Kind::GuestSession, pk(1), 5), gone(Kind::GuestVote, Uuid::from_u128(0x4001), 6)];
+    store.apply(venue_scope(), at(4), at(6), trimmed).await.unwrap();
+    assert_eq!((venue.vibe().active_listeners, energy(&venue)), before);
+}
+
+#[tokio::test]
+async fn a_hub_that_only_the_cloud_tells_of_guests_says_so() {
+    let (venue, store, _) = room().await;
+    let rows = (1..=3).map(|number| came(number, number as i64)).collect();
+    assert!(!venue.hub.health().guests_cut_off);
+    store.apply(venue_scope(), at(0), at(3), rows).await.unwrap();
+    assert!(venue.hub.health().guests_cut_off);
+    venue.hub.phone_was_here();
+    assert!(!venue.hub.health().guests_cut_off);
+}
