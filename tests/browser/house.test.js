@@ -151,11 +151,17 @@ manager("songs are sent, many at once; a bad file is refused with its reason, an
 manager("what the room hears is seen and left, a player is renamed and turned down", async (at) => {
   await at.byPin();
   await at.inside();
-  await at.page.waitForFunction(() => document.querySelector(".hearing-card .skip")?.disabled === false);
-  const title = await at.page.locator(".hearing-card .title").textContent();
-  assert.match(title, /\w/);
-  await at.button("Skip this song").click();
-  await at.page.locator(".hearing-card .said", { hasText: /cannot be taken back/ }).waitFor();
+  // The songs are short: between two of them there is nothing to leave, and the page says so.
+  let [title, said] = ["", ""];
+  for (let tries = 0; tries < 5 && !said.includes("cannot be taken back"); tries += 1) {
+    await at.page.waitForFunction(() => document.querySelector(".hearing-card .skip")?.disabled === false);
+    title = await at.page.locator(".hearing-card .title").textContent();
+    await at.page.locator(".hearing-card .said").evaluate((said) => { said.textContent = ""; });
+    await at.button("Skip this song").click();
+    await at.page.locator(".hearing-card .said", { hasText: /\w/ }).waitFor();
+    said = await at.page.locator(".hearing-card .said").textContent();
+  }
+  assert.match(said, /was left for all players here. That cannot be taken back/);
   await at.page.waitForFunction((before) => document.querySelector(".hearing-card .title").textContent !== before, title);
   await at.page.getByLabel("Volume of Bar").fill("40");
   await at.page.locator(".player output", { hasText: "40 %" }).waitFor();
@@ -166,7 +172,7 @@ manager("what the room hears is seen and left, a player is renamed and turned do
   await at.button("Show a code").click();
   await at.page.locator("#digits", { hasText: /^\d{4} \d{4}$/ }).waitFor();
   await at.button("Stop waiting").click();
-});
+}, { allowed: /404 \(/ });
 
 manager("a week is set, holds at once and is taken back", async (at) => {
   await at.byPin();
@@ -345,6 +351,8 @@ manager("wrong PINs are slowed, and the token still opens", async (at) => {
 test("on the hub the PIN is set from the input, and never as a word of the command", async () => {
   const set = (pin, ...words) => new Promise((done) => {
     const child = execFile(process.env.HUB_UNDER_TEST, ["--data", join(hub.folder, "data"), "manager", "pin", ...words], (error, stdout, stderr) => done({ code: error?.code ?? 0, said: stdout + stderr }));
+    // A command that is not understood reads nothing.
+    child.stdin.on("error", () => {});
     child.stdin.end(`${pin}\n`);
   });
   assert.match((await set("111111")).said, /among the first/);

@@ -178,8 +178,8 @@ impl No {
             Self::Arriving(why) => why.status(),
             Self::Backup(why) => why.status(),
             Self::SetPin(SetPinError::NoPin | SetPinError::TooPlain)
-            | Self::Week(SetWeekError::Unsound(_)) => StatusCode::BAD_REQUEST,
-            Self::Drill(DrillError::Length)
+            | Self::Week(SetWeekError::Unsound(_))
+            | Self::Drill(DrillError::Length)
             | Self::Unreadable
             | Self::Order(CommandError::BadVolume | CommandError::NoOrder) => StatusCode::BAD_REQUEST,
             Self::Unknown

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::secure::Secured;
-use crate::venue::Answer;
+use crate::venue::{Answer, PATIENCE};
 
 const PIN: &str = "418223";
 const OURS: &str = "x-roomtone: manage\r\n";
@@ -231,6 +231,34 @@ async fn the_week_is_set_here_and_a_file_that_is_too_long_is_not_read() {
     assert_eq!(answer.status, 413);
     assert!(answer.json()["error"].as_str().unwrap().contains("at most 512 MB"));
     assert_eq!(std::fs::read_dir(scene.venue.folder().join("incoming")).map_or(0, Iterator::count), 0);
+}
+
+#[tokio::test]
+async fn what_does_not_come_whole_leaves_nothing_and_makes_room_for_the_next() {
+    let scene = Secured::with_songs(0).await;
+    let token = scene.venue.hub.mint_manager_token().await.unwrap();
+    let send = |length: usize, body: &str| {
+        format!(
+            "POST /api/manage/restore HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}",
+            scene.host()
+        )
+    };
+    let songs = |length, body| send(length, body).replacen("restore", "songs?name=..%2F..%2Fa.mp3", 1);
+    for _ in 0..3 {
+        // Who hangs up in the middle is told nothing; the places are two.
+        scene.hang_up_after(&songs(5_000, "ID3 and then nothing")).await;
+        let incoming = scene.venue.folder().join("incoming");
+        let empty = || std::fs::read_dir(&incoming).map_or(0, Iterator::count) == 0;
+        let emptied = async {
+            while !empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, emptied).await.expect("what has come is gone again");
+    }
+    let refused = scene.raw(&send(2, "no")).await;
+    assert_eq!(refused.status, 409, "{}", refused.text());
 }
 
 #[tokio::test]

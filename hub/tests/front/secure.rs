@@ -92,6 +92,14 @@ impl Secured {
         Answer::parse(&bytes)
     }
 
+    /// Sends raw bytes, waits until the hub has them, and goes.
+    pub(crate) async fn hang_up_after(&self, request: &str) {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _nothing = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Answer {
         self.request(&self.address.to_string(), "POST", path, "", &body.to_string()).await
     }

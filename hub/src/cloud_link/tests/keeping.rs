@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use roomtone_schema::schedule::Schedule;
 use roomtone_sync::credential::{check_hub_token, enrolment_text, is_signed, rotation_text};
 use roomtone_sync::wire::{
     EnrolAnswer, EnrolAsk, HeardAnswer, Hello, HelloAnswer, Problem, ProblemCode, Push, PushAnswer,
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::CloudSection;
+use crate::scheduling::SetWeekError;
 use crate::view::SyncState;
 
 const CODE: &str = "ABCD-EFGH";
@@ -182,6 +184,8 @@ async fn a_hub_enrols_tells_what_it_has_and_leaves() {
     assert_eq!(venue.hub.enrolment(), None);
     let enrolled = venue.hub.enrol(&url, CODE).await.unwrap();
     assert_eq!(venue.hub.enrolment(), Some(enrolled));
+    let week = venue.hub.set_schedule(venue.hub.main_zone(), Schedule::default()).await.unwrap_err();
+    assert!(matches!(week, SetWeekError::OfTheCloud), "the cloud keeps the week now: {week}");
     until(&venue, "synced", |status| status.state == SyncState::Synced && status.pending == 0).await;
     let ana = venue.check_in("ana").await;
     venue.vote(&ana, venue.songs[0], VoteValue::Like).await.unwrap();
