@@ -22,7 +22,8 @@ const LONGEST_DROUGHT: u32 = 2;
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let evenings = |fairness| {
-        let evening = |seed| Evening { fairness, library: 240, heard: 34, many: 7, few: 3, seed };
+        let evening =
+            |seed| Evening { fairness, library: 240, heard: 34, many: 7, few: 3, opposed: 0.5, seed };
         let outcomes = (1..=EVENINGS).map(|seed| runtime.block_on(play(evening(seed))));
         outcomes.collect::<Vec<Outcome>>()
     };

@@ -19,7 +19,7 @@ use roomtone_schema::fairness::{Debt, Fairness, summary};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::seed::Seeded;
 use roomtone_schema::song::{Explicit, Sha256, SongFacts};
-use roomtone_schema::vector::{Axes, dot, unit};
+use roomtone_schema::vector::{Axes, dot};
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{AXES, Clock, Embedding, EmbeddingVersion, ManualClock, UnixMillis, ZoneId};
 use roomtone_server::front::FrontSettings;
@@ -40,9 +40,11 @@ const LIKES: usize = 5;
 /// What seven of ten like.
 const MANY: Axes = [1.0, 0.0, 0.0, 0.0, 0.0];
 
-/// What three of ten like: on the axis that the seven care for it is the opposite, and as far from it as can still be
-/// mended. Of tastes that are opposed in everything, what one gains the other loses, and no rule reaches the goal.
-pub(crate) const FEW: Axes = [-0.5, 0.866, 0.0, 0.0, 0.0];
+/// What the others like: on the axis that the many care for it is the opposite. Of tastes that are opposed in everything
+/// (1), what one gains the other loses, and no rule reaches the goal.
+fn few(opposed: f64) -> Axes {
+    [-opposed, (1.0 - opposed * opposed).sqrt(), 0.0, 0.0, 0.0]
+}
 
 /// What an evening is like.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +58,8 @@ pub(crate) struct Evening {
     /// Of the first `many` guests all like one thing, the `few` others the opposite.
     pub(crate) many: usize,
     pub(crate) few: usize,
+    /// How much the opposite: from 0, which is something else, to 1.
+    pub(crate) opposed: f64,
     /// Decides the catalogue and every draw.
     pub(crate) seed: u64,
 }
@@ -82,7 +86,7 @@ pub(crate) async fn play(evening: Evening) -> Outcome {
     let (address, stop) = open_door(&hub).await;
     let url = format!("http://{address}");
     let guests = check_in(&hub, &url, evening.many + evening.few).await;
-    let tastes = vote(&guests, &catalogue, evening.many).await;
+    let tastes = vote(&guests, &catalogue, &evening).await;
     hub.settle().await;
     let player = hub.add_player("bar".to_owned(), None, None).await.unwrap();
     let player = TestPlayer::at(&url, &player.token);
@@ -198,12 +202,12 @@ async fn check_in(hub: &Hub, url: &str, people: usize) -> Vec<Guest> {
 }
 
 /// Each guest likes some of the songs that are nearest to what their group is for, and is told their taste.
-async fn vote(guests: &[Guest], catalogue: &HashMap<String, Embedding>, many: usize) -> Vec<Axes> {
+async fn vote(guests: &[Guest], catalogue: &HashMap<String, Embedding>, evening: &Evening) -> Vec<Axes> {
     let ids: HashMap<String, String> =
         guests[0].songs().await.into_iter().map(|(id, title)| (title, id)).collect();
     let mut tastes = Vec::new();
     for (number, guest) in guests.iter().enumerate() {
-        let wanted = unit(if number < many { &MANY } else { &FEW }).unwrap();
+        let wanted = if number < evening.many { MANY } else { few(evening.opposed) };
         let mut nearest: Vec<_> = catalogue.iter().collect();
         nearest.sort_by(|a, b| dot(&wanted, &b.1.unit()).total_cmp(&dot(&wanted, &a.1.unit())));
         let mut taste = None;
