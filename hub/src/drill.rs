@@ -116,7 +116,9 @@ pub enum DrillError {
     #[error("no player is in reach: nothing could be heard either way")]
     NoPlayer,
     /// The rehearsal would be the silence.
-    #[error("the player {player} could play on for {planned} min without the hub, and the drill needs {wanted} min")]
+    #[error(
+        "the player {player} could play on for {planned} min without the hub, and the drill needs {wanted} min"
+    )]
     Thin {
         /// Which player.
         player: String,
