@@ -111,13 +111,6 @@ fn not_taken(refused: u64) -> Option<String> {
     })
 }
 
-/// A phrase of `/health` as a sentence of its own.
-fn sentence(phrase: &str) -> String {
-    let mut letters = phrase.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).chain(['.']).collect()
-}
-
 fn apart(hub: &Hub) -> Option<String> {
     let apart = hub.sync_status().borrow().dead_letters;
     (0 < apart).then(|| {
