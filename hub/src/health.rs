@@ -21,6 +21,7 @@ const GUESTS_CUT_OFF: &str = "guests cannot reach this hub: they come by the clo
 
 /// Whether the hub does its work.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is another question that people and watchdogs ask")]
 pub struct Health {
     /// The hub's steady time.
     pub now: UnixMillis,
