@@ -68,13 +68,18 @@ struct Open {
 
 impl Guests {
     /// No page yet; `settings` bound what one question may cost, and `stop` ends what stays open.
-    pub fn new(cloud: Cloud, limits: GuestSection, settings: FrontSettings, stop: CancellationToken) -> Self {
+    pub fn new(
+        cloud: Cloud,
+        limits: GuestSection,
+        settings: &FrontSettings,
+        stop: CancellationToken,
+    ) -> Self {
         let settings = FrontSettings {
             introspection: Introspection::Managers,
             sockets: limits.sockets as usize,
             sockets_per_device: limits.sockets_per_device as usize,
             sockets_for_guests: None,
-            ..settings
+            ..settings.clone()
         };
         let open = Mutex::default();
         Self(Arc::new(Parts { cloud, limits, settings, sdl: sdl(), stop, open }))

@@ -50,8 +50,7 @@ impl Front {
     pub fn new(cloud: Cloud, gate: Gatekeeper, names: Names, settings: FrontSettings) -> Self {
         let stop = CancellationToken::new();
         let schema = graphql::schema(cloud.clone(), &settings);
-        let guests =
-            Guests::new(cloud.clone(), GuestSection::default(), settings.clone(), stop.child_token());
+        let guests = Guests::new(cloud.clone(), GuestSection::default(), &settings, stop.child_token());
         let graphql = GraphqlFront::new(schema, gate.clone(), settings, stop.clone());
         let since_ms = cloud.clock.monotonic_ms();
         let (names, serving) = (Arc::new(names), ServeSettings::default());

@@ -226,10 +226,10 @@ async fn note_rooms(
     }
     let zones = aliases::zones(work, hub.id).await?;
     let of_rooms = hello.rooms.iter();
-    let named: Vec<SongId> = of_rooms
+    let told_of: Vec<SongId> = of_rooms
         .flat_map(|room| room.now.iter().map(|now| now.song).chain(room.next.iter().copied()))
         .collect();
-    let names = aliases::songs(work, &named).await?;
+    let names = aliases::songs(work, &told_of).await?;
     let ours = |song: SongId| names.get(&song).copied().unwrap_or(song);
     let ahead = now.0.saturating_sub(hello.steady_ms);
     let told = |room: &RoomTold| {

@@ -152,7 +152,7 @@ impl Service {
     }
 
     /// The venues' pages for guests, and what keeps them up to date.
-    fn guests(&self, config: &Config, settings: FrontSettings, stopping: CancellationToken) -> Guests {
+    fn guests(&self, config: &Config, settings: &FrontSettings, stopping: CancellationToken) -> Guests {
         let guests = Guests::new(self.cloud.clone(), config.guests.clone(), settings, stopping);
         let kept = guests.clone();
         self.supervisor.keep_running("guests' pages", move |stop| kept.clone().keep(stop));
@@ -165,7 +165,7 @@ impl Service {
         let mut settings = server.front();
         settings.introspection = setup.introspection;
         let front = http::Front::new(self.cloud.clone(), gate, names, settings.clone());
-        let guests = self.guests(&setup.config, settings, front.stopping());
+        let guests = self.guests(&setup.config, &settings, front.stopping());
         let hubs = self.hubs(ticket_keys, front.stopping());
         let page = http::admin::Page::of(&setup.config);
         let front =

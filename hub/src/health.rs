@@ -15,12 +15,13 @@ use crate::locks::locked;
 const SCARCE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What a manager should know where guests come by the cloud only.
-const GUESTS_CUT_OFF: &str = "guests cannot reach this hub: they come by the cloud's page, and no phone of this \
+pub(crate) const GUESTS_CUT_OFF: &str = "guests cannot reach this hub: they come by the cloud's page, and no phone of this \
      network was seen here since. The music and their votes go on; let the guests' Wi-Fi reach the hub, or print the poster \
      with the cloud's address";
 
 /// Whether the hub does its work.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is another question that people and watchdogs ask")]
 pub struct Health {
     /// The hub's steady time.
     pub now: UnixMillis,

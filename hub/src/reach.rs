@@ -87,8 +87,12 @@ mod tests {
         #[case] expected: bool,
     ) {
         let reach = Reach::default();
-        by_cloud.iter().for_each(|minute| reach.came_by_cloud(at(*minute)));
-        here.into_iter().for_each(|minute| reach.came_here(at(minute)));
+        for minute in by_cloud {
+            reach.came_by_cloud(at(*minute));
+        }
+        if let Some(minute) = here {
+            reach.came_here(at(minute));
+        }
         assert_eq!(reach.is_cut_off(at(now)), expected);
     }
 }

@@ -13,7 +13,7 @@ use crate::pair::{AFTER_FAULTS, IN_STEP, Pair};
 const SONGS: u32 = 5;
 
 /// What is told over a line that works is there within this on any machine; how long it took is printed.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Opens the page of the venue and says its code.
 async fn opened(cloud: &TestCloud, venue: &str) -> String {

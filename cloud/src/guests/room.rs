@@ -298,8 +298,8 @@ impl Room for GuestRoom {
         None
     }
 
-    fn cookie_path(&self) -> &str {
-        &self.path
+    fn cookie_path(&self) -> Option<&str> {
+        Some(&self.path)
     }
 
     fn check_in(&self, arrival: Arrival) -> BoxFuture<'_, Result<CheckedIn, Unmet>> {

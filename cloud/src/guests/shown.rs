@@ -69,7 +69,7 @@ pub(super) fn playing(zone: &store::Zone, songs: &Songs, now: UnixMillis) -> Opt
             && (told.is_some() || told_at.is_none_or(|told_at| told_at < *began))
     });
     let (song, started_at, position_ms, as_of) = match newer {
-        Some((song, began, _)) => (song, began, 0, began),
+        Some((song, since, _)) => (song, since, 0, since),
         None => told?,
     };
     let song = Arc::clone(songs.get(&song)?);

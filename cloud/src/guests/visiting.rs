@@ -289,7 +289,7 @@ fn plain(code: &str) -> String {
         'O' => '0',
         c => c,
     };
-    let letters = code.chars().filter(|c| c.is_ascii_alphanumeric()).map(letter);
+    let letters = code.chars().filter(char::is_ascii_alphanumeric).map(letter);
     letters.take(LONGEST_CODE).collect()
 }
 

@@ -74,16 +74,16 @@ impl Stage {
     }
 
     async fn arrives(&self, venue: Uuid, arrival: &Arrival, now: UnixMillis) -> Seen {
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.unwrap();
-        let seen = guests::arrive(&mut work, arrival, &self.limits, now).await.unwrap();
-        work.commit().await.unwrap();
+        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
+        let seen = guests::arrive(&mut work, arrival, &self.limits, now).await.expect("the database answers");
+        work.commit().await.expect("the database answers");
         seen
     }
 
     async fn shows(&self, venue: Uuid, token: &[u8; 32], now: UnixMillis) -> Seen {
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.unwrap();
-        let seen = guests::by_token(&mut work, token, &self.limits, now).await.unwrap();
-        work.commit().await.unwrap();
+        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
+        let seen = guests::by_token(&mut work, token, &self.limits, now).await.expect("the database answers");
+        work.commit().await.expect("the database answers");
         seen
     }
 
@@ -96,15 +96,16 @@ impl Stage {
         now: UnixMillis,
     ) -> Seen {
         let ballot = Ballot { key: key.unwrap_or_else(|| self.drawn()), vote: self.drawn(), song, value };
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.unwrap();
-        let seen = guests::vote(&mut work, token, ballot, &self.limits, now).await.unwrap();
-        work.commit().await.unwrap();
+        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
+        let seen =
+            guests::vote(&mut work, token, ballot, &self.limits, now).await.expect("the database answers");
+        work.commit().await.expect("the database answers");
         seen
     }
 
     async fn count(&mut self, from: &str) -> i64 {
         let sql = format!("select count(*) from {from}");
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.eyes).await.unwrap()
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.eyes).await.expect("the database answers")
     }
 }
 

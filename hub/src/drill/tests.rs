@@ -72,7 +72,7 @@ fn the_cloud_is_cut_off_only_where_there_is_one_and_music_is_here() {
 }
 
 #[rstest]
-#[case(SHORTEST - Duration::from_millis(1))]
+#[case(Duration::from_millis(9_999))]
 #[case(LONGEST + Duration::from_millis(1))]
 fn its_length_has_bounds(#[case] length: Duration) {
     assert_eq!(check(Cut::Cloud, length, &known(&[])), Err(DrillError::Length));

@@ -4,6 +4,7 @@ use roomtone_schema::UnixMillis;
 
 use super::Reply;
 use crate::cloud_link::EnrolError;
+use crate::health::GUESTS_CUT_OFF;
 use crate::hub::Hub;
 use crate::trouble::{Trouble, sentence};
 use crate::view::{SyncState, SyncStatusView};
@@ -96,7 +97,8 @@ fn span(seconds: u64) -> String {
 /// What a person has to decide.
 pub(super) fn complaints(hub: &Hub) -> impl Iterator<Item = String> {
     let refused = hub.counters().uploads_refused.get() as u64;
-    apart(hub).into_iter().chain(not_taken(refused))
+    let cut_off = hub.guests_are_cut_off().then(|| sentence(GUESTS_CUT_OFF));
+    apart(hub).into_iter().chain(not_taken(refused)).chain(cut_off)
 }
 
 fn not_taken(refused: u64) -> Option<String> {

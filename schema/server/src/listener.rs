@@ -95,9 +95,9 @@ pub trait Room: Send + Sync + 'static {
     fn is_cached(&self, song: SongId) -> bool;
     /// Where its file can be had, for some hours.
     fn media_url(&self, song: &Song) -> Option<String>;
-    /// Under which path a phone shows the cookie by which it is known again.
-    fn cookie_path(&self) -> &str {
-        "/"
+    /// Under which path a phone shows the cookie by which it is known again; `None` where that is everywhere.
+    fn cookie_path(&self) -> Option<&str> {
+        None
     }
     /// Brings somebody into a zone.
     fn check_in(&self, arrival: Arrival) -> BoxFuture<'_, Result<CheckedIn, Unmet>>;

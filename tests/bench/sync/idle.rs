@@ -15,7 +15,7 @@ use crate::world::World;
 /// For how long they are watched.
 const WATCHED: Duration = Duration::from_mins(1);
 
-/// A server process of Postgres tells what it has asked only when it has been idle for ten seconds (PGSTAT_IDLE_INTERVAL):
+/// A server process of Postgres tells what it has asked only when it has been idle for ten seconds (`PGSTAT_IDLE_INTERVAL`):
 /// what was asked before is counted by then.
 const TOLD: Duration = Duration::from_secs(15);
 

@@ -162,8 +162,7 @@ fn input(mutation: &str) -> String {
             "venueId: \"$Venue\", filename: \"a.flac\", contentType: \"audio/flac\", bytes: 9, sha256: \"$SHA256\""
         }
         "finaliseSongUpload" | "cancelSongUpload" => "id: \"$SongUpload\"",
-        "openGuestPage" | "closeGuestPage" => "venueId: \"$Venue\"",
-        "createCheckInTicket" => "venueId: \"$Venue\"",
+        "createCheckInTicket" | "openGuestPage" | "closeGuestPage" => "venueId: \"$Venue\"",
         "retryDeadLetter" | "discardDeadLetter" => "id: \"$DeadLetter\"",
         "createHistoryExport" => "venueId: \"$Venue\", range: $RANGE",
         other => panic!("no input for {other}: add one"),

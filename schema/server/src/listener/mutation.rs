@@ -164,7 +164,7 @@ async fn check_in(ctx: &Context<'_>, input: CheckInInput) -> Result<CheckInPaylo
     };
     let done = room(ctx).check_in(arrival).await?;
     if let Some(cookie) = done.new_device_cookie {
-        ctx.append_http_header("set-cookie", device_cookie(&cookie, room(ctx).cookie_path()));
+        ctx.append_http_header("set-cookie", device_cookie(&cookie, room(ctx).cookie_path().unwrap_or("/")));
     }
     Ok(CheckInPayload {
         session: Some(Session(done.session)),
