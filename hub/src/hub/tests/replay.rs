@@ -5,7 +5,8 @@ use std::time::Duration;
 use roomtone_schema::replay::WhatIf;
 use roomtone_schema::vote::VoteValue::{Dislike, Like};
 
-use super::venue::{Venue, key};
+use super::venue::{SONG, Venue, key};
+use crate::playing::ClaimRequest;
 use crate::replaying::{self, Question};
 use crate::view::Viewer;
 
@@ -48,6 +49,32 @@ async fn a_log_played_again_under_its_own_settings_is_what_it_was() {
     assert_eq!(again.same, again.songs, "every pick of the log comes again");
     assert_eq!(again.then, again.now);
     assert!(again.then.is_some_and(|figures| figures.visits == 6), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_a_player_began_from_its_plan_comes_again_too() {
+    let venue = Venue::empty().await.and_songs(60).await;
+    let bar = venue.player("bar").await.player.id;
+    let guest = venue.check_in("Ada").await;
+    venue.vote(&guest, venue.songs[5], Like).await.unwrap();
+    venue.hub.settle().await;
+    let mut plan = venue.claim(bar).await.plan;
+    for n in 0..30 {
+        // Now early, now late: never when the plan had it.
+        venue.pass(SONG + Duration::from_millis(2_000 * (n % 3)) - Duration::from_secs(3)).await;
+        let begun = plan.first().map(|next| next.id);
+        let request =
+            ClaimRequest { begun, play: Some(crate::secrets::new_id(venue.hub.now())), ..key().into() };
+        let claim = venue.hub.claim_next_song(bar, request).await.unwrap();
+        assert_eq!(Some(claim.pick.id), begun);
+        plan = claim.plan;
+        if n == 12 {
+            let other = venue.check_in("Bo").await;
+            venue.vote(&other, venue.songs[20], Like).await.unwrap();
+        }
+    }
+    let again = venue.hub.replay(venue.hub.main_zone(), AS_IT_WAS).await.unwrap().unwrap();
+    assert_eq!((again.songs, again.same), (31, 31), "{again:?}");
 }
 
 #[tokio::test]
