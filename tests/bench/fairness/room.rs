@@ -185,7 +185,7 @@ async fn open_door(hub: &Hub) -> (SocketAddr, CancellationToken) {
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let front = Front::with_settings(hub.clone(), Vec::new(), FrontSettings::default());
     let serving = http::serve(front, listener, stop.clone());
-    #[expect(clippy::disallowed_methods, reason = "it ends with the evening")]
+    // It ends with the evening.
     tokio::spawn(serving);
     (address, stop)
 }
