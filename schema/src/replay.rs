@@ -211,10 +211,10 @@ pub fn replay<'s, R: Remembering>(
         let heard = picked.unwrap_or(logged.song);
         let mut would_be = now.room;
         let (then, day) = (songs(logged.song).and_then(direction), day(logged.decided_at));
-        let would = songs(heard).and_then(direction);
+        let other = songs(heard).and_then(direction);
         replay.then.hear(day, &occasion.room, then.as_ref());
-        replay.now.hear(day, &would_be, would.as_ref());
-        would_be.hear(would.as_ref());
+        replay.now.hear(day, &would_be, other.as_ref());
+        would_be.hear(other.as_ref());
         world.keep_debts(occasion, then.as_ref(), &would_be);
         world.play(ranking, songs, heard, logged.decided_at);
         replay.steps.push(Step { decided_at: logged.decided_at, then: logged.song, now: picked });

@@ -42,11 +42,15 @@ fn no_drought_is_longer_than_two_songs_also_where_few_songs_please() {
 fn a_drought_costs_by_the_share_of_those_whom_a_song_would_strike_again() {
     let (a, b) = ([1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]);
     let against_a = [-0.8, 0.6, 0.0, 0.0, 0.0];
-    assert_eq!(drought(0.5, &[a, b], 10, &against_a), 0.3, "one of ten, at most what three could move");
-    assert_eq!(drought(1.0, &[a], 1, &against_a), 6.0);
-    assert_eq!(drought(0.5, &[b], 10, &against_a), 0.0, "it ends their drought");
-    assert_eq!(drought(0.0, &[a], 10, &against_a), 0.0, "the plain mean knows no droughts");
-    assert_eq!(drought(0.5, &[], 0, &against_a), 0.0);
+    let costs = |fairness, dry: &[Axes], present, cost: f64, why: &str| {
+        let found = drought(fairness, dry, present, &against_a);
+        assert!((found - cost).abs() < 1e-12, "{why}: {found}");
+    };
+    costs(0.5, &[a, b], 10, 0.3, "one of ten costs at most what three could move");
+    costs(1.0, &[a], 1, 6.0, "everybody");
+    costs(0.5, &[b], 10, 0.0, "it ends their drought");
+    costs(0.0, &[a], 10, 0.0, "the plain mean knows no droughts");
+    costs(0.5, &[], 0, 0.0, "nobody is there");
 }
 
 #[test]
