@@ -14,6 +14,7 @@ mod asking;
 mod audit;
 mod dead_letter;
 mod export;
+mod fares;
 pub mod guests;
 mod hub;
 mod loaders;

@@ -15,7 +15,7 @@ use serde_bytes::ByteArray;
 
 use crate::database::{Database, Work};
 use crate::ingest;
-use crate::store::{aliases, enrolment, feed, guests, sync_state};
+use crate::store::{aliases, enrolment, fares, feed, guests, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
@@ -97,6 +97,7 @@ impl PgStore {
             sync_state::note_hub(work, hub.id, hello, now).await?;
             sync_state::put_zones(work, hub.id, hub.venue, &hello.zones).await?;
             sync_state::note_players(work, hub.id, hub.venue, &hello.players).await?;
+            fares::note(work, hub.id, hub.venue, &hello.zones, now).await?;
             note_rooms(work, hub, hello, now).await?;
         }
         let (venue_name, hub_name) = sync_state::names(work, hub.id).await?;

@@ -23,6 +23,7 @@ pub mod dead_letters;
 pub mod enrolment;
 pub mod entering;
 pub mod facts;
+pub mod fares;
 pub mod feed;
 pub mod guests;
 pub mod history_exports;

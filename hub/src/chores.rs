@@ -162,7 +162,7 @@ impl Inner {
         Ok(())
     }
 
-    fn keep_house_now(&self) -> Result<(), StoreError> {
+    fn keep_house_now(self: &Arc<Self>) -> Result<(), StoreError> {
         if self.library.look_for_all() {
             self.mark_library_stale();
         }
@@ -171,6 +171,7 @@ impl Inner {
                 "there is too little room on the disk for a backup; free some, or attach a larger one"
             );
         }
+        self.close_days()?;
         self.store.purge(&Retention::default(), self.clock.now())?;
         self.look_closely()
     }

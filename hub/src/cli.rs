@@ -28,6 +28,7 @@ use crate::trouble::{self, Trouble};
 
 mod ask;
 mod pin;
+mod replay;
 pub(crate) mod show;
 
 /// What `serve` logs where nobody says otherwise.
@@ -146,6 +147,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Play a zone's last days again under another setting, and tell how people would have fared. Also while the hub runs.
+    Replay(replay::Replay),
     /// Copy the store to a file, also while the hub runs. The music files are not in it.
     Backup {
         /// Where to.
@@ -389,6 +392,7 @@ async fn obey(command: Command, setup: Setup) -> Result<ExitCode, Trouble> {
             ask::for_drill(&setup, order, json, stop).await
         }
         Command::Status { json } => ask::for_status(&setup, json).await,
+        Command::Replay(asked) => replay::run(&setup, asked).await,
         Command::Backup { file } => {
             let file = absolute(&file)?.into();
             ask::and_show(&setup, Order::Backup { file }, stop).await

@@ -9,6 +9,7 @@ use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscri
 use crate::hub::Hub;
 
 mod dead_letters;
+mod fares;
 #[cfg(test)]
 mod guarded;
 mod late;

@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use roomtone_schema::rank::{Candidate, Ranked, Ranking};
+use roomtone_schema::replay::Remembering;
 use roomtone_schema::vector::{Axes, centroid};
 use roomtone_schema::{Embedding, SongId, UnixMillis};
 
@@ -78,6 +79,17 @@ impl Ranking for ZoneOrder {
 
     fn top(&self, vibe: &Axes, k: usize, now: UnixMillis) -> Result<Vec<Ranked>, Infallible> {
         Ok(self.rank(vibe, k, now))
+    }
+}
+
+impl Remembering for ZoneOrder {
+    fn hear(&mut self, song: SongId, at: UnixMillis) {
+        self.expire(at);
+        self.mark_played(song, at);
+    }
+
+    fn rest_for(&mut self, window: Duration) {
+        self.set_window(window);
     }
 }
 

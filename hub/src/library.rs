@@ -220,6 +220,11 @@ impl Library {
         census
     }
 
+    /// Every song that was ever known.
+    pub(crate) fn all(&self) -> HashMap<SongId, Arc<Song>> {
+        reading(&self.songs).iter().map(|(id, kept)| (*id, Arc::clone(&kept.song))).collect()
+    }
+
     /// The dense numbers of all songs.
     pub(crate) fn by_row(&self) -> HashMap<u32, SongId> {
         reading(&self.songs).iter().map(|(id, kept)| (kept.row, *id)).collect()

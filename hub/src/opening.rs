@@ -290,6 +290,18 @@ fn read_library(store: &Store, data: &Path) -> Result<Library, OpenError> {
     }
 }
 
+/// The whole catalogue at once, for whoever has no deadline.
+pub(crate) fn read_all_songs(conn: &Snapshot) -> TxResult<Vec<(u32, roomtone_schema::song::Song)>> {
+    let all = songs::page(conn, None, u32::MAX)?;
+    Ok(all.into_iter().map(|one| (one.row, one.song)).collect())
+}
+
+/// By whose clock the venue's days are told.
+pub(crate) fn calendar(conn: &Snapshot, options: &HubOptions) -> TxResult<jiff::tz::TimeZone> {
+    let configured = configured(&mut options.clone());
+    Ok(settings::told(conn)?.rules_over(&configured).time_zone)
+}
+
 fn read_zone(conn: &Snapshot, zone: roomtone_schema::ZoneId, now: UnixMillis) -> TxResult<ZoneRecord> {
     let picks = picks::recent(conn, zone, PICKS_READ)?;
     let newest = match picks.first() {

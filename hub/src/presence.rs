@@ -311,6 +311,7 @@ impl People {
         let weighed = |(listener, weight): (ListenerId, f64)| {
             let known = self.listeners.get(&listener);
             Weighed {
+                who: Some(listener),
                 weight,
                 taste: known.and_then(|known| taste(&known.state, settings.profile)),
                 debt: known.and_then(|known| known.debts.get(&zone).copied()).unwrap_or_default(),

@@ -29,7 +29,7 @@ use crate::room::{Current, Upcoming, ZoneRoom};
 use crate::secrets::new_id;
 use crate::store::picks::{self, PickRecord};
 use crate::store::vec::VecEngine;
-use crate::store::{Snapshot, StoreError, Tx, TxResult, hub_state, zone_plays};
+use crate::store::{Snapshot, StoreError, Tx, TxResult, hub_state, occasions, zone_plays};
 use crate::view::{PickView, PlayerCommandKind, Recommendation, VibeView};
 
 /// So many songs ahead are shown.
@@ -197,7 +197,7 @@ impl Inner {
     ) {
         let now = self.clock.now();
         if let Some(planned) = planned {
-            self.write_pick(room, (pick.id, &planned.pick), now).await;
+            self.write_pick(room, (pick.id, planned), now).await;
             self.count_pick(&planned.pick);
         }
         self.hear(room, &pick.song, now);
@@ -256,8 +256,10 @@ impl Inner {
         let now = self.clock.now();
         let moment = self.moment(room, Some(now));
         writing(&room.order).expire(now);
-        let Ok(picked) = moment.outlook.next(&*reading(&room.order), &|id| moment.song(id));
-        let planned = picked.map(|pick| Planned { pick, starts_at: now });
+        let order = reading(&room.order);
+        let Ok(picked) = moment.outlook.next(&*order, &|id| moment.song(id));
+        let planned = picked.map(|pick| Planned::alone(pick, &moment.outlook, order.rest_window()));
+        drop(order);
         self.shown(room, &moment, planned.into_iter().collect()).pop()
     }
 
@@ -294,7 +296,7 @@ impl Inner {
         let now = self.clock.now();
         let moment = Moment { shelf: songs, ..self.moment(room, Some(now)) };
         let picked = moment.outlook.next(&engine, &|id| moment.song(id))?;
-        let planned = picked.map(|pick| Planned { pick, starts_at: now });
+        let planned = picked.map(|pick| Planned::alone(pick, &moment.outlook, engine.window()));
         Ok(self.shown(room, &moment, planned.into_iter().collect()).pop())
     }
 
@@ -311,15 +313,19 @@ impl Inner {
         })
     }
 
-    async fn write_pick(&self, room: &ZoneRoom, (id, pick): (PickId, &Pick), now: UnixMillis) {
+    async fn write_pick(&self, room: &ZoneRoom, (id, planned): (PickId, &Planned), now: UnixMillis) {
         let (zone, op): (_, FactId) = (room.zone.id, new_id(now));
-        let Pick { song, seed, terms } = pick.clone();
+        let Pick { song, seed, terms } = planned.pick.clone();
+        let occasion = self.packed_occasion(planned);
         let counter = (counter_key(room.zone.id), (locked(&room.stage).counter + 1).cast_signed());
         let record = move |tx: &Tx<'_>| {
             let terms = picks::terms(&terms)?;
             // A player may hold a plan so old that the zone has come to the same decision before.
             if picks::by_id(tx, id)?.is_none() {
                 picks::insert(tx, op, &PickRecord { id, zone, song, seed, terms, decided_at: now })?;
+                if let Some(occasion) = &occasion {
+                    occasions::insert(tx, (id, zone, now), occasion)?;
+                }
             }
             zone_plays::mark(tx, zone, song, now)?;
             hub_state::put(tx, &counter.0, counter.1)
@@ -587,6 +593,7 @@ fn as_pick(ranked: &Ranked, vibe: Axes, rests_until: Option<UnixMillis>) -> Pick
         similarity: ranked.similarity,
         penalty: ranked.penalty,
         misery: 0.0,
+        drought: 0.0,
         jump: 0.0,
         score: ranked.score,
         last_played_at: ranked.last_played_at,

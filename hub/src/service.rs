@@ -93,7 +93,8 @@ impl Setup {
         Place { data: self.data.clone(), listening: self.config.network.listen.0.clone(), secure: None }
     }
 
-    fn options(&self) -> HubOptions {
+    /// What the room is opened with.
+    pub fn options(&self) -> HubOptions {
         HubOptions {
             data: self.data.clone(),
             venue_name: self.config.venue.name.clone(),

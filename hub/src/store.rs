@@ -25,6 +25,7 @@ mod lock;
 pub mod media_checks;
 pub mod media_sync;
 mod migrate;
+pub mod occasions;
 mod opening;
 pub mod outbox;
 pub mod picks;
@@ -254,6 +255,16 @@ impl Store {
         self.inner.readers.close();
         self.inner.writer.close();
     }
+}
+
+/// Asks the database in `dir` something while another process may be writing to it. Blocks, and has no deadline: while
+/// it takes, that process's log of changes is not cut.
+///
+/// # Errors
+/// [`OpenError`] where there is none, or one of another version than this program's.
+pub fn look<T>(dir: &Path, work: impl FnOnce(&Snapshot) -> TxResult<T>) -> Result<T, OpenError> {
+    register_vec();
+    opening::only_look(&dir.join(FILE_NAME), work)
 }
 
 /// Puts a backup in the place of the database in `dir`; what stood there is kept beside it. The hub must not run.

@@ -19,6 +19,13 @@ const MISERY_BEGINS: f64 = -0.5;
 /// How much misery costs at fairness 1.
 const MISERY_COST: f64 = 2.0;
 
+/// So many songs in a row against somebody's taste are borne; the next one costs.
+pub const LONGEST_BORNE: u32 = 2;
+
+/// What a song costs at fairness 1 that would lengthen everybody's drought beyond [`LONGEST_BORNE`]: of one listener
+/// among n it is what three of n could move a song by, from what they like to what they do not.
+const DROUGHT_COST: f64 = 2.0 * STRONGEST;
+
 /// What one listener has heard since they checked in.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Debt {
@@ -44,6 +51,11 @@ impl Debt {
         self.longest_drought = self.longest_drought.max(self.drought);
     }
 
+    /// Whether another song against their taste would be one too many.
+    pub fn is_dry(&self) -> bool {
+        self.drought >= LONGEST_BORNE
+    }
+
     /// Mean cosine of what they have heard; `None` before the first song.
     pub fn mean_satisfaction(&self) -> Option<f64> {
         (self.songs > 0).then(|| self.satisfaction / f64::from(self.songs))
@@ -62,6 +74,13 @@ pub fn misery(fairness: f64, tastes: &[Axes], song: &Axes) -> f64 {
     MISERY_COST * fairness * (MISERY_BEGINS - lowest).max(0.0)
 }
 
+/// What a song costs because it would be one too many in a row against somebody's taste: `6 f` times the share of the
+/// `present` listeners with a taste who are `dry` already and to whose taste it is opposed.
+pub fn drought(fairness: f64, dry: &[Axes], present: usize, song: &Axes) -> f64 {
+    let struck = dry.iter().filter(|taste| dot(taste, song) < 0.0).count();
+    if struck == 0 { 0.0 } else { DROUGHT_COST * fairness * struck as f64 / present.max(struck) as f64 }
+}
+
 /// How the room fares: published live and in reports, because a mean alone hides who is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
@@ -71,6 +90,13 @@ pub struct Fairness {
     pub worst: f64,
     /// The longest run of songs against somebody's taste.
     pub longest_drought: u32,
+}
+
+impl Fairness {
+    /// The worst listener's share of the mean; `None` where the room as a whole has had nothing that it likes.
+    pub fn worst_of_mean(&self) -> Option<f64> {
+        (self.mean > 0.0).then(|| self.worst / self.mean)
+    }
 }
 
 /// Sums the room up; `None` before anybody has heard anything.

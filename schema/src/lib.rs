@@ -15,6 +15,7 @@ pub mod play;
 pub mod player;
 pub mod rank;
 pub mod refusal;
+pub mod replay;
 pub mod rest;
 pub mod room;
 pub mod schedule;

@@ -1,12 +1,14 @@
 //! The look-ahead plan: the same rule run forward, so that a player without its hub goes on with what would have come.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::SongId;
 use crate::licence::HeardLog;
 use crate::pick::{ArtistLog, Pick, PickRules, Scene, pick};
 use crate::rank::{Candidate, Ranked, Ranking, place};
+use crate::replay::Occasion;
 use crate::room::Room;
 use crate::seed;
 use crate::song::Song;
@@ -55,6 +57,48 @@ pub struct Planned {
     pub pick: Pick,
     /// When it would begin.
     pub starts_at: UnixMillis,
+    /// What the whole plan was made from.
+    pub basis: Arc<Basis>,
+    /// How many of its songs come before this one.
+    pub place: usize,
+}
+
+/// What all songs of a plan were decided by, once for all of them.
+#[derive(Debug, PartialEq)]
+pub struct Basis {
+    /// Who was there when the plan was made.
+    pub room: Room,
+    /// The zone's.
+    pub rules: PickRules,
+    /// How long songs rested.
+    pub window: Duration,
+    /// The plan, and when its songs were to begin.
+    pub songs: Vec<(SongId, UnixMillis)>,
+}
+
+impl Planned {
+    /// A decision by itself.
+    pub fn alone(pick: Pick, outlook: &Outlook, window: Duration) -> Self {
+        let (room, rules, songs) = (outlook.room.clone(), outlook.rules, Vec::new());
+        let basis = Arc::new(Basis { room, rules, window, songs });
+        Self { pick, starts_at: outlook.now, basis, place: 0 }
+    }
+
+    /// What it was decided from: the room as it would have been by then.
+    pub fn occasion<'s>(&self, songs: &impl Fn(SongId) -> Option<&'s Song>) -> Occasion {
+        let Basis { room, rules, window, songs: plan } = &*self.basis;
+        let mut room = room.clone();
+        let ahead: Vec<(SongId, UnixMillis)> = plan.iter().take(self.place).copied().collect();
+        for (song, _) in &ahead {
+            room.hear(songs(*song).and_then(direction).as_ref());
+        }
+        Occasion { now: self.starts_at, rules: *rules, window: *window, room, ahead }
+    }
+}
+
+/// Where a song points, as far as it can be compared.
+pub(crate) fn direction(song: &Song) -> Option<Axes> {
+    song.facts.comparable().map(|embedding| embedding.unit())
 }
 
 impl Outlook {
@@ -67,17 +111,31 @@ impl Outlook {
         ranking: &R,
         songs: &impl Fn(SongId) -> Option<&'s Song>,
     ) -> Result<Option<Pick>, R::Error> {
-        let tastes = self.room.tastes();
+        self.drawn(ranking, songs, seed::of_pick(self.zone_seed, self.counter))
+    }
+
+    /// The same with another seed than the zone's next one: a decision that was made before.
+    ///
+    /// # Errors
+    /// Where the ranking's engine fails.
+    pub fn drawn<'s, R: Ranking>(
+        &self,
+        ranking: &R,
+        songs: &impl Fn(SongId) -> Option<&'s Song>,
+        seed: u64,
+    ) -> Result<Option<Pick>, R::Error> {
+        let (tastes, dry) = (self.room.tastes(), self.room.dry());
         let scene = Scene {
             now: self.now,
             vibe: self.room.target().axes,
             tastes: &tastes,
+            dry: &dry,
             rules: self.rules,
             current: self.current.and_then(songs),
             artists: &self.artists,
             heard: &self.heard,
         };
-        pick(ranking, songs, &scene, seed::of_pick(self.zone_seed, self.counter))
+        pick(ranking, songs, &scene, seed)
     }
 
     /// The plan from here: its first song is what [`Outlook::next`] picks.
@@ -90,21 +148,25 @@ impl Outlook {
         songs: &impl Fn(SongId) -> Option<&'s Song>,
     ) -> Result<Vec<Planned>, R::Error> {
         let begins_at = self.now;
-        let mut ahead = Ahead { ranking, played: HashMap::new() };
+        let (room, rules, window) = (self.room.clone(), self.rules, ranking.window());
+        let mut ahead = Ahead::of(ranking);
         let mut planned = Vec::new();
         while !is_long_enough(planned.len(), self.now.since(begins_at)) {
             let Some(pick) = self.next(&ahead, songs)? else { break };
             let Some(song) = songs(pick.song) else { break };
-            planned.push(Planned { pick, starts_at: self.now });
+            planned.push((pick, self.now));
             ahead.play(song, self.now);
             self.play(song);
         }
-        Ok(planned)
+        let songs = planned.iter().map(|(pick, starts_at)| (pick.song, *starts_at)).collect();
+        let basis = Arc::new(Basis { room, rules, window, songs });
+        let plan = |(place, (pick, starts_at))| Planned { pick, starts_at, basis: Arc::clone(&basis), place };
+        Ok(planned.into_iter().enumerate().map(plan).collect())
     }
 
     /// Counts a song as heard from `now` on, and moves on to its end.
     fn play(&mut self, song: &Song) {
-        self.room.hear(song.facts.comparable().map(|embedding| embedding.unit()).as_ref());
+        self.room.hear(direction(song).as_ref());
         self.artists.hear(song, self.now);
         self.heard.hear(song, self.now);
         self.current = Some(song.id);
@@ -119,13 +181,17 @@ fn is_long_enough(songs: usize, covered: Duration) -> bool {
 }
 
 /// A ranking as it would be after the plan's songs so far, without touching the one it stands on.
-struct Ahead<'r, R> {
+pub(crate) struct Ahead<'r, R> {
     ranking: &'r R,
     played: HashMap<SongId, Candidate>,
 }
 
-impl<R> Ahead<'_, R> {
-    fn play(&mut self, song: &Song, at: UnixMillis) {
+impl<'r, R> Ahead<'r, R> {
+    pub(crate) fn of(ranking: &'r R) -> Self {
+        Self { ranking, played: HashMap::new() }
+    }
+
+    pub(crate) fn play(&mut self, song: &Song, at: UnixMillis) {
         let candidate =
             Candidate { song: song.id, embedding: song.facts.comparable(), last_played_at: Some(at) };
         self.played.insert(song.id, candidate);

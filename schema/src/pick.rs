@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fairness::misery;
+use crate::fairness::{drought, misery};
 use crate::id::SongId;
 use crate::licence::{HeardLog, Licence};
 use crate::rank::{Ranked, Ranking, Standing};
@@ -116,6 +116,8 @@ pub struct Scene<'a> {
     pub vibe: Axes,
     /// The tastes in the room, for the misery guard.
     pub tastes: &'a [Axes],
+    /// Of these, the tastes of those who have had too many songs against them in a row.
+    pub dry: &'a [Axes],
     /// The zone's.
     pub rules: PickRules,
     /// What is heard before, for the jump.
@@ -179,6 +181,9 @@ pub struct Terms {
     pub penalty: f64,
     /// What somebody's misery cost.
     pub misery: f64,
+    /// What it cost that somebody's drought would have lasted too long.
+    #[serde(default)]
+    pub drought: f64,
     /// What the jump from the song before cost.
     pub jump: f64,
     /// Similarity less all that.
@@ -317,6 +322,7 @@ struct Weighed<'s> {
     ranked: Ranked,
     song: &'s Song,
     misery: f64,
+    drought: f64,
     jump: f64,
     score: f64,
 }
@@ -324,9 +330,11 @@ struct Weighed<'s> {
 impl<'s> Weighed<'s> {
     fn new(ranked: Ranked, song: &'s Song, scene: &Scene<'_>) -> Self {
         let direction = song.facts.comparable().map(|embedding| embedding.unit());
-        let misery = direction.map_or(0.0, |unit| misery(scene.rules.fairness, scene.tastes, &unit));
+        let (fairness, present) = (scene.rules.fairness, scene.tastes.len());
+        let misery = direction.map_or(0.0, |unit| misery(fairness, scene.tastes, &unit));
+        let drought = direction.map_or(0.0, |unit| drought(fairness, scene.dry, present, &unit));
         let jump = jump_cost(scene.current, song);
-        Self { ranked, song, misery, jump, score: ranked.score - misery - jump }
+        Self { ranked, song, misery, drought, jump, score: ranked.score - misery - drought - jump }
     }
 
     fn pick(
@@ -343,6 +351,7 @@ impl<'s> Weighed<'s> {
             similarity: self.ranked.similarity,
             penalty: self.ranked.penalty,
             misery: self.misery,
+            drought: self.drought,
             jump: self.jump,
             score: self.score,
             last_played_at: self.ranked.last_played_at,

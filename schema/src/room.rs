@@ -4,12 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::embedding::AXES;
 use crate::fairness::{self, Debt, Fairness};
+use crate::id::ListenerId;
 use crate::vector::{Axes, add_scaled, dot, norm, unit};
 use crate::vibe::{Presence, Target, Vibe, mean, target};
 
 /// One person in the room; all sessions of one device are one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Listener {
+    /// Who, where that is known; no rule asks for it but the ones that count what everybody had.
+    #[serde(default)]
+    pub who: Option<ListenerId>,
     /// From [`crate::vibe::presence_weight`].
     pub weight: f64,
     /// From [`crate::taste::taste`].
@@ -64,6 +68,12 @@ impl Room {
     /// The tastes of those who count, for the misery guard.
     pub fn tastes(&self) -> Vec<Axes> {
         self.listeners.iter().filter(|one| one.weight > 0.0).filter_map(|one| one.taste).collect()
+    }
+
+    /// The tastes of those who have had as many songs against them in a row as anybody should, for the drought guard.
+    pub fn dry(&self) -> Vec<Axes> {
+        let dry = self.listeners.iter().filter(|one| one.weight > 0.0 && one.debt.is_dry());
+        dry.filter_map(|one| one.taste).collect()
     }
 
     /// Lets everybody hear a song; one without a direction changes nothing.

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use roomtone_schema::fairness::Fairness;
+use roomtone_schema::replay::Figures;
 use roomtone_schema::{BootId, HubId, OrganisationId, PlayerId, SongId, UnixMillis, VenueId, ZoneId};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
@@ -243,13 +245,31 @@ pub struct Hello {
 }
 
 /// A zone of a hub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ZoneTold {
     /// As the hub's facts name it.
     pub id: ZoneId,
     /// What people call it; unique in a venue.
     pub name: String,
+    /// How its people fare; a latest state and no log. Hubs before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fares: Option<FaresTold>,
 }
+
+/// How the people of a zone fare.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaresTold {
+    /// How many people are there who have heard a song.
+    pub people: u32,
+    /// How these fare.
+    pub now: Option<Fairness>,
+    /// The last days on which anybody stayed, oldest first: the day by the venue's calendar, counted from 1970-01-01, and
+    /// what came of it. At most [`MOST_DAYS_TOLD`].
+    pub days: Vec<(i32, Figures)>,
+}
+
+/// So many days are told of.
+pub const MOST_DAYS_TOLD: u16 = 14;
 
 /// The latest state of a player.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ fn hello() -> Hello {
         steady_ms: 1_795_348_800_000,
         software: "roomtone-hub 1.0.0".to_owned(),
         pending: 10,
-        zones: vec![ZoneTold { id: ZoneId::from_uuid(id(4)), name: "main".to_owned() }],
+        zones: vec![ZoneTold { id: ZoneId::from_uuid(id(4)), name: "main".to_owned(), fares: None }],
         players: vec![],
         rooms: vec![],
     }

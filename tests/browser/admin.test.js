@@ -435,6 +435,7 @@ manager("numbers are drawn, a point for each day or hour", async (at) => {
   await at.tab("Numbers");
   await at.page.locator(".chart", { hasText: "Songs played" }).locator("strong", { hasText: /^[1-9]/ }).waitFor(LONG);
   await at.page.locator(".before li").first().waitFor();
+  await at.page.getByRole("heading", { name: "Who is heard" }).waitFor();
   const line = await at.page.locator(".chart .line").first().getAttribute("d");
   assert.equal(line.match(/[ML]/g).length, 7, "a point for each day");
   await at.button("Day").click();

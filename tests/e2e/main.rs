@@ -7,6 +7,7 @@ mod clocks;
 mod demo;
 mod documents;
 mod examples;
+mod fairness;
 mod kills;
 mod library;
 mod refusals;

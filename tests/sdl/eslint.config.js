@@ -5,6 +5,7 @@ import graphql from "@graphql-eslint/eslint-plugin";
 // Values: what they say has no identity of its own, so nobody can ask for one again. Everything else has an `id`.
 const VALUES = [
   ...["Axis", "Explanation", "NowPlaying", "OpenHours", "PlayerPlan", "Reason", "Recommendation", "SyncStatus", "UserError", "Vibe"],
+  ...["FairnessDay", "FairnessFigures", "FairnessWhatIf", "FairnessWhatIfDay", "ZoneFairness"],
   // The cloud's. A member is named by their venue and their user.
   ...["AnalyticsPoint", "Daypart", "HttpHeader", "Licence", "Member", "OpeningHours", "Schedule", "SongPlays", "UploadPart"],
   ...["UploadRefusal", "UploadTarget", "VenueAnalytics", "ZoneSettings"],

@@ -76,6 +76,11 @@ impl TestPlayer {
         Self { line }
     }
 
+    /// A player with this token at the hub of this address (`http://...`).
+    pub fn at(url: &str, token: &str) -> Self {
+        Self::new(url.to_owned(), token)
+    }
+
     /// Claims the next song with its look-ahead plan.
     pub async fn claim(&self) -> Value {
         let select = "pick { id sha256 bytes mediaUrl crossfadeMs explanation { similarity } song { id title durationMs } } plan { song { id title durationMs } }";

@@ -18,7 +18,7 @@ use crate::hubs::{self, Hub};
 use crate::members::{self, Member, Person};
 use crate::players::{self, Player};
 use crate::refusal::Unmet;
-use crate::venues::zones::{self, Zone};
+use crate::venues::zones::{self, Fares, Zone};
 use crate::venues::{self, Organisation, Venue};
 use crate::{analytics, catalogue, catalogue::Song};
 
@@ -65,6 +65,8 @@ macro_rules! key {
 }
 key!(/// The zones of a venue.
     ZonesOf);
+key!(/// How people fare in the zones of a venue.
+    FaresOf);
 key!(/// The members of a venue.
     MembersOf);
 key!(/// The hubs of a venue.
@@ -176,6 +178,7 @@ macro_rules! many {
     };
 }
 many!(ZonesOf, Zone, zones::of_venues);
+many!(FaresOf, Fares, zones::fares_of_venues);
 many!(MembersOf, Member, members::of_venues);
 many!(HubsOf, Hub, hubs::of_venues);
 many!(PlayersOf, Player, players::of_venues);

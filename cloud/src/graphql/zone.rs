@@ -6,7 +6,8 @@ use roomtone_schema::venue;
 use roomtone_server::listener::scalar::{Axis, DateTime, axes};
 use roomtone_server::listener::song::SongKind;
 
-use super::loaders::{PlayersOf, load};
+use super::fares::ZoneFairness;
+use super::loaders::{FaresOf, PlayersOf, load};
 use super::player::Player;
 use super::schedule::{Schedule, ScheduleInput};
 use super::venue::{Venue, venue as venue_of};
@@ -44,6 +45,13 @@ impl Zone {
     /// When it was put away; null while it is in use.
     async fn archived_at(&self) -> Option<DateTime> {
         self.0.archived_at.map(date)
+    }
+
+    /// How its people fare, as its hub told last; null before it has.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn fairness(&self, ctx: &Context<'_>) -> Result<Option<ZoneFairness>> {
+        let told = load(ctx, FaresOf(*self.0.venue_id)).await?.unwrap_or_default();
+        Ok(told.iter().find(|fares| fares.zone_id == self.0.id).and_then(ZoneFairness::read))
     }
 
     /// Its players; at most 200.

@@ -94,6 +94,7 @@ const FILES: &[(&str, &[u8])] = roomtone_server::page_files![
     "chart.js",
     "dom.js",
     "door.js",
+    "fairness.js",
     "fleet.js",
     "frame.js",
     "gotrue.js",

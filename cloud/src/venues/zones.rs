@@ -13,8 +13,9 @@ use crate::cloud::Cloud;
 use crate::intents::Intent;
 use crate::members::MemberRole;
 use crate::refusal::{Code, Refusal, Unmet, text, within};
-use crate::store::{Key, access, zones};
+use crate::store::{Key, access, fares, zones};
 
+pub use crate::store::fares::Fares;
 pub use crate::store::zones::{Settings, Zone};
 
 /// The longest name of a zone.
@@ -109,6 +110,14 @@ pub(crate) fn five(field: &str, given: &[f64]) -> Result<Embedding, Refusal> {
     let embedding =
         Embedding::try_from(narrow).map_err(|error| Refusal::invalid(field, error.to_string()))?;
     Ok(embedding)
+}
+
+/// How people fare in the zones of some venues that the caller may see, as far as hubs have told.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn fares_of_venues(cloud: &Cloud, user: UserId, venues: &[VenueId]) -> Result<Vec<Fares>, Unmet> {
+    Ok(fares::of_venues(&mut *cloud.database.as_user(user).await?, venues).await?)
 }
 
 /// The zones of some venues that the caller may see, the main ones first.

@@ -4,14 +4,16 @@
 
 use roomtone_cloud::hub_store::PgStore;
 use roomtone_cloud::ingest;
+use roomtone_schema::fairness::Fairness;
 use roomtone_schema::id::Id;
+use roomtone_schema::replay::Figures;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
 use roomtone_schema::{BootId, HubId, ListenerId, SessionId, SongId, UnixMillis, VenueId, VoteId, ZoneId};
 use roomtone_sync::credential::{SigningKey, Ticket};
 use roomtone_sync::store::{CloudStore as _, KnownHub};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, Fact, Facts, Hello, Kind, Outcome, ProblemCode, PullAsk, Push, PushAnswer,
-    RowsAsk, Scope, Stamp, Standing, TasteNews, VenueSong, ZoneTold, decode_noun,
+    CatalogueSong, Cursor, Fact, Facts, FaresTold, Hello, Kind, Outcome, ProblemCode, PullAsk, Push,
+    PushAnswer, RowsAsk, Scope, Stamp, Standing, TasteNews, VenueSong, ZoneTold, decode_noun,
 };
 use roomtone_sync::{chain, digest};
 use serde_bytes::ByteArray;
@@ -43,6 +45,13 @@ fn key() -> SigningKey {
 
 fn id<T: Id>(n: u8) -> T {
     T::mint(NOON, [n; 10])
+}
+
+/// How a zone's people fare, as a hub tells it.
+fn fares() -> FaresTold {
+    let now = Fairness { mean: 0.5, worst: 0.25, longest_drought: 2 };
+    let day = Figures { visits: 9, songs: 120, fares: now };
+    FaresTold { people: 3, now: Some(now), days: vec![(20_787, day)] }
 }
 
 pub(crate) async fn hub(test: &TestDatabase, store: &PgStore, venue: VenueId, name: &str) -> KnownHub {
@@ -86,7 +95,11 @@ impl Stage {
             steady_ms: NOON.0 - BEHIND,
             software: "test 1".to_owned(),
             pending: 0,
-            zones: vec![ZoneTold { id: ZoneId(Uuid::from_u128(77)), name: "main".to_owned() }],
+            zones: vec![ZoneTold {
+                id: ZoneId(Uuid::from_u128(77)),
+                name: "main".to_owned(),
+                fares: Some(fares()),
+            }],
             players: vec![],
             rooms: vec![],
         }
@@ -352,6 +365,27 @@ async fn a_cloud_that_was_restored_is_told_again_and_its_feed_is_another() {
     assert_eq!(stage.pull(scope, Cursor::default()).await.to.seq, at.seq, "the same number");
     let refused = stage.store.pull(&stage.hub, PullAsk { scope, from: at, limit: 1 }).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::Diverged, "and another tag");
+}
+
+#[tokio::test]
+async fn what_a_hub_tells_of_how_people_fare_is_its_zones_latest_state() {
+    let mut stage = Stage::set().await;
+    stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
+    assert_eq!(stage.count("public.zone_fairness").await, 0, "a zone that the cloud does not know");
+    run(&mut stage.eyes, "insert into public.zones (venue_id, name) select id, 'main' from public.venues")
+        .await;
+    let told = |people| FaresTold { people, ..fares() };
+    for people in [3, 4] {
+        let mut hello = stage.hello();
+        hello.zones[0].fares = Some(told(people));
+        stage.store.hello(&stage.hub, hello, NOON).await.unwrap();
+    }
+    // A hub of before that tells nothing takes nothing away.
+    let mut silent = stage.hello();
+    silent.zones[0].fares = None;
+    stage.store.hello(&stage.hub, silent, NOON).await.unwrap();
+    let kept = roomtone_cloud::store::fares::of_venues(&mut stage.eyes, &[stage.venue]).await.unwrap();
+    assert_eq!(kept.iter().map(|fares| fares.read()).collect::<Vec<_>>(), [Some(told(4))]);
 }
 
 #[tokio::test]

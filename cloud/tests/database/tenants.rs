@@ -108,6 +108,7 @@ const OWN: &[(&str, [&str; 7])] = &[
     ("public.venue_songs",        ["siu",  "siu",  "siu",  "s",    "s",    "s",    "siu"]),
     ("public.venues",             ["su",   "su",   "s",    "s",    "s",    "s",    "s"]),
     ("public.votes",              ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
+    ("public.zone_fairness",      ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
     ("public.zones",              ["s",    "s",    "s",    "s",    "s",    "s",    "s"]),
 ];
 

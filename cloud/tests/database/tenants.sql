@@ -11,6 +11,8 @@ select '00000000-0000-7000-8000-0000000{n}0020', ('00000000-0000-7000-8000-00000
   (array['owner', 'manager', 'staff', 'viewer'])[i] from generate_series(1, 4) i;
 insert into public.zones (id, venue_id, name)
 values ('00000000-0000-7000-8000-0000000{n}0030', '00000000-0000-7000-8000-0000000{n}0020', 'Room');
+insert into public.zone_fairness (zone_id, venue_id, told_at, told)
+values ('00000000-0000-7000-8000-0000000{n}0030', '00000000-0000-7000-8000-0000000{n}0020', now(), '{}');
 insert into public.hubs (id, venue_id, name, public_key, enrolled_at, enrolment_hash, enrolment_expires_at)
 values ('00000000-0000-7000-8000-0000000{n}0040', '00000000-0000-7000-8000-0000000{n}0020', 'Hub',
   sha256('key {n}'), now(), sha256('code {n}'), now());

@@ -4,12 +4,13 @@ import { ask } from "./api.js";
 import { filled, iso, last } from "./calendar.js";
 import { chart } from "./chart.js";
 import { h, render } from "./dom.js";
+import { FAIRNESS, fairnessCard } from "./fairness.js";
 import { SONG } from "./operations.js";
 import { attempt, shape, toned } from "./parts.js";
 import { count, lasting } from "./say.js";
 
 const SPANS = { day: ["Day", 24, "HOUR"], week: ["Week", 7, "DAY"], month: ["Month", 30, "DAY"], year: ["Year", 52, "WEEK"] };
-const QUERY = `query Numbers($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) { analytics(range: $range, bucket: $bucket) {
+const QUERY = `query Numbers($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) { ${FAIRNESS} analytics(range: $range, bucket: $bucket) {
   plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds series { at plays listeners likes dislikes } topSongs(first: 8) { plays song { ${SONG} } } } } }`;
 
 export function tab(place, { id }) {
@@ -22,7 +23,7 @@ export function tab(place, { id }) {
     const time = last(count, bucket, venue.timeZone);
     const found = await attempt(() => ask(QUERY, { id, bucket, range: iso(time) }));
     if (!found?.venue || mine !== turn) return;
-    told = { ...found.venue.analytics, points: filled(found.venue.analytics.series, time), span };
+    told = { ...found.venue.analytics, zones: found.venue.zones, points: filled(found.venue.analytics.series, time), span };
     draw();
   }
 
@@ -42,6 +43,7 @@ export function tab(place, { id }) {
           told.topSongs.length > 0 && h("section", { class: "card before" }, h("h2", {}, "Played most"),
             h("ol", {}, told.topSongs.filter(({ song }) => song).map(({ song, plays }) => h("li", { key: song.id, class: "toned", style: toned(song.axes) }, shape(song.axes),
               h("span", { class: "names" }, h("span", {}, song.title), h("span", { class: "quiet" }, song.artist ?? "")), h("span", { class: "quiet" }, count(plays, "time")))))),
+          fairnessCard(told.zones, venue.timeZone),
           h("section", { class: "card" }, h("h2", {}, "Without the hub"), h("p", {}, alone
             ? `${lasting(alone)} of music came from the players alone: ${lasting(told.planSeconds)} from their plans, ${lasting(told.cacheSeconds)} from their caches.`
             : "No player had to play alone.")))));

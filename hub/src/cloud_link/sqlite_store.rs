@@ -189,13 +189,16 @@ impl HubStore for SqliteStore {
 
     async fn present(&self) -> Result<Present, LocalTrouble> {
         let stamp = self.store().stamp();
-        let zone =
-            |room: &Arc<crate::room::ZoneRoom>| ZoneTold { id: room.zone.id, name: room.zone.name.clone() };
+        let mut zones = Vec::new();
+        for room in &self.inner.rooms {
+            let fares = self.inner.fares_told(room).await;
+            zones.push(ZoneTold { id: room.zone.id, name: room.zone.name.clone(), fares });
+        }
         Ok(Present {
             now: Stamp { boot: stamp.boot, mono_ms: stamp.mono_ms, wall_ms: stamp.wall_ms },
             steady_ms: self.inner.clock.now().0,
             software: SOFTWARE.to_owned(),
-            zones: self.inner.rooms.iter().map(zone).collect(),
+            zones,
             players: self.inner.player_states().into_iter().map(told).collect(),
             rooms: self.inner.rooms.iter().map(|room| self.inner.room_told(room)).collect(),
         })

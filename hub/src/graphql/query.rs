@@ -1,11 +1,13 @@
 //! Queries that only a hub answers.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, Object, Result};
+use roomtone_schema::replay::WhatIf;
 use roomtone_server::caller::Caller;
 use roomtone_server::listener::caller;
 use roomtone_server::listener::dead_letter::DeadLetter;
 use roomtone_server::listener::hours::OpenHours;
 
+use super::fares::{FairnessWhatIf, ZoneFairness};
 use super::player::{Pick, PlayerPlan};
 use crate::health;
 use crate::hub::Hub;
@@ -32,7 +34,31 @@ impl HubQuery {
     }
 
     /// Manager: facts that the cloud keeps apart, newest first, at most 100; null for whoever is no manager.
-    async fn dead_letters(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Vec<DeadLetter>>> {
+    async fn dead_letters(&self, ctx: &Context<'_>) -> Result<Option<Vec<DeadLetter>>> {
         super::dead_letters::list(ctx).await
+    }
+
+    /// Manager: how people fare in each zone, now and on the last 1 to 400 days; null for whoever is no manager.
+    #[graphql(complexity = "500 + child_complexity")]
+    async fn room_fairness(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 7)] days: i32,
+    ) -> Result<Option<Vec<ZoneFairness>>> {
+        Ok(super::fares::all(ctx, days).await?)
+    }
+
+    /// Manager: a zone's last 1 to 14 days played again with other settings; what is left out stays as it was.
+    #[graphql(complexity = "2_000 + child_complexity")]
+    async fn fairness_what_if(
+        &self,
+        ctx: &Context<'_>,
+        zone_id: Option<ID>,
+        #[graphql(default = 7)] days: i32,
+        fairness: Option<f64>,
+        profile_weight: Option<f64>,
+    ) -> Result<Option<FairnessWhatIf>> {
+        let what_if = WhatIf { fairness, profile_weight };
+        Ok(super::fares::what_if(ctx, zone_id.as_ref(), days, what_if).await?)
     }
 }

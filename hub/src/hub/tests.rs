@@ -5,6 +5,7 @@ mod fairness;
 mod hours;
 mod music;
 mod plays;
+mod replay;
 mod restart;
 mod room;
 mod sign_in;

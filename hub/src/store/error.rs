@@ -75,6 +75,22 @@ pub enum OpenError {
         /// Whose it is, where it says so.
         pid: Option<u32>,
     },
+    /// There is no database to look at.
+    #[error("no hub has kept anything at {}; choose its folder with --data", .path.display())]
+    Nothing {
+        /// Where it would lie.
+        path: PathBuf,
+    },
+    /// Written by an older program, and only looked at.
+    #[error(
+        "the database has version {found}, this program wants {known}: start this program's `serve` on it once, it brings it up to date"
+    )]
+    Older {
+        /// Its version.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+    },
     /// Written by a newer program.
     #[error(
         "the database has version {found}, this program knows versions up to {known}: install the newer roomtone-hub"

@@ -5,12 +5,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 
 /// The migrations in their order; the first makes version 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/hub/0001_first.sql"),
     include_str!("../../../migrations/hub/0002_pairing.sql"),
     include_str!("../../../migrations/hub/0003_sync.sql"),
     include_str!("../../../migrations/hub/0004_media_sync.sql"),
     include_str!("../../../migrations/hub/0005_placed.sql"),
+    include_str!("../../../migrations/hub/0006_occasions.sql"),
 ];
 
 /// The version that this program writes.

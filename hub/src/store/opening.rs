@@ -78,6 +78,24 @@ pub(super) struct Parts {
     pub(super) acknowledged: i64,
 }
 
+/// Opens a database only to ask it something, all in one snapshot.
+pub(super) fn only_look<T>(
+    path: &Path,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, OpenError> {
+    if !path.exists() {
+        return Err(OpenError::Nothing { path: path.to_owned() });
+    }
+    let mut conn = connection::reader(path)?;
+    connection::check_owner(&conn, path)?;
+    let found = migrate::check_version(&conn)?;
+    if found < migrate::VERSION {
+        return Err(OpenError::Older { found, known: migrate::VERSION });
+    }
+    let snapshot = conn.transaction()?;
+    Ok(work(&snapshot)?)
+}
+
 /// Takes the folder and opens its database.
 pub(super) fn open(dir: &Path, clock: &Arc<dyn Clock>) -> Result<(Parts, Opened), OpenError> {
     let lock = Lock::take(dir)?;

@@ -6,8 +6,8 @@ use roomtone_schema::UnixMillis;
 
 use super::tx::Tx;
 use super::{
-    Store, StoreError, dead_letters, devices, idempotency, limits, outbox, picks, plays, preferences,
-    sessions, sign_ins, skip_votes, votes,
+    Store, StoreError, dead_letters, devices, idempotency, limits, occasions, outbox, picks, plays,
+    preferences, sessions, sign_ins, skip_votes, votes,
 };
 
 /// How many rows are forgotten in one transaction, so that no vote ever waits long for the broom.
@@ -23,6 +23,8 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Retention {
     /// Votes, plays, picks and sessions; and facts that no cloud has ever acknowledged.
     pub history: Duration,
+    /// What picks were made from: who was there and what they wanted. Two weeks, so that the last whole one can be replayed.
+    pub occasions: Duration,
     /// Facts that the cloud has acknowledged: long enough to refill a cloud that was restored from a backup.
     pub acknowledged: Duration,
     /// First results of requests that may be repeated.
@@ -31,7 +33,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { history: DAY * 180, acknowledged: DAY * 35, idempotency: DAY * 2 }
+        Self { history: DAY * 180, occasions: DAY * 15, acknowledged: DAY * 35, idempotency: DAY * 2 }
     }
 }
 
@@ -71,6 +73,7 @@ fn bite(tx: &Tx<'_>, keep: &Retention, now: UnixMillis) -> rusqlite::Result<Purg
     for purge in purge_history {
         forgotten += purge(tx, history, BITE)?;
     }
+    forgotten += occasions::purge(tx, now - keep.occasions.min(keep.history), BITE)?;
     let results = now - keep.idempotency;
     Ok(Purged {
         history: forgotten,

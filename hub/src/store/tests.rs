@@ -475,6 +475,8 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
         drop table sync_stage;
         drop table aliases;
         drop table dead_letters;
+        drop table pick_occasions;
+        drop table fairness_days;
         pragma user_version = 1;";
     Connection::open(&file).unwrap().execute_batch(before).unwrap();
     let (store, _) = Store::open(dir.path(), Arc::new(ManualClock::at(NOW))).unwrap();

@@ -4,6 +4,7 @@
 
 mod graphql;
 mod http;
+mod influence;
 mod matrix;
 mod media;
 mod pages;

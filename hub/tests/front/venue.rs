@@ -53,13 +53,23 @@ impl Venue {
 
     /// A venue with more zones than the main one.
     pub(crate) async fn with_zones(settings: FrontSettings, limits: LimitSettings, zones: &[&str]) -> Self {
+        let zones = zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect();
+        Self::with_zones_like(settings, limits, zones).await
+    }
+
+    /// A venue with zones that behave so.
+    pub(crate) async fn with_zones_like(
+        settings: FrontSettings,
+        limits: LimitSettings,
+        zones: Vec<(String, ZoneSettings)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_000_000_000)));
         let options = HubOptions {
             data: folder.path().to_owned(),
             venue_name: "Test".to_owned(),
             time_zone: "UTC".to_owned(),
-            zones: zones.iter().map(|zone| ((*zone).to_owned(), ZoneSettings::default())).collect(),
+            zones,
             licence: roomtone_schema::licence::Licence::default(),
             limits,
         };
@@ -264,6 +274,11 @@ impl Answer {
         let head = exact.to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Self { status, head, exact, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The cookie that the phone is to keep, as it sends it back.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.exact_header("set-cookie")?.split(';').next()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -24,6 +24,7 @@ fn picked(similarity: f64, ago: Option<Duration>, place: u32) -> Pick {
         similarity,
         penalty: 0.0,
         misery: 0.0,
+        drought: 0.0,
         jump: 0.0,
         score: similarity,
         last_played_at: ago.map(|ago| NOW - ago),

@@ -3,7 +3,7 @@
 //! Designed for: the worst-off listener goes from 0.13 to 0.37, and from runs of songs against their taste to single
 //! ones, at 9 % less mean. This room comes to 0.12 and 0.34, 2.7 and 1.0 songs, 7 % (averages of 24 rooms).
 
-use roomtone_schema::fairness::Fairness;
+use roomtone_schema::fairness::{Fairness, LONGEST_BORNE, drought};
 use roomtone_schema::look_ahead::Outlook;
 use roomtone_schema::room::Listener;
 use roomtone_schema::seed::Seeded;
@@ -32,6 +32,24 @@ fn fairness_lifts_whoever_is_worst_off_at_little_cost_to_the_others() {
 }
 
 #[test]
+fn no_drought_is_longer_than_two_songs_also_where_few_songs_please() {
+    let longest = |fairness| (0..ROOMS).map(|seed| evening_of(seed, fairness, 120).longest_drought).max();
+    assert!(longest(0.0) > Some(4), "{:?}", longest(0.0));
+    assert!(longest(0.5) <= Some(LONGEST_BORNE), "{:?}", longest(0.5));
+}
+
+#[test]
+fn a_drought_costs_by_the_share_of_those_whom_a_song_would_strike_again() {
+    let (a, b) = ([1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]);
+    let against_a = [-0.8, 0.6, 0.0, 0.0, 0.0];
+    assert_eq!(drought(0.5, &[a, b], 10, &against_a), 0.3, "one of ten, at most what three could move");
+    assert_eq!(drought(1.0, &[a], 1, &against_a), 6.0);
+    assert_eq!(drought(0.5, &[b], 10, &against_a), 0.0, "it ends their drought");
+    assert_eq!(drought(0.0, &[a], 10, &against_a), 0.0, "the plain mean knows no droughts");
+    assert_eq!(drought(0.5, &[], 0, &against_a), 0.0);
+}
+
+#[test]
 fn more_fairness_lifts_the_worst_off_further() {
     let by_fairness = [0.0, 0.25, 0.5].map(|fairness| rooms(fairness).worst);
     assert!(by_fairness.is_sorted(), "{by_fairness:?}");
@@ -49,7 +67,12 @@ fn rooms(fairness: f64) -> Outcome {
 
 /// How a room fares after 34 songs from a library of 600.
 fn evening(seed: u64, fairness: f64) -> Fairness {
-    let library = library(seed, 600);
+    evening_of(seed, fairness, 600)
+}
+
+/// The same from a library of so many.
+fn evening_of(seed: u64, fairness: f64, songs: usize) -> Fairness {
+    let library = library(seed, songs);
     let find = |id| library.get(&id);
     let mut shelf = shelf(&library, seed);
     shelf.candidates.iter_mut().for_each(|one| one.last_played_at = None);

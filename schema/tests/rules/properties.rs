@@ -195,7 +195,7 @@ proptest! {
         let drawn = draw(&read.terms.drawn_from, read.seed).expect("something was drawn from");
         prop_assert_eq!(read.terms.drawn_from[drawn].song, picked.song);
         prop_assert_eq!(drawn as u32 + 1, read.terms.place);
-        let score = read.terms.similarity - read.terms.penalty - read.terms.misery - read.terms.jump;
+        let score = read.terms.similarity - read.terms.penalty - read.terms.misery - read.terms.drought - read.terms.jump;
         prop_assert!((score - read.terms.score).abs() < 1e-12);
     }
 }

@@ -84,6 +84,7 @@ fn way_to(object: &str) -> (String, String) {
     let of_venue = |inside: &str| format!("{{ node(id: \"$Venue\") {{ ... on Venue {{ {inside} }} }} }}");
     let of_zone =
         |inside: &str| format!("{{ node(id: \"$Zone\") {{ ... on Zone {{ settings {{ {inside} }} }} }} }}");
+    let in_zone = |inside: &str| format!("{{ node(id: \"$Zone\") {{ ... on Zone {{ {inside} }} }} }}");
     let of_hub = |inside: &str| format!("{{ node(id: \"$Hub\") {{ ... on Hub {{ {inside} }} }} }}");
     let (way, path) = match object {
         "Query" => ("{ @ }".to_owned(), ""),
@@ -95,6 +96,9 @@ fn way_to(object: &str) -> (String, String) {
         "Schedule" => (of_zone("schedule { @ }"), "node settings schedule"),
         "OpeningHours" => (of_zone("schedule { hours { @ } }"), "node settings schedule hours"),
         "Daypart" => (of_zone("schedule { dayparts { @ } }"), "node settings schedule dayparts"),
+        "ZoneFairness" => (in_zone("fairness { @ }"), "node fairness"),
+        "FairnessFigures" => (in_zone("fairness { now { @ } }"), "node fairness now"),
+        "FairnessDay" => (in_zone("fairness { days { @ } }"), "node fairness days"),
         "Member" => (of_venue("members { @ }"), "node members"),
         "AuditEntryConnection" => (of_venue("auditLog { @ }"), "node auditLog"),
         "AuditEntryEdge" => (of_venue("auditLog { edges { @ } }"), "node auditLog edges"),

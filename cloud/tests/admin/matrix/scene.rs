@@ -70,6 +70,9 @@ impl Scene {
                z as (insert into public.zones (venue_id, name, settings) select id, 'sesame garden', '{\"schedule\": {
                  \"hours\": [{\"days\": [\"mon\"], \"from\": \"08:00\", \"to\": \"18:00\"}],
                  \"dayparts\": [{\"name\": \"noon\", \"days\": [\"mon\"], \"from\": \"12:00\", \"to\": \"14:00\"}]}}' from v returning id),
+               zf as (insert into public.zone_fairness (zone_id, venue_id, told_at, told) select z.id, v.id, now(),
+                 '{\"people\": 3, \"now\": {\"mean\": 0.5, \"worst\": 0.4, \"longest_drought\": 1}, \"days\": [[20420,
+                   {\"visits\": 3, \"songs\": 9, \"fares\": {\"mean\": 0.5, \"worst\": 0.4, \"longest_drought\": 1}}]]}' from v, z),
                h as (insert into public.hubs (venue_id, name, public_key, enrolled_at) select id, 'sesame hub', sha256(gen_random_uuid()::text::bytea), now() from v returning id),
                s as (insert into public.songs (organisation_id, title, artist, file_url, object_key, content_sha256, content_bytes, content_type, duration_ms, embedding, embedding_model_id, status)
                      select organisation_id, 'sesame song', 'sesame', 's3://songs/a', 'org/a', sha256(gen_random_uuid()::text::bytea), 1, 'audio/flac', 1, '[1,0,0,0,0]', 1, 'ready' from v returning id),

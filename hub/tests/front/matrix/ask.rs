@@ -66,6 +66,11 @@ fn way_to(object: &str) -> (String, &'static str) {
         "Explanation" => {
             ("{ recommendations(first: 50) { explanation { @ } } }", "recommendations explanation")
         }
+        "FairnessDay" => ("{ roomFairness { days { @ } } }", "roomFairness days"),
+        "FairnessFigures" => ("{ roomFairness { days { figures { @ } } } }", "roomFairness days figures"),
+        "FairnessWhatIf" => ("{ fairnessWhatIf { @ } }", "fairnessWhatIf"),
+        "FairnessWhatIfDay" => ("{ fairnessWhatIf { days { @ } } }", "fairnessWhatIf days"),
+        "ZoneFairness" => ("{ roomFairness { @ } }", "roomFairness"),
         "Listener" => ("{ me { @ } }", "me"),
         "NowPlaying" => ("{ nowPlaying { @ } }", "nowPlaying"),
         "OpenHours" => ("{ venue { zones { hours { @ } } } }", "venue zones hours"),

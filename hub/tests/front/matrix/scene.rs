@@ -69,6 +69,10 @@ impl Scene {
             self.plays().await;
         }
         self.comes("expired", "main").await;
+        // Long enough that their day counts.
+        for _ in 0..5 {
+            self.plays().await;
+        }
         self.venue.clock.advance(Duration::from_hours(25));
         self.venue.hub.tick().await.unwrap();
         for (who, zone) in
