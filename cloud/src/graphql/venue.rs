@@ -125,8 +125,7 @@ impl Venue {
         self.0.archived_at.map(date)
     }
 
-    /// The code that lets guests in by the venue's page at /v/<slug>, for those whose phones do not reach the hub; for the
-    /// staff, and null while that page is closed.
+    /// What lets guests in by the venue's page at /v/<slug>; for the staff, and null while that page is closed.
     #[graphql(complexity = 5)]
     async fn guest_code(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         Ok(managing::code(cloud(ctx), asker(ctx)?, *self.0.id).await?)

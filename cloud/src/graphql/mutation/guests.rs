@@ -42,8 +42,7 @@ pub(crate) struct GuestMutation;
 /// Changing.
 #[Object]
 impl GuestMutation {
-    /// Opens the venue's page for guests at /v/<slug>, with a new code; for managers. A code from before lets nobody in any
-    /// more; who is in stays in.
+    /// Opens the venue's page for guests, with a new code in the place of the one before; for managers.
     async fn open_guest_page(
         &self,
         ctx: &Context<'_>,
