@@ -96,8 +96,9 @@ impl Hub {
 impl Inner {
     /// What a decision was made from, as it is kept.
     pub(crate) fn packed_occasion(&self, planned: &Planned) -> Option<Vec<u8>> {
-        let shelf = self.library.shelf();
-        let packed = occasions::pack(&planned.occasion(&|song| shelf.songs.get(&song).map(|song| &**song)));
+        let playable = self.library.shelf();
+        let packed =
+            occasions::pack(&planned.occasion(&|song| playable.songs.get(&song).map(|song| &**song)));
         if packed.is_none() {
             tracing::warn!("what a pick was made from could not be kept; it cannot be replayed");
         }

@@ -134,8 +134,8 @@ impl Inner {
         let place = reading(&self.rules).time_zone.clone();
         let (days, calendar) = (question.days, place.clone());
         let log = self.store.read(move |conn| read_log(conn, zone, days, &calendar)).await?;
-        let (songs, shelf) = (self.library.all(), self.library.shelf());
-        let material = Material { zone: name, log, songs, shelf, place };
+        let (songs, playable) = (self.library.all(), self.library.shelf());
+        let material = Material { zone: name, log, songs, shelf: playable, place };
         let replayed = tokio::task::spawn_blocking(move || material.replayed(&question)).await;
         replayed.or(Err(StoreError::Panicked))
     }
