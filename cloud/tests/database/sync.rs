@@ -385,7 +385,8 @@ async fn what_a_hub_tells_of_how_people_fare_is_its_zones_latest_state() {
     silent.zones[0].fares = None;
     stage.store.hello(&stage.hub, silent, NOON).await.unwrap();
     let kept = roomtone_cloud::store::fares::of_venues(&mut stage.eyes, &[stage.venue]).await.unwrap();
-    assert_eq!(kept.iter().map(|fares| fares.read()).collect::<Vec<_>>(), [Some(told(4))]);
+    let kept: Vec<_> = kept.iter().map(roomtone_cloud::store::fares::Fares::read).collect();
+    assert_eq!(kept, [Some(told(4))]);
 }
 
 #[tokio::test]

@@ -61,7 +61,9 @@ async fn what_a_player_began_from_its_plan_comes_again_too() {
     let mut plan = venue.claim(bar).await.plan;
     for n in 0..30 {
         // Now early, now late: never when the plan had it.
-        venue.pass(SONG + Duration::from_millis(2_000 * (n % 3)) - Duration::from_secs(3)).await;
+        venue
+            .pass(SONG.saturating_sub(Duration::from_secs(3)) + Duration::from_millis(2_000 * (n % 3)))
+            .await;
         let begun = plan.first().map(|next| next.id);
         let request =
             ClaimRequest { begun, play: Some(crate::secrets::new_id(venue.hub.now())), ..key().into() };
