@@ -1,5 +1,7 @@
 -- How the people of each zone fare, as its hub told last: a latest state and no log. `told` holds how many people are
 -- there, how they fare, and the last two weeks by day (cloud/src/store/fares.rs).
+set lock_timeout = '5s';
+
 create table public.zone_fairness (
   zone_id uuid primary key references public.zones (id) on delete cascade,
   venue_id uuid not null references public.venues (id) on delete cascade,

@@ -157,14 +157,14 @@ mod tests {
 
     /// A view of it weighs less than 200 KB unpacked, which the browser's test sees; this is all of it on its way.
     #[test]
-    fn what_it_borrows_is_there_and_all_views_together_are_sent_in_100_kilobytes() {
+    fn what_it_borrows_is_there_and_all_views_together_are_sent_in_110_kilobytes() {
         let borrowed = borrowed();
         assert!(borrowed.iter().any(|name| name == "/ui/base.css"), "{borrowed:?}");
         let part = |name: &String| ui::part(name).unwrap_or_else(|| panic!("there is no {name}"));
         let theirs: usize = borrowed.iter().map(|name| part(name).sent(true).bytes.len()).sum();
         let names = FILES.iter().filter_map(|(name, _)| ADMIN.find(name));
         let own: usize = names.map(|asset| asset.sent(true).bytes.len()).sum();
-        assert!(own + theirs <= 100 * 1024, "the page weighs {} bytes", own + theirs);
+        assert!(own + theirs <= 110 * 1024, "the page weighs {} bytes", own + theirs);
     }
 
     #[test]

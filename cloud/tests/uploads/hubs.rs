@@ -283,8 +283,8 @@ async fn a_catalogue_is_built_from_its_chunks() {
         sqlx::query(age).execute(&mut desk.database.superuser().await).await.unwrap();
         let anew: Snapshot = line.ask("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap();
         assert_eq!(anew.at, whole.to, "it is made anew: {age}");
-        let made = desk
-            .value("select (now() - built_at < interval '1 minute') || ' ' || at_tag from private.snapshots");
+        let sql = "select (now() - built_at < interval '1 minute') || ' ' || at_tag from private.snapshots";
+        let made = desk.value(&format!("{sql} where scope = '{scope}'"));
         assert_eq!(made.await, format!("true {}", whole.to.tag), "and kept");
     }
 }
@@ -295,7 +295,7 @@ async fn stock(desk: &Desk) {
         "with added as (
              insert into public.songs (id, organisation_id, title, file_url, object_key, content_sha256, content_bytes,
                  content_type, duration_ms, cue_in_ms, cue_out_ms, status)
-             select gen_random_uuid(), '{}', 'Song ' || n, '', 'key ' || n, sha256(n::text::bytea), 9, 'audio/flac', 9000, 0,
+             select gen_random_uuid(), '{}', 'Song ' || n, 's3://media/' || n, 'key ' || n, sha256(n::text::bytea), 9, 'audio/flac', 9000, 0,
                  9000, 'ready' from generate_series(1, {MOST_ROWS}) n
              returning id)
          insert into public.venue_songs (venue_id, song_id) select '{}', id from added",

@@ -78,7 +78,8 @@ pub(crate) struct Outcome {
 /// Plays it.
 pub(crate) async fn play(evening: Evening) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    seed(folder.path(), evening.seed);
+    let data = folder.path().to_owned();
+    tokio::task::spawn_blocking(move || seed(&data, evening.seed)).await.unwrap();
     let clock = Arc::new(ManualClock::at(NOON));
     let hub = Hub::open(options(folder.path(), evening.fairness), clock.clone()).await.unwrap();
     let catalogue = catalogue(evening.library, evening.seed);
