@@ -284,8 +284,8 @@ async fn a_catalogue_is_built_from_its_chunks() {
         let anew: Snapshot = line.ask("/v1/sync/snapshot", &DigestAsk { scope }).await.unwrap();
         assert_eq!(anew.at, whole.to, "it is made anew: {age}");
         let sql = "select (now() - built_at < interval '1 minute') || ' ' || at_tag from private.snapshots";
-        let made = desk.value(&format!("{sql} where scope = '{scope}'"));
-        assert_eq!(made.await, format!("true {}", whole.to.tag), "and kept");
+        let made = desk.value(&format!("{sql} where scope = '{scope}'")).await;
+        assert_eq!(made, format!("true {}", whole.to.tag), "and kept");
     }
 }
 

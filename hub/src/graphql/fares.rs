@@ -11,7 +11,6 @@ use roomtone_server::listener::{Unmet, UserError, UserErrorCode, caller, id};
 use crate::faring::{DayFares, ZoneFares};
 use crate::hub::Hub;
 use crate::replaying::{Answer, DayAnswer, MOST_DAYS, Question};
-use crate::store::StoreError;
 
 /// The longest time of which days are told.
 const LONGEST: u16 = 400;
@@ -136,7 +135,7 @@ pub(super) async fn all(ctx: &Context<'_>, days: i32) -> Result<Option<Vec<ZoneF
     }
     let hub = ctx.data_unchecked::<Hub>();
     let days = within("days", days, LONGEST)?;
-    let found = hub.fares(days).await.map_err(ours)?;
+    let found = hub.fares(days).await.map_err(|error| ours(&error))?;
     let of = |fares: ZoneFares| {
         Some(ZoneFairness {
             zone: Zone(hub.zone(fares.zone)?),
@@ -170,7 +169,7 @@ pub(super) async fn what_if(
         }
     }
     let question = Question { days: within("days", days, MOST_DAYS)?, what_if };
-    Ok(hub.replay(zone, question).await.map_err(ours)?.map(FairnessWhatIf::from))
+    Ok(hub.replay(zone, question).await.map_err(|error| ours(&error))?.map(FairnessWhatIf::from))
 }
 
 fn within(field: &'static str, days: i32, most: u16) -> Result<u16, Unmet> {
@@ -180,8 +179,7 @@ fn within(field: &'static str, days: i32, most: u16) -> Result<u16, Unmet> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn ours(error: StoreError) -> Unmet {
+fn ours(error: &dyn std::fmt::Display) -> Unmet {
     tracing::error!("how people fare could not be told: {error}");
     Unmet::Ours
 }
