@@ -53,6 +53,8 @@ impl Answer {
 
 impl Guest {
     pub(crate) fn new(url: String, ws_url: String) -> Self {
+        // Where no program was started before, nobody has said whose cryptography there is, which the client wants to know.
+        let _said_before = rustls::crypto::ring::default_provider().install_default();
         // A connection for each request: one kept over a restart of the hub would break the next request.
         let http = reqwest::Client::builder()
             .cookie_store(true)
