@@ -4,7 +4,7 @@
 //! What somebody may not see is not there: `null`, an empty list, or `NOT_FOUND`, as if it did not exist. Where a list
 //! would ask the database once per row, a loader asks once for all rows ([`loaders`]).
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, Schema, SchemaBuilder};
 use roomtone_server::front::{FrontSettings, Introspection};
 
 use crate::cloud::Cloud;
@@ -81,14 +81,7 @@ pub fn schema(cloud: Cloud, front: &FrontSettings) -> CloudSchema {
 
 /// The schema as text, as it stands in `schema/cloud.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_arguments()
-        .sorted_enum_items()
-        .include_specified_by()
-        .prefer_single_line_descriptions()
-        .use_space_ident();
-    builder().finish().sdl_with_options(options)
+    builder().finish().sdl_with_options(roomtone_server::sdl::options())
 }
 
 #[cfg(test)]

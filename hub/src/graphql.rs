@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, MergedSubscription, Schema};
 use roomtone_server::front::{FrontSettings, Introspection};
 use roomtone_server::listener::{ListenerMutation, ListenerQuery, ListenerSubscription, Room};
 
@@ -65,16 +65,9 @@ pub fn schema(hub: Hub, front: &FrontSettings) -> HubSchema {
 
 /// The schema as text, as it stands in `schema/hub.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_arguments()
-        .sorted_enum_items()
-        .include_specified_by()
-        .prefer_single_line_descriptions()
-        .use_space_ident();
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .finish()
-        .sdl_with_options(options)
+        .sdl_with_options(roomtone_server::sdl::options())
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn unfinished() -> Trouble {
 fn refused(error: &DrillError) -> Trouble {
     let remedy = match error {
         DrillError::Length => "Give a time such as --for 10m.",
-        DrillError::Running => "Wait until it is over; `roomtone-hub status` tells.",
+        DrillError::Running => "Wait until it is over; the hub's page at /manage shows how it stands.",
         DrillError::NoCloud => "Cut the hub: --cut hub.",
         DrillError::NoPlayer => "Switch the players on, and look at `roomtone-hub player list`.",
         DrillError::Thin { .. } => {

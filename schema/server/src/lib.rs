@@ -18,6 +18,7 @@ pub mod listener;
 pub mod operation;
 pub mod pages;
 mod places;
+pub mod sdl;
 pub mod serve;
 mod shared;
 pub mod socket;
