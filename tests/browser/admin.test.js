@@ -2,19 +2,17 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 
 import { Cloud } from "../upload/cloud.js";
 import { Hub } from "./hub.js";
+import { axe, readQr, serious } from "./look.js";
 import { Phone, openBrowser } from "./phone.js";
 import { someSongs } from "./songs.js";
 
 const skip = process.env.CLOUD_UNDER_TEST && process.env.ROOMTONE_POSTGRES_BIN ? false : "there is no cloud with a Postgres here";
-const require = createRequire(import.meta.url);
 const MOST_BYTES = 200 * 1024;
 // Songs are analysed by child processes, on a busy machine; a hub tells of its players every half a minute.
 const LONG = { timeout: 120_000 };
@@ -121,7 +119,7 @@ manager("the first day: a venue, its hub by the code that is shown, songs, a mem
   await at.button("Make a code").click();
   const command = await at.page.locator(".command code").textContent();
   const [, code] = /^roomtone-hub enrol (\S+) --cloud (\S+)$/.exec(command);
-  assert.equal(await readQr(await at.page.locator(".picture").screenshot()), command, "the picture says the very command");
+  assert.equal(await readQr(browser, await at.page.locator(".picture").screenshot()), command, "the picture says the very command");
   assert.equal(await at.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage })).then((kept) => kept.includes(code)), false);
   await hub.order("enrol", code, "--cloud", cloud.origin);
   await at.notice("Counter is let in").waitFor(LONG);
@@ -398,7 +396,7 @@ manager("every view weighs at most 200 KB for whoever has nothing of it yet", as
 
 for (const colorScheme of ["light", "dark"]) {
   manager(`every view in ${colorScheme}: nothing hangs out, axe finds nothing serious`, async (at) => {
-    const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+    const lens = await axe();
     const views = await viewsOf(at);
     for (const path of views) {
       await at.page.goto(cloud.origin + path);
@@ -409,7 +407,7 @@ for (const colorScheme of ["light", "dark"]) {
         const wide = await at.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.equal(wide, 0, `${path} at ${viewport.width} px: nothing hangs out`);
       }
-      await at.page.evaluate(axe);
+      await at.page.evaluate(lens);
       assert.deepEqual(await at.page.evaluate(serious, colorScheme === "dark" ? ["color-contrast"] : null), [], `${path} in ${colorScheme}`);
     }
   }, { options: { colorScheme } });
@@ -456,27 +454,6 @@ manager("a hub is revoked after a plain question, and its venue says what comes 
 });
 
 const focused = (at) => at.page.evaluate(() => document.activeElement.textContent);
-
-// In the dark only colours are otherwise.
-async function serious(rules) {
-  const { violations } = await window.axe.run(document, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) });
-  return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ""}`).slice(0, 3).join("; ")}`);
-}
-
-// What a phone's camera makes of the picture.
-async function readQr(png) {
-  const page = await browser.newPage();
-  const { data, width, height } = await page.evaluate(async (base64) => {
-    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
-    const canvas = new OffscreenCanvas(image.width, image.height);
-    canvas.getContext("2d").drawImage(image, 0, 0);
-    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, image.width, image.height);
-    return { data: [...data], width, height };
-  }, png.toString("base64"));
-  await page.close();
-  const jsqr = require("jsqr");
-  return (jsqr.default ?? jsqr)(Uint8ClampedArray.from(data), width, height)?.data;
-}
 
 // Somebody who has an account.
 const person = (email) => promisify(execFile)(process.env.CLOUD_UNDER_TEST, ["dev-token", "--data", join(cloud.folder, "data"), "--email", email, "--role", "listener"]);

@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Hub } from "./hub.js";
+import { axe, readQr, serious } from "./look.js";
 import { Phone, openBrowser } from "./phone.js";
 import { someSongs } from "./songs.js";
 
-const require = createRequire(import.meta.url);
 const PIN = "4182 2390";
 const SIZES = [{ width: 320, height: 640 }, { width: 390, height: 844 }, { width: 1440, height: 900 }];
 const VIEWS = ["now", "week", "songs", "cloud", "more"];
@@ -240,7 +239,7 @@ manager("a poster fits its paper, reads, and says when the hub has moved since",
     assert.equal(over.controls, false, "no controls on the paper");
     await at.shot(`poster-${size}`);
     const picture = await at.page.locator("#picture").screenshot();
-    assert.equal(await readQr(picture), hub.door);
+    assert.equal(await readQr(browser, picture), hub.door);
     if (process.env.ROOMTONE_SCREENSHOTS) await at.page.pdf({ path: join(process.env.ROOMTONE_SCREENSHOTS, `poster-${size}.pdf`), preferCSSPageSize: true });
     const pdf = (await at.page.pdf({ preferCSSPageSize: true })).toString("latin1");
     assert.equal(pdf.match(/\/Type\s*\/Page\b/g).length, 1, `${size} is one page`);
@@ -264,14 +263,14 @@ manager("a poster fits its paper, reads, and says when the hub has moved since",
 
 for (const colorScheme of ["light", "dark"]) {
   manager(`every view in ${colorScheme}: nothing hangs out, axe finds nothing serious`, async (at) => {
-    const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+    const lens = await axe();
     const look = async (name) => {
       for (const viewport of SIZES) {
         await at.page.setViewportSize(viewport);
         assert.equal(await at.hangsOut(), 0, `${name} at ${viewport.width} px: nothing hangs out`);
         if (viewport.width > 320) await at.shot(`${name}-${colorScheme}-${viewport.width}`);
       }
-      await at.page.evaluate(axe);
+      await at.page.evaluate(lens);
       assert.deepEqual(await at.page.evaluate(serious), [], `${name} in ${colorScheme}`);
     };
     await look("gate");
@@ -368,22 +367,3 @@ manager("in the open the page says where the PIN is taken", async (at) => {
   assert.equal(there, hub.secureUrl());
 }, { url: () => hub.url("/manage") });
 
-async function serious() {
-  const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
-  return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ""}`).slice(0, 3).join("; ")}`);
-}
-
-// What a phone's camera makes of the picture.
-async function readQr(png) {
-  const page = await browser.newPage();
-  const { data, width, height } = await page.evaluate(async (base64) => {
-    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
-    const canvas = new OffscreenCanvas(image.width, image.height);
-    canvas.getContext("2d").drawImage(image, 0, 0);
-    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, image.width, image.height);
-    return { data: [...data], width, height };
-  }, png.toString("base64"));
-  await page.close();
-  const jsqr = require("jsqr");
-  return (jsqr.default ?? jsqr)(Uint8ClampedArray.from(data), width, height)?.data;
-}
