@@ -3,13 +3,12 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Cloud } from "../upload/cloud.js";
 import { Hub } from "./hub.js";
+import { axe, serious, settled } from "./look.js";
 import { Phone, openBrowser } from "./phone.js";
 
 // A hub tells what its room shows twice a minute; a machine may be busy.
@@ -18,7 +17,7 @@ const TOLD_WITHIN = { timeout: 120_000 };
 const postgres = existsSync(join(process.env.ROOMTONE_POSTGRES_BIN ?? "", "postgres"));
 const skip = postgres ? false : "there is no cloud with a Postgres here";
 if (skip) console.log("SKIPPED: guests at the cloud: no Postgres for tests is installed (tests/run does that)");
-const require = createRequire(import.meta.url);
+const lens = await axe();
 
 let cloud;
 let hub;
@@ -72,10 +71,9 @@ async function shown(at, name) {
 }
 
 async function isAccessible(at) {
-  await at.page.evaluate(await readFile(require.resolve("axe-core/axe.min.js"), "utf8"));
-  const { violations } = await at.page.evaluate(() => axe.run());
-  const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-  assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+  await at.page.evaluate(lens);
+  await at.page.evaluate(settled);
+  assert.deepEqual(await at.page.evaluate(serious), []);
 }
 
 test("a phone checks in at the cloud, sees the room's music, and its vote counts at the hub", { skip }, async () => {

@@ -43,6 +43,7 @@ export class Hub {
       };
       this.process.stdout.on("data", read);
       this.process.stderr.on("data", read);
+      this.process.once("error", failed);
       this.process.once("exit", (code) => failed(new Error(`the hub ended with ${code}:\n${this.said}`)));
       setTimeout(() => failed(new Error(`the hub printed no address:\n${this.said}`)), READY_WITHIN_MS).unref();
     });

@@ -14,6 +14,13 @@ export async function serious(rules) {
   return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ""}`).slice(0, 3).join("; ")}`);
 }
 
+// In the page: every change of colour that is under way has come to its end. Halfway through one a text is paler than it
+// ever rests.
+export async function settled() {
+  const ending = document.getAnimations().filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime));
+  await Promise.allSettled(ending.map(({ finished }) => finished));
+}
+
 // What a phone's camera makes of the picture.
 export async function readQr(browser, png) {
   const page = await browser.newPage();
