@@ -52,6 +52,8 @@ pub struct Counters {
     pub relaxed_kind: Count,
     /// Picks that the performance complement of the venue's licence did not allow yet.
     pub relaxed_licence: Count,
+    /// Songs that were heard once more though the venue's licence does not let them be kept: nothing else was there.
+    pub relaxed_storage: Count,
     /// Picks for which nothing but explicit songs was left.
     pub relaxed_explicit: Count,
     /// Picks without a direction: nobody there, no profile, or songs without embedding only.
@@ -90,6 +92,8 @@ pub struct Counters {
     pub uploaded_bytes: Count,
     /// Files of songs that gave way to others.
     pub evictions: Count,
+    /// Files of songs that were removed because the venue's licence does not let them be kept.
+    pub let_go: Count,
     /// Files that the cloud does not take.
     pub uploads_refused: Level,
     /// Milliseconds of unplanned silence that players reported.

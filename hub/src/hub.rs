@@ -5,6 +5,7 @@
 //! publish. So an answer never says more than the disk knows. The use cases themselves live in their own files
 //! (`check_in`, `voting`, `skipping`, `playing`, `programme`); this one opens the hub and answers what it knows.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -148,6 +149,8 @@ pub(crate) struct Inner {
     pub(crate) keys_changed: Notify,
     /// Songs came down, or are to be heard otherwise: whoever carries files looks at once.
     pub(crate) songs_came: Notify,
+    /// Songs whose files are here beyond what the licence allows, so that there is music.
+    pub(crate) over_licence: Mutex<HashSet<SongId>>,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
     /// By which ways guests come.
@@ -312,6 +315,11 @@ impl Hub {
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
         self.0.room(zone).map(|room| room.as_zone())
+    }
+
+    /// What the venue's licence allows.
+    pub fn licence(&self) -> Licence {
+        self.0.licence()
     }
 
     /// When a zone's music is.

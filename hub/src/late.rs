@@ -145,6 +145,7 @@ impl Inner {
                 known.close(play.id);
             }
             if *told == Told::Begun {
+                self.count_kept(play);
                 locked(&room.stage).heard(song, play.started_at);
                 writing(&room.order).mark_played(song.id, play.started_at);
                 if play.ended == Some(PlayEnd::Failed) {

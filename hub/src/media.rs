@@ -122,7 +122,8 @@ async fn hand_out(
     let permit = counter.permit(&signature, &sha256, &headers).await?;
     let etag = etag(&sha256);
     if headers.get(IF_NONE_MATCH).is_some_and(|tags| names(tags, &etag)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, FOR_EVER)]).into_response());
+        let about = [(ETAG, etag), (CACHE_CONTROL, kept(hub))];
+        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     let (file, length) = open(path_in(&hub.media_dir(), sha256)).await?;
     let wanted = Wanted::read(asked_range(&headers, &etag), length);
@@ -199,9 +200,14 @@ fn described(hub: &Hub, sha256: &Sha256, etag: HeaderValue) -> [(HeaderName, Hea
     [
         (CONTENT_TYPE, content_type(hub, sha256)),
         (ETAG, etag),
-        (CACHE_CONTROL, FOR_EVER),
+        (CACHE_CONTROL, kept(hub)),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
     ]
+}
+
+/// How long whoever fetches a file may keep it: not at all where the venue's licence lets nobody keep songs.
+fn kept(hub: &Hub) -> HeaderValue {
+    if hub.licence().offline_storage { FOR_EVER } else { HeaderValue::from_static("no-store") }
 }
 
 /// By the analysis, never by a file's name; a withdrawn song's file is bytes.

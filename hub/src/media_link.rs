@@ -3,12 +3,14 @@
 //! Every round reads anew what is here, what the cloud has and what the room wants ([`crate::prefetch`] decides), does one
 //! thing, and looks again: nothing is remembered that a crash could leave wrong. A file that arrives is compared with its
 //! length and sum before it has a name; one that was cut goes on where it stopped. A file that the cloud has not verified
-//! is never removed.
+//! is never removed. Where the venue's licence lets no song be kept, what was heard is removed in every round, with or
+//! without the cloud.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use roomtone_schema::SongId;
+use roomtone_schema::licence::READY;
 use roomtone_schema::rank::{Candidate, rank};
 use roomtone_sync::backoff::Backoff;
 use roomtone_sync::file_cache::{CacheError, Expected, FileCache, Resuming};
@@ -40,8 +42,8 @@ const RESTS: Duration = Duration::from_secs(15);
 /// What lies on the disk and stays free: for votes, the log and everything else.
 const KEPT_FREE: u64 = 2 << 30;
 
-/// What plays within this time is not weighed against anything.
-const SOON: Duration = Duration::from_hours(1);
+/// What plays within this time is not weighed against anything; where songs may not be kept, it is what players hold.
+const SOON: Duration = READY;
 
 /// Why a round came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +144,7 @@ impl Porter {
         })
         .await
         .map_err(std::io::Error::other)??;
+        self.let_go(&songs, &mut room)?;
         self.make_room(&songs, &mut room, 0)?;
         let fetched = self.fetch(&songs, &mut room).await;
         // What cannot be fetched does not keep what is nowhere else from going up.
@@ -208,6 +211,23 @@ impl Porter {
         Ok(())
     }
 
+    /// Removes what the licence lets nobody keep, and beginnings of files that are not wanted any more.
+    fn let_go(&self, songs: &[SongFile], room: &mut Room) -> Result<(), NoRound> {
+        for gone in std::mem::take(&mut room.plan.gone) {
+            if let Some(song) = songs.iter().find(|song| song.song == gone) {
+                self.files.remove(song.sha256)?;
+                room.held = room.held.saturating_sub(song.bytes);
+                self.hub.0.file_came_or_went(gone);
+                self.hub.counters().let_go.up();
+            }
+        }
+        if !self.hub.licence().offline_storage {
+            let coming = songs.iter().filter(|song| room.plan.fetch.contains(&song.song));
+            self.files.forget_arriving_besides(&coming.map(|song| song.sha256).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
     /// Lets files give way that the cloud has, the least wanted first, and no more than must.
     fn make_room(&self, songs: &[SongFile], room: &mut Room, coming: u64) -> Result<(), NoRound> {
         if room.held + coming <= room.budget {
@@ -235,7 +255,15 @@ impl Porter {
 
 impl SongFile {
     fn as_file(&self, here: bool) -> File {
-        File { song: self.song, bytes: self.bytes, here, stored: self.stored, wanted: self.ready }
+        File {
+            song: self.song,
+            bytes: self.bytes,
+            here,
+            stored: self.stored,
+            wanted: self.ready,
+            origin: self.origin,
+            music: Duration::from_millis(self.duration_ms.into()),
+        }
     }
 }
 
@@ -249,7 +277,14 @@ impl Inner {
         let disk = rustix::fs::statvfs(media)?;
         let free = (held + disk.f_bavail.saturating_mul(disk.f_frsize)).saturating_sub(KEPT_FREE);
         let budget = most.map_or(free, |most| most.min(free));
-        Ok(Room { plan: prefetch::plan(&files, &self.wishes(songs), budget), budget, held })
+        let wishes = self.wishes(songs);
+        let plan = if self.licence().offline_storage {
+            prefetch::plan(&files, &wishes, budget)
+        } else {
+            prefetch::plan_needed(&files, &wishes, budget)
+        };
+        *locked(&self.over_licence) = plan.over.iter().copied().collect();
+        Ok(Room { plan, budget, held })
     }
 
     fn wishes(&self, songs: &[SongFile]) -> Wishes {

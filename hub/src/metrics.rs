@@ -57,6 +57,7 @@ fn music(page: &mut Page, hub: &Hub) {
         ("rest", &counters.relaxed_rest),
         ("kind", &counters.relaxed_kind),
         ("licence", &counters.relaxed_licence),
+        ("storage", &counters.relaxed_storage),
         ("explicit", &counters.relaxed_explicit),
         ("direction", &counters.undirected_picks),
     ] {
@@ -166,6 +167,11 @@ fn files(page: &mut Page, counters: &Counters) {
     page.counter("downloaded_bytes", "Their bytes.", counters.downloaded_bytes.get());
     page.counter("uploads", "Files of songs that were put to the cloud.", counters.uploads.get());
     page.counter("uploaded_bytes", "Their bytes.", counters.uploaded_bytes.get());
+    page.counter(
+        "songs_let_go",
+        "Files of songs that were removed because the licence does not let them be kept.",
+        counters.let_go.get(),
+    );
     page.counter("evictions", "Files of songs that gave way to others.", counters.evictions.get());
     page.gauge("uploads_refused", "Files that the cloud does not take.", counters.uploads_refused.get());
 }

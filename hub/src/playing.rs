@@ -38,6 +38,8 @@ pub struct Claim {
     pub plan: Vec<Arc<PickView>>,
     /// Until when, and from when on again.
     pub hours: OpenHoursView,
+    /// Whether the venue's licence lets players keep songs that they need no more.
+    pub offline_storage: bool,
 }
 
 /// Why there is no song for a player.

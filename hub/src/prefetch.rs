@@ -3,11 +3,18 @@
 //! What plays and what comes within the hour stands first and never gives way. Then the rest of the plan, then what the
 //! zone would like best. A file that is here stays a good deal longer than its rank alone would have it, so that a room
 //! that changes its mind does not carry files back and forth. What the cloud has not verified is nowhere else: it stays
-//! whatever its rank, and is counted.
+//! whatever its rank, and is counted. Where the venue's licence lets no song be kept, far less is fetched, and what was heard
+//! goes at once ([`plan_needed`]).
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use roomtone_schema::SongId;
+
+pub use crate::store::media_sync::Origin;
+pub use needed::plan_needed;
+
+mod needed;
 
 /// A song, as far as fetching cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,16 @@ pub struct File {
     pub stored: bool,
     /// Whether this venue plays it. What it does not is not fetched, and gives way first.
     pub wanted: bool,
+    /// Where it came from: a licence that lets nobody keep songs speaks of the cloud's.
+    pub origin: Origin,
+    /// How long it plays.
+    pub music: Duration,
+}
+
+impl File {
+    fn is_own(&self) -> bool {
+        self.origin == Origin::Here
+    }
 }
 
 /// What the zones want, each list in its order.
@@ -42,6 +59,10 @@ pub struct Plan {
     pub fetch: Vec<SongId>,
     /// What may give way, in this order, and only as far as it must.
     pub spare: Vec<SongId>,
+    /// To remove now: the licence lets nobody keep them.
+    pub gone: Vec<SongId>,
+    /// Here beyond the licence, as nothing else has come yet, and silence is worse.
+    pub over: Vec<SongId>,
     /// Files that stay because they are nowhere else.
     pub pinned: usize,
     /// What these weigh.
@@ -76,7 +97,7 @@ pub fn plan(files: &[File], wishes: &Wishes, budget: u64) -> Plan {
         }
     }
     let spare = spare(files, &order, &keep);
-    Plan { fetch, spare, pinned: pinned.len(), pinned_bytes }
+    Plan { fetch, spare, pinned: pinned.len(), pinned_bytes, ..Plan::default() }
 }
 
 /// Which of the spare files give way so that `coming` more bytes fit beside `held` ones; all that is spare where even that

@@ -110,7 +110,7 @@ impl Inner {
                 order.clone()
             };
             let Ok(planned) = moment.outlook.clone().plan(&order, &|id| moment.song(id));
-            planned
+            self.within_licence(planned, |one| one.starts_at)
         };
         let plan = self.shown(room, &moment, planned);
         let mut stage = locked(&room.stage);
@@ -123,6 +123,13 @@ impl Inner {
             drop(stage);
             self.stir(room);
         }
+    }
+
+    /// As much of a plan as players may hold.
+    pub(crate) fn within_licence<T>(&self, plan: Vec<T>, begins: impl Fn(&T) -> UnixMillis) -> Vec<T> {
+        let (licence, first) = (self.licence(), plan.first().map(&begins));
+        let lies_ready = |one: &T| first.is_none_or(|first| licence.lets_lie_ready(begins(one).since(first)));
+        plan.into_iter().take_while(lies_ready).collect()
     }
 
     /// Shows the head of the plan, where the venue's licence lets it.
@@ -199,6 +206,9 @@ impl Inner {
         if let Some(planned) = planned {
             self.write_pick(room, (pick.id, planned), now).await;
             self.count_pick(&planned.pick);
+        }
+        if locked(&self.over_licence).contains(&pick.song.id) {
+            self.counters.relaxed_storage.up();
         }
         self.hear(room, &pick.song, now);
         writing(&room.order).mark_played(pick.song.id, now);

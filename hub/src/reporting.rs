@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomtone_schema::id::Id as _;
-use roomtone_schema::play::{Play, PlayEnd};
+use roomtone_schema::play::{Play, PlayEnd, Tier};
 use roomtone_schema::player::PlayerStatus;
 use roomtone_schema::song::Song;
 use roomtone_schema::{FactId, IdempotencyKey, PickId, PlayId, PlayerId, SongId, UnixMillis};
@@ -282,6 +282,7 @@ impl Inner {
             self.follow(room, player, report, &about, now);
         }
         if let Some(play) = news.started {
+            self.count_kept(&play);
             self.begin_play(room, play, now);
         }
     }
@@ -333,6 +334,14 @@ impl Inner {
             drop(stage);
             writing(&room.order).mark_played(song, started_at);
             self.stir(room);
+        }
+    }
+
+    /// Counts a play from a player's cache where the licence lets it keep nothing: the plan had run out, and silence is
+    /// worse.
+    pub(crate) fn count_kept(&self, play: &Play) {
+        if play.tier == Tier::Cache && !self.licence().offline_storage {
+            self.counters.relaxed_storage.up();
         }
     }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -195,6 +196,20 @@ impl Files {
     /// asked of the one that is chosen ([`Files::has`]).
     pub fn known(&self) -> Vec<Pick> {
         self.songs().known(|sha256| self.cache.contains(*sha256))
+    }
+
+    /// The songs whose files are here beside `needed`, the least recently played first, with how much music each is. A file
+    /// of which nothing is known comes first.
+    pub fn beside(&self, needed: &HashSet<Sha256>) -> Vec<(Sha256, Duration)> {
+        let mut unknown: HashSet<Sha256> = self.cache.all().into_iter().collect();
+        unknown.retain(|sha256| !needed.contains(sha256));
+        if unknown.is_empty() {
+            return Vec::new();
+        }
+        let mut known = self.known();
+        known.retain(|pick| unknown.remove(&pick.sha256));
+        let known = known.into_iter().map(|pick| (pick.sha256, pick.music()));
+        unknown.into_iter().map(|sha256| (sha256, Duration::ZERO)).chain(known).collect()
     }
 
     /// Number of files here.

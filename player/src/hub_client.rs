@@ -87,6 +87,8 @@ pub struct Claimed {
     pub plan: Vec<Pick>,
     /// When there is to be music; `None` where the hub did not say.
     pub hours: Option<Hours>,
+    /// Whether the venue's licence lets songs be kept that are needed no more; `None` where the hub did not say.
+    pub offline_storage: Option<bool>,
 }
 
 /// What a player plays already, by a plan from before.

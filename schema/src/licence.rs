@@ -1,5 +1,5 @@
-//! What a venue's licence allows: the listeners' view of what comes next, skips, and how often one album or artist is
-//! heard.
+//! What a venue's licence allows: the listeners' view of what comes next, skips, how often one album or artist is heard,
+//! and whether songs may be kept.
 //!
 //! The hub holds to it by itself, with or without the cloud. The default is music that the venue owns or that is free of
 //! royalties: everything is allowed.
@@ -24,6 +24,9 @@ pub const OF_AN_ARTIST: (usize, usize) = (4, 3);
 /// The most skips an hour that a licence can name: a song a minute.
 pub const MOST_SKIPS: u32 = 60;
 
+/// What may lie ready where songs may not be kept: music for this long, so that an outage is not heard.
+pub const READY: Duration = Duration::from_hours(1);
+
 /// A venue's licence profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,15 +38,33 @@ pub struct Licence {
     /// Whether the performance complement is kept: within 3 hours at most 3 songs of an album (2 in a row) and 4 of an
     /// artist (3 in a row).
     pub performance_complement: bool,
+    /// Whether songs may be kept on hubs and players beyond what is needed to play on.
+    ///
+    /// Where they may not be, a player holds what sounds and the plan, which then covers [`READY`] and no more; a hub holds
+    /// of what came from a cloud what its plans of that time need and as much again for each zone to choose from. What
+    /// was heard goes as soon as what is needed next has come. Songs that were imported at the hub are the venue's own and
+    /// stay there. Silence is worse than all that: while nothing new comes, music for [`READY`] stays, is heard
+    /// again, and is counted ([`let_go`]).
+    pub offline_storage: bool,
 }
 
 impl Default for Licence {
     fn default() -> Self {
-        Self { show_up_next: true, skips_per_hour: None, performance_complement: false }
+        Self {
+            show_up_next: true,
+            skips_per_hour: None,
+            performance_complement: false,
+            offline_storage: true,
+        }
     }
 }
 
 impl Licence {
+    /// Whether a player may be handed a song that begins so long after the first of its plan.
+    pub fn lets_lie_ready(&self, ahead: Duration) -> bool {
+        self.offline_storage || ahead < READY
+    }
+
     /// When the next skip may be: `None` is now. `skips` are the zone's of the last hour, in any order.
     pub fn next_skip_at(&self, skips: &[UnixMillis], now: UnixMillis) -> Option<UnixMillis> {
         const HOUR: Duration = Duration::from_hours(1);
@@ -57,6 +78,18 @@ impl Licence {
         let oldest_that_counts = lately.len().checked_sub(most)?;
         Some(lately[oldest_that_counts] + HOUR)
     }
+}
+
+/// Which of the songs that nobody needs any more go where songs may not be kept. `spare` has them with their lengths,
+/// the first to go first; `needed` is the music that is here and stays anyway. What is left, with it, is music for
+/// `least`, or all there is.
+pub fn let_go<T>(needed: Duration, spare: Vec<(T, Duration)>, least: Duration) -> Vec<T> {
+    let mut left = needed.saturating_add(spare.iter().map(|(_, music)| *music).sum());
+    let goes = |(_, music): &(T, Duration)| {
+        left = left.saturating_sub(*music);
+        least <= left
+    };
+    spare.into_iter().take_while(goes).map(|(song, _)| song).collect()
 }
 
 /// What was heard in the last hours, oldest first, as the performance complement asks for it.

@@ -120,6 +120,11 @@ impl FileCache {
         self.ledger().bytes()
     }
 
+    /// The sums of all files, in no order.
+    pub fn all(&self) -> Vec<Sha256> {
+        self.ledger().all().collect()
+    }
+
     /// Number of files.
     pub fn len(&self) -> usize {
         self.ledger().len()

@@ -8,6 +8,7 @@ mod drill;
 mod orders;
 mod outlook;
 mod pulse;
+mod unkept;
 
 use roomtone_tests::{Loudspeaker, TestVenue, eventually_within, write_tones};
 use std::time::Duration;

@@ -215,6 +215,23 @@ impl TestVenue {
         rows.expect("the history can be read").map(|row| row.expect("a play")).collect()
     }
 
+    /// Tells every song to be so long, whatever its file is: short files, and a plan of hours. The hub is not open.
+    pub fn tell_lengths(&self, length: std::time::Duration) {
+        assert!(self.hub.is_none(), "the venue is open");
+        let store = rusqlite::Connection::open(self.data().join("hub.db")).expect("the store can be written");
+        let told =
+            store.execute("update songs set duration_ms = ?1, cue_out_ms = ?1", [length.as_millis() as u32]);
+        told.expect("lengths can be told");
+    }
+
+    /// The value of a line of `/metrics`, by all that stands before it.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let answer = reqwest::get(self.url("/metrics")).await.expect("/metrics answers");
+        let page = answer.text().await.expect("/metrics is text");
+        let value = page.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {line} in {page}"))
+    }
+
     /// What `/health` says.
     pub async fn health(&self) -> serde_json::Value {
         let answer = reqwest::get(self.url("/health")).await.expect("/health answers");

@@ -124,6 +124,9 @@ pub(super) struct Licence {
     skips_per_hour: Option<u32>,
     /// Whether within 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row) are played.
     performance_complement: bool,
+    /// Whether songs may be kept on hubs and players. Where they may not be, players hold the next hour, hubs of the
+    /// cloud's songs what that needs and as much again to choose from, and what was heard goes.
+    offline_storage: bool,
 }
 
 /// The whole of what a venue's licence allows.
@@ -135,6 +138,10 @@ pub(super) struct LicenceInput {
     skips_per_hour: Option<i32>,
     /// Whether within 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row) are played.
     performance_complement: bool,
+    /// Whether songs may be kept on hubs and players. Where they may not be, players hold the next hour, hubs of the
+    /// cloud's songs what that needs and as much again to choose from, and what was heard goes.
+    #[graphql(default = true)]
+    offline_storage: bool,
 }
 
 impl From<&schedule::Schedule> for Schedule {
@@ -213,6 +220,7 @@ impl From<licence::Licence> for Licence {
             show_up_next: kept.show_up_next,
             skips_per_hour: kept.skips_per_hour,
             performance_complement: kept.performance_complement,
+            offline_storage: kept.offline_storage,
         }
     }
 }
@@ -228,6 +236,7 @@ impl LicenceInput {
             show_up_next: self.show_up_next,
             skips_per_hour: skips.transpose()?,
             performance_complement: self.performance_complement,
+            offline_storage: self.offline_storage,
         })
     }
 }

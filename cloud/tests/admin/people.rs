@@ -60,6 +60,32 @@ async fn what_cannot_be_meant_is_refused_with_its_field() {
 }
 
 #[tokio::test]
+async fn a_licence_is_set_as_a_whole_and_what_older_programs_leave_out_stays_allowed() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let id = global(place.venue(ana, "aurora").await);
+    let select = "venue { licence { showUpNext skipsPerHour performanceComplement offlineStorage } }";
+    let set = async |licence: serde_json::Value| {
+        let changed = place.mutate(ana, "updateVenue", json!({ "id": id, "licence": licence }), select).await;
+        done(&changed)["venue"]["licence"].clone()
+    };
+    let strict = json!({ "showUpNext": false, "skipsPerHour": 6, "performanceComplement": true, "offlineStorage": false });
+    assert_eq!(set(strict.clone()).await, strict);
+    let read = place.ask(
+        ana,
+        "query($id: ID!) { venue(id: $id) { licence { offlineStorage } } }",
+        json!({ "id": id }),
+    );
+    assert_eq!(read.await["venue"]["licence"]["offlineStorage"], false);
+    let before = json!({ "showUpNext": true, "performanceComplement": false });
+    assert_eq!(set(before).await["offlineStorage"], true);
+    let nobody = place.person("nobody").await;
+    let refused_one =
+        place.mutate(nobody, "updateVenue", json!({ "id": id, "licence": strict }), select).await;
+    assert_eq!(refused(&refused_one), "FORBIDDEN");
+}
+
+#[tokio::test]
 async fn a_venue_and_its_zones_are_changed_put_away_and_brought_back() {
     let place = Place::new().await;
     let ana = place.manager("ana").await;

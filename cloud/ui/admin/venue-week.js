@@ -119,8 +119,8 @@ export function tab(place, { id, look, role }) {
   }
 
   function licenceCard() {
-    const { showUpNext, skipsPerHour, performanceComplement } = venue.licence;
-    const now = { showUpNext, skipsPerHour, performanceComplement };
+    const { showUpNext, skipsPerHour, performanceComplement, offlineStorage } = venue.licence;
+    const now = { showUpNext, skipsPerHour, performanceComplement, offlineStorage };
     const set = (next) => attempt(async () => {
       const to = (licence) => change("updateVenue", { id, licence }, "__typename");
       await to({ ...now, ...next });
@@ -131,7 +131,9 @@ export function tab(place, { id, look, role }) {
     return h("section", { class: "card stack", key: "licence", "aria-labelledby": "licence-head" }, h("h2", { id: "licence-head" }, "What the licence allows"),
       h("p", { class: "quiet" }, "As it stands: music of your own, or free of royalties, allows everything. The hubs hold to it, with or without the internet."),
       h("div", { class: "choices" }, toggle("Listeners may see what comes next", "showUpNext"),
-        toggle("In 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row)", "performanceComplement")),
+        toggle("In 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row)", "performanceComplement"),
+        toggle("Songs may be kept on the venue's hubs and players", "offlineStorage")),
+      !offlineStorage && h("p", { class: "quiet" }, "Players hold what sounds and the next hour. Hubs hold of these songs what that hour needs, and as much again to choose from. What was heard is removed. An outage is not heard: an hour of music stays until it is over."),
       field("Skips an hour, at most", input("skips", { id: "licence-skips", type: "number", min: 0, max: 60, value: skipsPerHour ?? "", placeholder: "as many as people like", disabled: !canDo(),
         onchange: (event) => set({ skipsPerHour: event.target.value === "" ? null : Number(event.target.value) }) })));
   }

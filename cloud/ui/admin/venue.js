@@ -7,7 +7,7 @@ import { empty, toned } from "./parts.js";
 import { KINDS, may, standing } from "./say.js";
 
 const QUERY = `query Venue($id: ID!) { venue(id: $id) { id name slug kind timeZone penaltyHours crossfadeMs archivedAt guestCode viewerRole songCount activeListeners
-  organisation { id name } licence { showUpNext skipsPerHour performanceComplement } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
+  organisation { id name } licence { showUpNext skipsPerHour performanceComplement offlineStorage } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
   members { role since user { id email displayName } } } }`;
 
 const TABS = [

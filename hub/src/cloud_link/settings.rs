@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 use crate::hub::{Configured, Inner};
 use crate::in_force::VenueRules;
-use crate::locks::{reading, writing};
+use crate::locks::{locked, reading, writing};
 use crate::store::{Snapshot, StoreError, TxResult, down_rows, hub_state};
+use crate::view::PlayerCommandKind;
 
 /// What the cloud told of the venue and its zones; nothing where the hub has no cloud.
 #[derive(Debug, Default)]
@@ -135,7 +136,7 @@ impl Inner {
             );
             *writing(&self.venue) = Arc::new(venue);
         }
-        *writing(&self.rules) = told.rules_over(&self.configured);
+        let before = std::mem::replace(&mut *writing(&self.rules), told.rules_over(&self.configured));
         let mut is_other = false;
         for (name, settings) in told.zones_over(&self.configured) {
             for room in self.rooms.iter().filter(|room| room.zone.name == name) {
@@ -146,6 +147,9 @@ impl Inner {
             }
         }
         self.mind_the_hours().await?;
+        if before.licence.offline_storage != self.licence().offline_storage {
+            self.keep_by_the_licence();
+        }
         for room in &self.rooms {
             self.show_up_next(room);
             self.show_now_playing(room);
@@ -155,6 +159,22 @@ impl Inner {
             self.mark_library_stale();
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// Whether songs may be kept has changed: who carries files looks at once, and every player asks for its plan, which
+    /// tells it.
+    fn keep_by_the_licence(&self) {
+        let may = if self.licence().offline_storage { "may" } else { "may not" };
+        tracing::info!("by the venue's licence songs {may} be kept beyond what is needed to play on");
+        for room in &self.rooms {
+            self.stir(room);
+            for known in locked(&self.players).of_zone(room.zone.id) {
+                known.order(PlayerCommandKind::PlanChanged, |_| {});
+            }
+        }
+        self.songs_came.notify_one();
     }
 }
 

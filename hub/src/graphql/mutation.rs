@@ -57,6 +57,9 @@ pub(super) struct ClaimNextSongPayload {
     plan: Vec<Pick>,
     /// When there is to be music: a player without its hub keeps them by itself.
     hours: Option<OpenHours>,
+    /// Whether the venue's licence lets a player keep songs that it needs no more; where it does not, it keeps what sounds
+    /// and the plan.
+    offline_storage: Option<bool>,
     /// Why not.
     user_errors: Vec<UserError>,
 }
@@ -229,7 +232,8 @@ async fn claim(ctx: &Context<'_>, input: &ClaimNextSongInput) -> Result<ClaimNex
     let claim = hub.claim_next_song(player(ctx)?, input.read()?).await.map_err(unmet)?;
     let plan = claim.plan.into_iter().map(Pick).collect();
     let (pick, hours) = (Some(Pick(claim.pick)), Some(OpenHours(claim.hours)));
-    Ok(ClaimNextSongPayload { pick, plan, hours, user_errors: Vec::new() })
+    let offline_storage = Some(claim.offline_storage);
+    Ok(ClaimNextSongPayload { pick, plan, hours, offline_storage, user_errors: Vec::new() })
 }
 
 async fn report(ctx: &Context<'_>, input: &ReportPlaybackInput) -> Result<ReportPlaybackPayload, Unmet> {

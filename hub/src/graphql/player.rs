@@ -92,6 +92,9 @@ pub(super) struct PlayerPlan {
     pub(super) plan: Vec<Pick>,
     /// When there is to be music: a player without its hub keeps them by itself.
     pub(super) hours: OpenHours,
+    /// Whether the venue's licence lets a player keep songs that it needs no more; where it does not, it keeps what sounds
+    /// and the plan.
+    pub(super) offline_storage: bool,
 }
 
 /// An order to one player.

@@ -30,6 +30,7 @@ impl HubQuery {
             current: ahead.current.map(Pick),
             plan: ahead.plan.into_iter().map(Pick).collect(),
             hours: OpenHours(ahead.hours),
+            offline_storage: ahead.offline_storage,
         })
     }
 

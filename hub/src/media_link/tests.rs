@@ -29,6 +29,8 @@ use super::*;
 use crate::cloud_link::SqliteStore;
 use crate::hub::tests::venue::Venue;
 
+mod unkept;
+
 const SONG: Uuid = Uuid::from_u128(0x1001);
 
 #[derive(Default)]

@@ -36,6 +36,8 @@ pub struct Ahead {
     pub plan: Vec<Arc<PickView>>,
     /// Until when, and from when on again.
     pub hours: OpenHoursView,
+    /// Whether the venue's licence lets players keep songs that they need no more.
+    pub offline_storage: bool,
 }
 
 impl From<IdempotencyKey> for ClaimRequest {
@@ -65,7 +67,9 @@ impl Inner {
             }
             pick
         };
-        Ok(Claim { pick, plan: self.hand_out_plan(&room, player), hours: self.open_hours(&room) })
+        let plan = self.hand_out_plan(&room, player);
+        let offline_storage = self.licence().offline_storage;
+        Ok(Claim { pick, plan, hours: self.open_hours(&room), offline_storage })
     }
 
     /// What a player's zone plays, and the plan, without taking anything; `None` for whoever is no player.
@@ -73,12 +77,16 @@ impl Inner {
         let room = self.room_of_player(player)?;
         let now = self.clock.now();
         let current = room.current().filter(|current| !current.is_over(now)).map(|current| current.pick);
-        Some(Ahead { current, plan: self.hand_out_plan(&room, player), hours: self.open_hours(&room) })
+        let plan = self.hand_out_plan(&room, player);
+        let offline_storage = self.licence().offline_storage;
+        Some(Ahead { current, plan, hours: self.open_hours(&room), offline_storage })
     }
 
     /// Gives a player the plan, and remembers what was in it.
     fn hand_out_plan(&self, room: &ZoneRoom, player: PlayerId) -> Vec<Arc<PickView>> {
         let plan: Vec<Upcoming> = locked(&room.stage).plan.iter().cloned().collect();
+        // It may have been made when more was allowed.
+        let plan = self.within_licence(plan, |upcoming| upcoming.planned.starts_at);
         let views = plan.iter().map(|upcoming| Arc::clone(&upcoming.view)).collect();
         if let Some(known) = locked(&self.players).get_mut(player) {
             known.remember_plan(plan);

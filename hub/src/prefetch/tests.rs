@@ -14,7 +14,8 @@ fn songs(numbers: &[u128]) -> Vec<SongId> {
 
 /// A song of the catalogue that is not here.
 fn far(n: u128) -> File {
-    File { song: song(n), bytes: 10, here: false, stored: true, wanted: true }
+    let music = Duration::from_mins(20);
+    File { song: song(n), bytes: 10, here: false, stored: true, wanted: true, origin: Origin::Cloud, music }
 }
 
 /// One that is here, too.
@@ -24,7 +25,7 @@ fn near(n: u128) -> File {
 
 /// One that was imported here and is nowhere else.
 fn only_here(n: u128) -> File {
-    File { stored: false, ..near(n) }
+    File { stored: false, origin: Origin::Here, ..near(n) }
 }
 
 #[test]
@@ -89,7 +90,7 @@ proptest! {
         budget in 0..800_u64,
     ) {
         let files: Vec<File> = made.iter().zip(0..).map(|((bytes, here, stored, wanted), n)| {
-            File { song: song(n), bytes: *bytes, here: *here, stored: *stored, wanted: *wanted }
+            File { song: song(n), bytes: *bytes, here: *here, stored: *stored, wanted: *wanted, ..far(n) }
         }).collect();
         let named = |places: &[usize]| places.iter().map(|n| song(*n as u128)).collect::<Vec<_>>();
         let all: Vec<SongId> = files.iter().map(|file| file.song).collect();
@@ -108,5 +109,95 @@ proptest! {
         let here: u64 = files.iter().filter(|file| file.here).map(|file| file.bytes).sum();
         let coming: u64 = plan.fetch.iter().map(|song| file(song).bytes).sum();
         prop_assert!(plan.fetch.is_empty() || here - spared + coming <= budget, "fetches only what then fits");
+    }
+}
+
+/// Songs of twenty minutes: three of them are an hour.
+mod needed {
+    use super::*;
+
+    fn wishes(soon: &[u128], ranked: &[u128]) -> Wishes {
+        Wishes { soon: songs(soon), ranked: vec![songs(ranked)], ..Wishes::default() }
+    }
+
+    #[test]
+    fn the_next_hour_and_as_much_to_choose_from_are_here_and_nothing_else() {
+        let files: Vec<File> =
+            [near(1), near(2), near(3), near(9)].into_iter().chain((4..9).map(far)).collect();
+        let plan = plan_needed(&files, &wishes(&[1, 2, 3], &[4, 5, 6, 7, 8, 1, 2, 3, 9]), 1_000);
+        assert_eq!(plan.fetch, songs(&[4, 5, 6]));
+        assert_eq!(
+            (plan.gone, plan.over),
+            (songs(&[9]), vec![]),
+            "what was heard goes, as the next hour is here"
+        );
+    }
+
+    #[test]
+    fn while_nothing_else_has_come_an_hour_stays_and_is_told_apart() {
+        let files: Vec<File> = (1..=8).map(near).chain((11..19).map(far)).collect();
+        let ranked: Vec<u128> = (11..19).chain([8, 7, 6, 5, 4, 3, 2, 1]).collect();
+        let plan = plan_needed(&files, &wishes(&[8], &ranked), 1_000);
+        assert_eq!(plan.gone, songs(&[1, 2, 3, 4, 5]), "the least wanted first");
+        assert_eq!((plan.over.clone(), plan.fetch), (songs(&[6, 7]), songs(&[11, 12, 13])));
+        assert_eq!(plan.spare, plan.over, "a full disk needs them more");
+        let two = Wishes { ranked: vec![songs(&ranked); 2], ..wishes(&[8], &[]) };
+        assert_eq!(plan_needed(&files, &two, 1_000).gone, songs(&[1, 2]), "two zones need two hours");
+    }
+
+    #[test]
+    fn what_the_venue_imported_itself_stays_and_what_it_does_not_play_goes() {
+        let unwanted = |file: File| File { wanted: false, ..file };
+        let own = File { origin: Origin::Here, ..near(1) };
+        let files = [
+            own,
+            only_here(2),
+            unwanted(near(3)),
+            unwanted(File { origin: Origin::Here, ..near(4) }),
+            near(5),
+        ];
+        let plan = plan_needed(&files, &wishes(&[5], &[1, 2, 5]), 1_000);
+        assert_eq!((plan.gone, plan.over), (songs(&[3]), vec![]));
+        assert_eq!(plan.spare, songs(&[1, 4]), "for a full disk alone, as the cloud has them");
+        assert_eq!((plan.pinned, plan.pinned_bytes), (1, 10));
+    }
+
+    #[test]
+    fn nothing_is_fetched_beyond_the_budget_and_own_songs_are_no_reason_to_fetch_none() {
+        let own = (1..=10).map(|n| File { origin: Origin::Here, ..near(n) });
+        let files: Vec<File> = own.chain((11..=20).map(far)).collect();
+        let ranked: Vec<u128> = (11..=20).chain(1..=10).collect();
+        assert_eq!(plan_needed(&files, &wishes(&[1], &ranked), 1_000).fetch, songs(&[11, 12, 13]));
+        assert_eq!(plan_needed(&files, &wishes(&[1], &ranked), 120).fetch, songs(&[11, 12]));
+    }
+
+    proptest! {
+        #[test]
+        fn never_silent_and_never_more_than_is_needed(
+            made in prop::collection::vec((any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()), 1..40),
+            soon in prop::collection::vec(0..40_usize, 0..3),
+        ) {
+            let files: Vec<File> = made.iter().zip(0..).map(|((here, stored, wanted, own), n)| {
+                // What came from the cloud is there; what was born here is not, before it went up.
+                let (here, stored) = (*here || *own, *stored || !*own);
+                let origin = if *own { Origin::Here } else { Origin::Cloud };
+                File { here, stored, wanted: *wanted, origin, ..far(n) }
+            }).collect();
+            let soon: Vec<u128> = soon.iter().map(|n| *n as u128).collect();
+            let ranked: Vec<u128> = (0..files.len() as u128).collect();
+            let wishes = wishes(&soon, &ranked);
+            let plan = plan_needed(&files, &wishes, u64::MAX);
+            let stays = |file: &&File| file.here && !plan.gone.contains(&file.song);
+            for file in files.iter().filter(|file| plan.gone.contains(&file.song)) {
+                prop_assert!(file.here && file.stored && file.origin == Origin::Cloud && !wishes.soon.contains(&file.song));
+            }
+            let music = |files: &mut dyn Iterator<Item = &File>| files.map(|file| file.music).sum::<Duration>();
+            let before = music(&mut files.iter().filter(|file| file.here && file.wanted));
+            let after = music(&mut files.iter().filter(stays).filter(|file| file.wanted));
+            let hour = Duration::from_hours(1);
+            prop_assert!(after == before || hour <= after, "{:?} of {:?}", after, before);
+            let cloud = |file: &&File| file.origin == Origin::Cloud && !wishes.soon.contains(&file.song);
+            prop_assert!(music(&mut files.iter().filter(stays).filter(cloud)) <= hour * 2);
+        }
     }
 }

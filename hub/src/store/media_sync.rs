@@ -7,6 +7,15 @@ use rusqlite::{Connection, params};
 use super::row;
 use super::tx::Tx;
 
+/// Where a song came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was imported here, and is the venue's own.
+    Here,
+    /// It came down.
+    Cloud,
+}
+
 /// A song's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SongFile {
@@ -22,6 +31,10 @@ pub struct SongFile {
     pub content_type: String,
     /// Whether the cloud has it, verified.
     pub stored: bool,
+    /// Where it came from.
+    pub origin: Origin,
+    /// How long it plays, in milliseconds.
+    pub duration_ms: u32,
     /// Whether it may be played here.
     pub ready: bool,
     /// It was put, and what the cloud makes of it was not heard yet.
@@ -34,7 +47,7 @@ pub struct SongFile {
 pub fn all(conn: &Connection) -> rusqlite::Result<Vec<SongFile>> {
     conn.prepare_cached(
         "select songs.id, coalesce(aliases.canonical, songs.id), songs.sha256, bytes, content_type, stored,
-             status = 'ready', uploads_put.sha256 is not null, uploads_refused.refused_at
+             born_here, duration_ms, status = 'ready', uploads_put.sha256 is not null, uploads_refused.refused_at
          from songs left join aliases on aliases.local = songs.id left join uploads_refused using (sha256)
              left join uploads_put on uploads_put.sha256 = songs.sha256
          order by songs.row",
@@ -47,9 +60,11 @@ pub fn all(conn: &Connection) -> rusqlite::Result<Vec<SongFile>> {
             bytes: row.get::<_, i64>(3)?.cast_unsigned(),
             content_type: row.get(4)?,
             stored: row.get(5)?,
-            ready: row.get(6)?,
-            put: row.get(7)?,
-            refused_at: row.get::<_, Option<i64>>(8)?.map(UnixMillis),
+            origin: if row.get(6)? { Origin::Here } else { Origin::Cloud },
+            duration_ms: row.get(7)?,
+            ready: row.get(8)?,
+            put: row.get(9)?,
+            refused_at: row.get::<_, Option<i64>>(10)?.map(UnixMillis),
         })
     })?
     .collect()

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use roomtone_hub::limits::LimitSettings;
+use roomtone_schema::licence::Licence;
+use roomtone_server::front::FrontSettings;
 use serde_json::json;
 
 use crate::venue::Venue;
@@ -114,4 +117,40 @@ async fn a_file_that_is_gone_is_not_found() {
     std::fs::remove_dir_all(venue.hub.media_dir()).unwrap();
     assert_eq!(venue.get(&url, "").await.status, 404);
     assert!(venue.folder().exists());
+}
+
+/// Songs of three minutes.
+#[tokio::test]
+async fn where_songs_may_not_be_kept_players_are_told_and_nobody_caches_a_file() {
+    let (settings, limits) = (FrontSettings::default(), LimitSettings::default());
+    let licence = Licence { offline_storage: false, ..Licence::default() };
+    let venue = Venue::licensed(settings, limits, Vec::new(), licence).await;
+    for number in 0..40 {
+        venue.add_song(number).await;
+    }
+    venue.hub.settle().await;
+    let token = venue.player_token().await;
+    let claim = "pick { id } plan { id } offlineStorage";
+    let claim = venue.mutate(Some(&token), "claimNextSong", "ClaimNextSongInput", json!({}), claim).await;
+    let most = 60 * 60 / (180 - 5) + 1;
+    let planned = |told: &serde_json::Value| told["plan"].as_array().unwrap().len();
+    assert!((10..=most).contains(&planned(&claim)), "{claim}");
+    assert_eq!(claim["offlineStorage"], false);
+    let ahead = venue.ask(Some(&token), "{ playerPlan { plan { id } offlineStorage } }", json!({})).await;
+    let ahead = &ahead["data"]["playerPlan"];
+    assert!((10..=most).contains(&planned(ahead)) && ahead["offlineStorage"] == false, "{ahead}");
+    let url = address(&venue).await;
+    let answer = venue.get(&url, "").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
+    let tag = answer.header("etag").unwrap();
+    let again = venue.get(&url, &format!("if-none-match: {tag}\r\n")).await;
+    assert_eq!((again.status, again.header("cache-control")), (304, Some("no-store")));
+    let metrics = venue.get("/metrics", "").await;
+    assert!(metrics.text().contains("relaxations_total{rule=\"storage\"} 0"), "{}", metrics.text());
+
+    let venue = Venue::with_songs(40).await;
+    let token = venue.player_token().await;
+    let ahead = venue.ask(Some(&token), "{ playerPlan { plan { id } offlineStorage } }", json!({})).await;
+    let ahead = &ahead["data"]["playerPlan"];
+    assert!(most < planned(ahead) && ahead["offlineStorage"] == true, "{ahead}");
 }

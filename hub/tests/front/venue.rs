@@ -9,6 +9,7 @@ use roomtone_hub::http::{self, Front};
 use roomtone_hub::hub::{Added, Hub, HubOptions};
 use roomtone_hub::limits::LimitSettings;
 use roomtone_schema::id::Id as _;
+use roomtone_schema::licence::Licence;
 use roomtone_schema::song::{Explicit, Sha256, SongFacts, SongKind};
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{Embedding, EmbeddingVersion, ManualClock, SongId, UnixMillis};
@@ -63,6 +64,16 @@ impl Venue {
         limits: LimitSettings,
         zones: Vec<(String, ZoneSettings)>,
     ) -> Self {
+        Self::licensed(settings, limits, zones, Licence::default()).await
+    }
+
+    /// The same under a licence.
+    pub(crate) async fn licensed(
+        settings: FrontSettings,
+        limits: LimitSettings,
+        zones: Vec<(String, ZoneSettings)>,
+        licence: Licence,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_000_000_000)));
         let options = HubOptions {
@@ -70,7 +81,7 @@ impl Venue {
             venue_name: "Test".to_owned(),
             time_zone: "UTC".to_owned(),
             zones,
-            licence: roomtone_schema::licence::Licence::default(),
+            licence,
             limits,
         };
         let hub = Hub::open(options, clock.clone()).await.unwrap();

@@ -61,19 +61,23 @@ impl From<WireHours> for Hours {
 
 /// The payload of `claimNextSong`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Claim {
     pick: Option<WirePick>,
     plan: Vec<WirePick>,
     hours: Option<WireHours>,
+    offline_storage: Option<bool>,
 }
 
 /// The answer to `playerPlan`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
     current: Option<WirePick>,
     #[serde(rename = "plan")]
     ahead: Vec<WirePick>,
     hours: Option<WireHours>,
+    offline_storage: Option<bool>,
 }
 
 /// The payload of `reportPlays`.
@@ -137,13 +141,13 @@ impl WirePick {
 
 impl Claim {
     pub(super) fn into_claimed(self) -> Result<Claimed, LinkError> {
-        claimed(self.pick, self.plan, self.hours)
+        claimed(self.pick, self.plan, self.hours, self.offline_storage)
     }
 }
 
 impl Plan {
     pub(super) fn into_claimed(self) -> Result<Claimed, LinkError> {
-        claimed(self.current, self.ahead, self.hours)
+        claimed(self.current, self.ahead, self.hours, self.offline_storage)
     }
 }
 
@@ -259,10 +263,11 @@ fn claimed(
     pick: Option<WirePick>,
     plan: Vec<WirePick>,
     hours: Option<WireHours>,
+    offline_storage: Option<bool>,
 ) -> Result<Claimed, LinkError> {
     let pick = pick.map(WirePick::into_pick).transpose()?;
     let plan = plan.into_iter().map(WirePick::into_pick).collect::<Result<_, _>>()?;
-    Ok(Claimed { pick, plan, hours: hours.map(Hours::from) })
+    Ok(Claimed { pick, plan, hours: hours.map(Hours::from), offline_storage })
 }
 
 /// A player that may not is a player no more: the hub knows no other reason to forbid it its own business.

@@ -20,12 +20,19 @@ pub(super) const CLAIM: &str = concat!(
     pick!(),
     " hours ",
     hours!(),
-    " userErrors { code message } } }"
+    " offlineStorage userErrors { code message } } }"
 );
 
 /// What plays and what comes, without moving anything.
-pub(super) const PLAN: &str =
-    concat!("query Plan { playerPlan { current ", pick!(), " plan ", pick!(), " hours ", hours!(), " } }");
+pub(super) const PLAN: &str = concat!(
+    "query Plan { playerPlan { current ",
+    pick!(),
+    " plan ",
+    pick!(),
+    " hours ",
+    hours!(),
+    " offlineStorage } }"
+);
 
 /// The cheapest question that only a player is answered.
 pub(super) const PLAN_ID: &str = "query Known { playerPlan { __typename } }";

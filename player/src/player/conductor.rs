@@ -33,6 +33,7 @@ use crate::queue::{Chosen, Queue, Shelf, is_same};
 use crate::stamp::Stamps;
 
 mod claims;
+mod keeping;
 mod reports;
 mod showing;
 
@@ -159,6 +160,7 @@ pub(super) struct Conductor {
     /// What is shown of the disk and of what comes, as of the last look at it.
     outlook: showing::Outlook,
     claims: claims::Claims,
+    keeping: keeping::Keeping,
     reports: reports::Reports,
     errands: JoinSet<(u64, Errand)>,
     /// Counts links, so that what an old one could not do says nothing about this one.
@@ -203,6 +205,7 @@ impl Conductor {
             idle_since_ms: None,
             outlook: showing::Outlook::default(),
             claims: claims::Claims::default(),
+            keeping: keeping::Keeping::load(&parts.data),
             reports: reports::Reports::new(parts.place.as_ref().map(|place| place.at.clone()), mode),
             errands: JoinSet::new(),
             links: 0,
@@ -378,6 +381,7 @@ impl Conductor {
         self.links += 1;
         self.reports.hurry();
         self.claims.plan_is_old();
+        self.keeping.is_unsure();
         // What began while the hub was away and only just now: the zone moves on with it.
         if let Some(current) = &mut self.current {
             current.claimed = false;
@@ -398,6 +402,7 @@ impl Conductor {
             _ => {}
         }
         self.client = None;
+        self.keeping.is_unsure();
         self.hub = why;
     }
 
@@ -590,29 +595,6 @@ impl Conductor {
     /// A key for one question: sent again it is the same question.
     fn new_key(&self) -> Uuid {
         IdempotencyKey::mint(self.parts.stamps.now().wall, random()).uuid()
-    }
-
-    /// Says which files must be here, and which must not give way.
-    fn keep_files(&mut self) {
-        // A disk that cannot be asked is taken for a large one: what does not fit is refused then.
-        let wanted = self.queue.wanted(self.parts.files.capacity().unwrap_or(u64::MAX));
-        let sounding = self.queue.sounding().map(|pick| pick.sha256);
-        let prepared = self.announced.iter().map(|known| known.chosen.pick.sha256);
-        let pinned: Vec<Sha256> =
-            sounding.into_iter().chain(prepared).chain(wanted.iter().map(|pick| pick.sha256)).collect();
-        self.parts.files.pin_exactly(&pinned);
-        self.parts.wanted.send_if_modified(|shown| {
-            let changed = *shown != wanted;
-            if changed {
-                *shown = wanted;
-            }
-            changed
-        });
-    }
-
-    fn know<'a>(&self, picks: impl IntoIterator<Item = &'a Pick>) {
-        let picks: Vec<Pick> = picks.into_iter().cloned().collect();
-        self.parts.files.remember(&picks);
     }
 
     /// Writes to the journal. A disk that takes nothing stops no music: the play is told from memory.

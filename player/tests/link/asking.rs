@@ -55,7 +55,7 @@ fn graphql(asked: &Asked) -> Answer {
         let (pick, plan) = (wire_pick(1), [wire_pick(2), wire_pick(3)]);
         let hours = json!({ "asOf": "2026-11-30T12:00:00+00:00", "isOpen": true, "closesAt": "2026-11-30T18:00:00Z", "opensAt": null });
         return data(
-            &json!({ "claimNextSong": { "pick": pick, "plan": plan, "hours": hours, "userErrors": no_errors } }),
+            &json!({ "claimNextSong": { "pick": pick, "plan": plan, "hours": hours, "offlineStorage": false, "userErrors": no_errors } }),
         );
     }
     if document.contains("reportPlays") {
@@ -91,7 +91,15 @@ async fn a_claim_a_report_and_late_plays_go_over_one_kept_connection() {
         closes_at: Some(UnixMillis(1_796_061_600_000)),
         opens_at: None,
     };
-    assert_eq!(claimed, Claimed { pick: Some(pick(1)), plan: vec![pick(2), pick(3)], hours: Some(hours) });
+    assert_eq!(
+        claimed,
+        Claimed {
+            pick: Some(pick(1)),
+            plan: vec![pick(2), pick(3)],
+            hours: Some(hours),
+            offline_storage: Some(false)
+        }
+    );
     client.report(key, &report()).await.unwrap();
     let late = LatePlay {
         play: PlayId(Uuid::from_u128(6)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use roomtone_schema::SongId;
 use roomtone_schema::UnixMillis;
-use roomtone_schema::licence::{COMPLEMENT_WINDOW, Licence, OF_AN_ALBUM, OF_AN_ARTIST};
+use roomtone_schema::licence::{COMPLEMENT_WINDOW, Licence, OF_AN_ALBUM, OF_AN_ARTIST, READY, let_go};
 use roomtone_schema::look_ahead::Planned;
 use roomtone_schema::pick::{Kinds, Relaxation};
 use roomtone_schema::rank::Shelf;
@@ -121,4 +121,24 @@ fn skips_are_counted_by_the_hour() {
     assert_eq!(Licence::default().next_skip_at(&[at(40); 50], at(40)), None);
     let never = Licence { skips_per_hour: Some(0), ..Licence::default() };
     assert_eq!(never.next_skip_at(&[], at(40)), Some(at(100)));
+}
+
+#[test]
+fn where_songs_may_not_be_kept_an_hour_lies_ready() {
+    let kept = Licence { offline_storage: false, ..Licence::default() };
+    let last = READY.saturating_sub(Duration::from_millis(1));
+    assert!(kept.lets_lie_ready(Duration::ZERO) && kept.lets_lie_ready(last) && !kept.lets_lie_ready(READY));
+    assert!(Licence::default().lets_lie_ready(READY * 100));
+    let of_before: Licence = serde_json::from_str("{\"performance_complement\":true}").expect("a licence");
+    assert!(of_before.offline_storage, "who said nothing of it before goes on as before");
+}
+
+#[test]
+fn what_was_heard_goes_first_and_never_the_last_hour_of_music() {
+    let spare = || (1..=5).map(|song| (song, Duration::from_mins(20))).collect::<Vec<_>>();
+    assert_eq!(let_go(READY, spare(), READY), [1, 2, 3, 4, 5], "what comes is here");
+    assert_eq!(let_go(Duration::ZERO, spare(), READY), [1, 2], "nothing comes: an hour stays");
+    assert_eq!(let_go(Duration::from_mins(30), spare(), READY), [1, 2, 3]);
+    assert_eq!(let_go(Duration::from_mins(30), spare(), Duration::ZERO), [1, 2, 3, 4, 5]);
+    assert_eq!(let_go(Duration::ZERO, spare()[..2].to_vec(), READY), [0; 0]);
 }

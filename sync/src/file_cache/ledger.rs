@@ -48,6 +48,11 @@ impl Ledger {
         self.files.contains_key(&sha256)
     }
 
+    /// Every file in the books.
+    pub fn all(&self) -> impl Iterator<Item = Sha256> {
+        self.files.keys().copied()
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.bytes

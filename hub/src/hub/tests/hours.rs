@@ -6,12 +6,15 @@ use roomtone_schema::licence::Licence;
 use roomtone_schema::schedule::{Day, Daypart, Hours, Schedule};
 use roomtone_schema::song::SongKind;
 
-use super::venue::{SONG, Venue, key};
+use roomtone_schema::play::{PlayEnd, Tier};
+
+use super::venue::{NOON, SONG, Venue, active, key};
 use crate::ordering::{CommandError, SkipZoneError};
 use crate::playing::ClaimError;
 use crate::scheduling::SetWeekError;
+use crate::secrets::new_id;
 use crate::skipping::SkipError;
-use crate::view::PlayerCommandKind;
+use crate::view::{LatePlay, PlaybackReport, PlayerCommandKind};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -114,6 +117,50 @@ async fn a_licence_hides_what_comes_next() {
     let claim = venue.claim(bar).await;
     assert!(!claim.plan.is_empty(), "players hold the plan whatever people may see");
     assert!(venue.up_next().is_empty());
+}
+
+#[tokio::test]
+async fn where_songs_may_not_be_kept_players_hold_an_hour_and_plays_from_their_cache_are_counted() {
+    let unkept = Licence { offline_storage: false, ..Licence::default() };
+    let venue = Venue::with(|options| options.licence = unkept).await.and_songs(200).await;
+    let bar = venue.player("bar").await.player.id;
+    let claim = venue.claim(bar).await;
+    // Songs of three minutes.
+    assert_eq!((claim.plan.len(), claim.offline_storage), (20, false));
+    let ahead = venue.hub.player_plan(bar).unwrap();
+    assert_eq!((ahead.plan.len(), ahead.offline_storage), (20, false));
+    let cached = |song, tier| PlaybackReport {
+        play: Some(new_id(NOON)),
+        song: Some(song),
+        tier: Some(tier),
+        ..active()
+    };
+    let counted = || venue.hub.counters().relaxed_storage.get();
+    venue.hub.report_playback(bar, None, cached(venue.songs[3], Tier::Plan)).await.unwrap();
+    assert_eq!(counted(), 0, "the plan is what the hub decided");
+    venue.hub.report_playback(bar, None, cached(venue.songs[4], Tier::Cache)).await.unwrap();
+    assert_eq!(counted(), 1, "it played on when its plan had run out");
+    let late = LatePlay {
+        play: new_id(NOON),
+        song: venue.songs[5],
+        pick: None,
+        started_ago_ms: 500_000,
+        ended_ago_ms: 320_000,
+        ended: PlayEnd::Finished,
+        heard_ms: 180_000,
+        tier: Tier::Cache,
+    };
+    for _ in 0..2 {
+        venue.hub.report_plays(bar, key(), vec![late.clone()]).await.unwrap();
+    }
+    assert_eq!(counted(), 2, "once, however often it is told");
+
+    let kept = Venue::with_songs(200).await;
+    let bar = kept.player("bar").await.player.id;
+    let claim = kept.claim(bar).await;
+    assert!(20 < claim.plan.len() && claim.offline_storage);
+    kept.hub.report_playback(bar, None, cached(kept.songs[4], Tier::Cache)).await.unwrap();
+    assert_eq!(kept.hub.counters().relaxed_storage.get(), 0);
 }
 
 #[tokio::test]
