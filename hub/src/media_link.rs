@@ -6,12 +6,14 @@
 //! is never removed. Where the venue's licence lets no song be kept, what was heard is removed in every round, with or
 //! without the cloud.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use roomtone_schema::SongId;
 use roomtone_schema::licence::READY;
-use roomtone_schema::rank::{Candidate, rank};
+use roomtone_schema::rank::{Candidate, Standing, rank};
+use roomtone_schema::rest::window;
 use roomtone_sync::backoff::Backoff;
 use roomtone_sync::file_cache::{CacheError, Expected, FileCache, Resuming};
 use roomtone_sync::transport::{Address, Client, Internet, NoAnswer, Piece};
@@ -22,6 +24,7 @@ use crate::hub::{Hub, Inner};
 use crate::locks::locked;
 use crate::prefetch::{self, File, Plan, Wishes};
 use crate::programme::room_window;
+use crate::room::ZoneRoom;
 use crate::store::StoreError;
 use crate::store::media_sync::{self, SongFile};
 
@@ -307,11 +310,29 @@ impl Inner {
                 last_played_at: played.get(&song.song).copied(),
             };
             let candidates: Vec<Candidate> = songs.iter().filter(|song| song.ready).map(candidate).collect();
-            let window = room_window(&room.settings(), &self.library.shelf());
-            let ranked = rank(&wanted.target().axes, &candidates, now, window);
+            let ranked = rank(&wanted.target().axes, &candidates, now, self.rests_for(room, songs));
+            let rests = ranked.iter().filter(|one| one.standing == Standing::Resting).map(|one| one.song);
+            let rests: HashSet<SongId> = rests.collect();
+            // The first zone's, less what another may hear.
+            if wishes.ranked.is_empty() {
+                wishes.resting = rests;
+            } else {
+                wishes.resting.retain(|song| rests.contains(song));
+            }
             wishes.ranked.push(ranked.into_iter().map(|one| one.song).collect::<Vec<SongId>>());
         }
         wishes
+    }
+
+    /// How long songs rest in a zone, as far as fetching is concerned. Where they may not be kept, those that are here are
+    /// few, and the rest is that of all that can be.
+    fn rests_for(&self, room: &ZoneRoom, songs: &[SongFile]) -> Duration {
+        if self.licence().offline_storage {
+            return room_window(&room.settings(), &self.library.shelf());
+        }
+        let ready = songs.iter().filter(|song| song.ready);
+        let length = ready.map(|song| Duration::from_millis(song.duration_ms.into())).sum();
+        window(room.settings().penalty(), length)
     }
 
     fn file_came_or_went(&self, song: SongId) {

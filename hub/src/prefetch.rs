@@ -50,6 +50,8 @@ pub struct Wishes {
     pub planned: Vec<SongId>,
     /// For each zone its songs, best first.
     pub ranked: Vec<Vec<SongId>>,
+    /// What no zone should hear again so soon.
+    pub resting: HashSet<SongId>,
 }
 
 /// What to do.
@@ -61,7 +63,7 @@ pub struct Plan {
     pub spare: Vec<SongId>,
     /// To remove now: the licence lets nobody keep them.
     pub gone: Vec<SongId>,
-    /// Here beyond the licence, as nothing else has come yet, and silence is worse.
+    /// Here beyond the licence, as nothing else has come yet, and silence is worse: each play of one is counted.
     pub over: Vec<SongId>,
     /// Files that stay because they are nowhere else.
     pub pinned: usize,

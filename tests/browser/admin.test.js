@@ -272,6 +272,13 @@ manager("a daypart comes down to the hub, and is taken back by undo; so is a wor
   await at.page.getByLabel("Listeners may see what comes next").uncheck();
   await at.undo("The licence of Café Resonance saved");
   await at.page.waitForFunction(() => document.querySelector('.choice input[type="checkbox"]').checked);
+  const kept = at.page.getByLabel("Songs may be kept on the venue's hubs and players");
+  await kept.uncheck();
+  await at.page.getByText("Players hold what sounds and the next hour.").waitFor();
+  await at.shot("licence");
+  await at.undo("The licence of Café Resonance saved");
+  await at.page.getByText("Players hold what sounds and the next hour.").waitFor({ state: "detached" });
+  assert.ok(await kept.isChecked());
 });
 
 // Waits until the hub says that it is this daypart.

@@ -189,6 +189,7 @@ manager("a week is set, holds at once and is taken back", async (at) => {
   await week.locator(".parts").getByLabel("Volume").fill("65");
   await at.button("Keep this week").click();
   await week.locator(".said", { hasText: "holds from now on" }).waitFor();
+  await at.page.getByText("Songs may be kept on this hub and its players.").waitFor();
   await at.shot("week");
   const { venue } = await hub.ask("{ venue { zones { hours { isOpen daypart } } } }");
   assert.equal(venue.zones[0].hours.isOpen, false);

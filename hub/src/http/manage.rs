@@ -262,6 +262,7 @@ impl Office {
             "paired": paired,
             "rooms": rooms::all(&self.hub),
             "week": rooms::week(&self.hub),
+            "licence": self.hub.licence(),
             "sync": facts::standing(&self.hub),
             "drill": drill::told(&self.hub),
             "me": who.told(&self.hub),

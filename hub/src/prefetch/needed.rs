@@ -38,14 +38,22 @@ pub fn plan_needed(files: &[File], wishes: &Wishes, budget: u64) -> Plan {
     let least = READY * wishes.ranked.len() as u32;
     let with_music = unneeded.iter().map(|song| (*song, by_song[song].music)).collect();
     gone.extend(let_go(ready, with_music, least));
-    let over: Vec<SongId> = unneeded.into_iter().filter(|song| !gone.contains(song)).collect();
+    let left = unneeded.into_iter().filter(|song| !gone.contains(song));
     // The venue's own give way to nothing but a full disk.
-    let own = files
-        .iter()
-        .filter(|file| file.here && file.stored && file.is_own() && !wishes.soon.contains(&file.song));
-    let spare = over.iter().copied().chain(own.map(|file| file.song)).collect();
+    let own = files.iter().filter(|file| file.here && file.stored && file.is_own());
+    let own = own.map(|file| file.song).filter(|song| !wishes.soon.contains(song));
+    let spare = left.chain(own).collect();
+    let over = over(files, wishes);
     let pinned_bytes = pinned.iter().map(|file| file.bytes).sum();
     Plan { fetch, spare, gone, over, pinned: pinned.len(), pinned_bytes }
+}
+
+/// What was heard lately and would have gone, had any other song come.
+fn over(files: &[File], wishes: &Wishes) -> Vec<SongId> {
+    let rests = |file: &&File| wishes.resting.contains(&file.song);
+    let could_come = |file: &File| file.wanted && file.stored && !file.here && !rests(&file);
+    let heard = files.iter().filter(|file| file.here && file.stored && !file.is_own()).filter(rests);
+    if files.iter().any(could_come) { heard.map(|file| file.song).collect() } else { Vec::new() }
 }
 
 /// For each zone the songs it would like best that are not planned, an hour of them, one of each zone in turn.

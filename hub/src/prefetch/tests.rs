@@ -137,10 +137,15 @@ mod needed {
     fn while_nothing_else_has_come_an_hour_stays_and_is_told_apart() {
         let files: Vec<File> = (1..=8).map(near).chain((11..19).map(far)).collect();
         let ranked: Vec<u128> = (11..19).chain([8, 7, 6, 5, 4, 3, 2, 1]).collect();
-        let plan = plan_needed(&files, &wishes(&[8], &ranked), 1_000);
+        let resting = (3..=7).map(song).collect();
+        let plan = plan_needed(&files, &Wishes { resting, ..wishes(&[8], &ranked) }, 1_000);
         assert_eq!(plan.gone, songs(&[1, 2, 3, 4, 5]), "the least wanted first");
-        assert_eq!((plan.over.clone(), plan.fetch), (songs(&[6, 7]), songs(&[11, 12, 13])));
-        assert_eq!(plan.spare, plan.over, "a full disk needs them more");
+        assert_eq!(
+            (plan.spare, plan.fetch),
+            (songs(&[6, 7]), songs(&[11, 12, 13])),
+            "a full disk needs them more"
+        );
+        assert_eq!(plan.over, songs(&[3, 4, 5, 6, 7]), "what is heard of these is heard again");
         let two = Wishes { ranked: vec![songs(&ranked); 2], ..wishes(&[8], &[]) };
         assert_eq!(plan_needed(&files, &two, 1_000).gone, songs(&[1, 2]), "two zones need two hours");
     }
@@ -157,9 +162,29 @@ mod needed {
             near(5),
         ];
         let plan = plan_needed(&files, &wishes(&[5], &[1, 2, 5]), 1_000);
-        assert_eq!((plan.gone, plan.over), (songs(&[3]), vec![]));
+        assert_eq!(plan.gone, songs(&[3]));
         assert_eq!(plan.spare, songs(&[1, 4]), "for a full disk alone, as the cloud has them");
         assert_eq!((plan.pinned, plan.pinned_bytes), (1, 10));
+    }
+
+    #[test]
+    fn a_song_that_is_heard_again_is_counted_only_where_another_could_have_come() {
+        let resting = |numbers: &[u128]| Wishes {
+            resting: songs(numbers).into_iter().collect(),
+            ..wishes(&[], &[1, 2, 3])
+        };
+        let own = File { origin: Origin::Here, ..near(3) };
+        assert_eq!(plan_needed(&[near(1), far(2), own], &resting(&[1, 3]), 1_000).over, songs(&[1]));
+        assert_eq!(
+            plan_needed(&[near(1), far(2), own], &resting(&[1, 2, 3]), 1_000).over,
+            vec![],
+            "all rest"
+        );
+        assert_eq!(
+            plan_needed(&[near(1), near(2), own], &resting(&[1, 3]), 1_000).over,
+            vec![],
+            "all are here"
+        );
     }
 
     #[test]

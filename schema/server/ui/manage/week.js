@@ -7,7 +7,8 @@ const MORNING = { days: DAYS, from: "09:00", to: "23:00" };
 const forms = new Map();
 
 /// Shows the weeks, but never over what somebody is changing.
-export function show({ rooms, week, sync }, acts) {
+export function show({ rooms, week, sync, licence }, acts) {
+  showLicence(licence, week.of_the_cloud);
   const readOnly = week.of_the_cloud;
   $("week-clock").textContent = `Told by the clock of ${week.time_zone}. Outside of the hours no song begins, and that silence counts as none.`;
   $("week-of-cloud").hidden = !readOnly;
@@ -150,6 +151,28 @@ function read(form) {
     return { ...rest, ...times(row), name: row.querySelector(".name").value.trim(), ...(loud !== "" && { volume_percent: Number(loud) }) };
   });
   return { hours: [...form.hours.children].map(times), dayparts };
+}
+
+// What the venue's licence allows, in a person's words.
+function showLicence({ show_up_next, skips_per_hour, performance_complement, offline_storage }, isOfTheCloud) {
+  const skips = skips_per_hour === null ? "A song may be skipped as often as people like." : skips_per_hour === 0 ? "No song is skipped." : `At most ${skips_per_hour} ${skips_per_hour === 1 ? "skip" : "skips"} an hour in each zone.`;
+  const words = [
+    show_up_next ? "Listeners may see what comes next." : "Listeners do not see what comes next.",
+    skips,
+    performance_complement ? "Within 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row)." : "An album or an artist may come as often as the room likes.",
+    offline_storage ? "Songs may be kept on this hub and its players." : "Songs are not kept: players hold the next hour, this hub what that needs and as much again of the cloud’s songs. What was heard is removed; in an outage an hour of music stays.",
+  ];
+  const text = words.join("\n");
+  if ($("licence").dataset.shown !== text) {
+    $("licence").dataset.shown = text;
+    $("licence").replaceChildren(...words.map((word) => {
+      const line = document.createElement("li");
+      line.textContent = word;
+      return line;
+    }));
+  }
+  const where = isOfTheCloud ? "It is set on the cloud’s page of this venue, and holds while the cloud is out of reach." : "It is set in the hub’s configuration, under [venue.licence].";
+  if ($("licence-where").textContent !== where) $("licence-where").textContent = where;
 }
 
 // The open hours of seven days as bars: how the week looks.
