@@ -30,7 +30,12 @@ fn only_here(n: u128) -> File {
 
 #[test]
 fn what_plays_and_is_planned_comes_before_what_is_liked() {
-    let wishes = Wishes { soon: songs(&[4]), planned: songs(&[3]), ranked: vec![songs(&[1, 2, 3, 4])] };
+    let wishes = Wishes {
+        soon: songs(&[4]),
+        planned: songs(&[3]),
+        ranked: vec![songs(&[1, 2, 3, 4])],
+        ..Wishes::default()
+    };
     let plan = plan(&[far(1), far(2), far(3), far(4)], &wishes, 30);
     assert_eq!(plan.fetch, songs(&[4, 3, 1]));
 }
@@ -94,7 +99,7 @@ proptest! {
         }).collect();
         let named = |places: &[usize]| places.iter().map(|n| song(*n as u128)).collect::<Vec<_>>();
         let all: Vec<SongId> = files.iter().map(|file| file.song).collect();
-        let wishes = Wishes { soon: named(&soon), planned: named(&planned), ranked: vec![all] };
+        let wishes = Wishes { soon: named(&soon), planned: named(&planned), ranked: vec![all], ..Wishes::default() };
         let plan = plan(&files, &wishes, budget);
         let file = |song: &SongId| *files.iter().find(|file| file.song == *song).unwrap();
         let soon = named(&soon);
