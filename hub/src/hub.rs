@@ -608,6 +608,7 @@ impl Hub {
             let (token, hash) = new_token();
             inner.store.write(move |tx| hub_state::put(tx, hub_state::MANAGER, hash)).await?;
             *locked(&inner.manager) = Some(Key::new(hash));
+            inner.managers.close_setup();
             Ok(token)
         };
         self.0.whole(work).await

@@ -115,6 +115,11 @@ impl Managers {
     pub(crate) fn new(pin: Option<String>) -> Self {
         Self { pin: Mutex::new(pin), ..Self::default() }
     }
+
+    /// There is another way in.
+    pub(crate) fn close_setup(&self) {
+        *locked(&self.setup) = None;
+    }
 }
 
 /// A manager who has shown the PIN.
@@ -184,7 +189,7 @@ impl Hub {
             let kept = hashed.clone();
             inner.store.write(move |tx| hub_state::put(tx, hub_state::MANAGER_PIN, &kept)).await?;
             *locked(&inner.managers.pin) = Some(hashed);
-            *locked(&inner.managers.setup) = None;
+            inner.managers.close_setup();
             locked(&inner.managers.sessions).clear();
             Ok(())
         };
@@ -216,8 +221,8 @@ impl Hub {
         new_pin(typed)?;
         let now = self.now();
         let shown = hash(code);
-        let taken =
-            locked(&self.0.managers.setup).take_if(|(known, until)| now < *until && known.ct_eq(&shown).into());
+        let taken = locked(&self.0.managers.setup)
+            .take_if(|(known, until)| now < *until && known.ct_eq(&shown).into());
         let setup = taken.ok_or(SetPinError::SetupOver)?;
         let set = self.set_pin(typed).await;
         if set.is_err() {

@@ -210,7 +210,9 @@ async fn play(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Troubl
     player.supervisor.keep_running("status", move |stop| status::serve(data.clone(), shown.clone(), stop));
     welcome(setup);
     let (asking, shown) = (setup.clone(), player.shown.clone());
-    player.supervisor.keep_running("terminal", move |stop| at_the_terminal(asking.clone(), shown.clone(), stop));
+    player
+        .supervisor
+        .keep_running("terminal", move |stop| at_the_terminal(asking.clone(), shown.clone(), stop));
     let ended = player.ended.clone();
     tokio::select! {
         () = stop.cancelled() => {}

@@ -118,7 +118,9 @@ pub(crate) fn secure(service: &Service) {
     say(format!("Players connect at {address}; `roomtone-hub pair` lets one in"));
     say(format!("The manager's page is at https://{address}/manage"));
     if let Some(code) = service.hub.open_setup() {
-        say(format!("It has no PIN yet. Within the hour, choose one at https://{address}/manage#setup={code}"));
+        say(format!(
+            "It has no PIN yet. Within the hour, choose one at https://{address}/manage#setup={code}"
+        ));
     }
 }
 

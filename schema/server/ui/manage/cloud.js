@@ -71,13 +71,20 @@ function waiting({ pending, oldest_pending_s }) {
   return `${count(pending, "fact")}${oldest_pending_s === null ? "" : `, the oldest from ${ago(oldest_pending_s)}`}`;
 }
 
-function standing({ enrolled, state }) {
+// It has just been enrolled, or started: nobody has answered, and nobody has failed to.
+const isOnItsWay = ({ state, pulled_ago_s, last_error }) => state === "offline" && pulled_ago_s === null && !last_error;
+
+function standing(sync) {
+  const { enrolled, state } = sync;
   if (!enrolled) return "This hub has no cloud.";
+  if (isOnItsWay(sync)) return "The hub is on its way to the cloud.";
   return { synced: "Everything is in the cloud.", syncing: "What is new goes to the cloud.", offline: "The cloud is out of reach.", blocked: "The cloud takes nothing from this hub." }[state];
 }
 
-function meaning({ enrolled, state, last_error }) {
+function meaning(sync) {
+  const { enrolled, state, last_error } = sync;
   if (!enrolled) return "Music, votes and history stay here, and nothing is missing for that.";
+  if (isOnItsWay(sync)) return "Music and votes go on meanwhile.";
   if (state === "offline") return "Music and votes go on; they reach the cloud later.";
   if (state === "blocked") return `Music and votes go on here.${last_error ? ` It says: ${last_error}` : ""}`;
   return "Votes and plays are kept there as well as here.";
