@@ -66,7 +66,7 @@ manager("the first time the token opens it, and a PIN is set", async (at) => {
   await at.page.locator("#no-pin").getByRole("link", { name: "Set one" }).click();
   const set = async (pin, again = pin) => {
     await at.page.getByLabel(/^New PIN/).fill(pin);
-    await at.page.getByLabel("Once more").fill(again);
+    await at.page.locator("#pin-again").fill(again);
     await at.button("Set the PIN").click();
   };
   await set("418223", "418224");
