@@ -1,5 +1,5 @@
-//! The environment as a layer of configuration: `ROOMTONE_<SECTION>_<KEY>`, such as `ROOMTONE_VENUE_NAME`, and
-//! `ROOMTONE_ZONES_<ZONE>_<KEY>`.
+//! The environment as a layer of configuration: `ROOMTONE_<SECTION>_<KEY>`, such as `ROOMTONE_VENUE_NAME`,
+//! `ROOMTONE_VENUE_LICENCE_<KEY>` and `ROOMTONE_ZONES_<ZONE>_<KEY>`.
 
 use super::{Config, ConfigError};
 
@@ -38,9 +38,11 @@ fn path_of(setting: &str) -> Option<Vec<&str>> {
             let (zone, key) = key.split_once('_')?;
             Some(vec![section, zone, key])
         }
-        "venue" | "network" | "upkeep" | "cloud" | "limits" | "requests" | "connections" => {
-            Some(vec![section, key])
-        }
+        "venue" => match key.split_once('_') {
+            Some(("licence", allowed)) => Some(vec![section, "licence", allowed]),
+            _ => Some(vec![section, key]),
+        },
+        "network" | "upkeep" | "cloud" | "limits" | "requests" | "connections" => Some(vec![section, key]),
         _ => None,
     }
 }

@@ -32,6 +32,14 @@ fn each_layer_wins_over_the_one_below() {
     assert_eq!((from_env.venue.name.as_str(), from_env.zones["main"].fairness), ("Café at the corner", 0.9));
     assert_eq!(load(file, &variables, &flags).unwrap().venue.name, "flag");
 
+    let licence =
+        [("ROOMTONE_VENUE_LICENCE_OFFLINE_STORAGE", "false"), ("ROOMTONE_VENUE_LICENCE_SKIPS_PER_HOUR", "6")];
+    let licence = load(file, &licence, &Flags::default()).unwrap().venue.licence;
+    assert_eq!(
+        (licence.offline_storage, licence.skips_per_hour, licence.show_up_next),
+        (false, Some(6), true)
+    );
+
     // What an upper layer does not name stays as the lower one has it.
     assert_eq!((from_env.venue.time_zone.as_str(), from_env.zones["main"].skip_min), ("Europe/Berlin", 3));
 }
