@@ -215,8 +215,10 @@ impl Inner {
         {
             let mut stage = locked(&room.stage);
             stage.play(Current::begin(Arc::clone(pick), player, now));
-            // Whoever claims is handed the plan as well.
-            stage.told = stage.plan.front().map(|next| (next.view.song.id, now));
+            // Whoever claims is handed the plan as well. Where that is an hour and no more, it is short of this song, and the
+            // next one is told at once.
+            let is_long = self.licence().offline_storage;
+            stage.told = stage.plan.front().filter(|_| is_long).map(|next| (next.view.song.id, now));
         }
         self.show_now_playing(room);
         self.show_up_next(room);

@@ -198,7 +198,7 @@ impl Files {
         self.songs().known(|sha256| self.cache.contains(*sha256))
     }
 
-    /// The songs whose files are here beside `needed`, the least recently played first, with how much music each is. A file
+    /// The songs whose files are here beside `needed`, the least recently played first, with how long each is. A file
     /// of which nothing is known comes first.
     pub fn beside(&self, needed: &HashSet<Sha256>) -> Vec<(Sha256, Duration)> {
         let mut unknown: HashSet<Sha256> = self.cache.all().into_iter().collect();
@@ -208,7 +208,7 @@ impl Files {
         }
         let mut known = self.known();
         known.retain(|pick| unknown.remove(&pick.sha256));
-        let known = known.into_iter().map(|pick| (pick.sha256, pick.music()));
+        let known = known.into_iter().map(|pick| (pick.sha256, pick.length()));
         unknown.into_iter().map(|sha256| (sha256, Duration::ZERO)).chain(known).collect()
     }
 

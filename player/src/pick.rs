@@ -36,6 +36,11 @@ pub struct Pick {
 }
 
 impl Pick {
+    /// The whole file.
+    pub fn length(&self) -> Duration {
+        Duration::from_millis(self.duration_ms.into())
+    }
+
     /// From cue to cue.
     pub fn music(&self) -> Duration {
         Duration::from_millis(u64::from(self.cue_out_ms.saturating_sub(self.cue_in_ms)))

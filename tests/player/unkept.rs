@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{FADE_MS, HUB_GONE, SOME_SECONDS, SONG_S, hears, playing};
 
-/// Songs are told to be of this length, and are over in some seconds: three are an hour.
-const TOLD: Duration = Duration::from_mins(20);
+/// Songs are told to be of this length, and are over in some seconds: with their fades three begin within an hour.
+const TOLD: Duration = Duration::from_mins(21);
 
 const SONGS: u32 = 12;
 
@@ -43,12 +43,12 @@ fn needed(player: &Loudspeaker) -> BTreeSet<String> {
     planned.chain(sounding).filter_map(|sum| sum.as_str().map(str::to_owned)).collect()
 }
 
-/// Waits until nothing but what sounds and the plan lies on the disk, and all of it.
+/// Waits until nothing but what sounds and the plan of an hour lies on the disk, and all of it.
 async fn holds_what_it_needs(player: &Loudspeaker) {
     let mut last = (BTreeSet::new(), BTreeSet::new());
     eventually_within(SOME_SECONDS, "what sounds and the plan is here, and nothing else", async || {
         last = (on_disk(player), needed(player));
-        3 <= last.0.len() && last.0 == last.1
+        (3..=4).contains(&last.0.len()) && last.0 == last.1
     })
     .await;
 }
@@ -63,7 +63,6 @@ async fn a_player_holds_the_next_hour_alone_and_without_its_hub_plays_on_with_th
     let mut player = playing(&venue, "bar").await;
     hears(&player, 2).await;
     holds_what_it_needs(&player).await;
-    assert!(on_disk(&player).len() <= 4, "an hour and what sounds");
 
     venue.power_cut();
     eventually_within(SOME_SECONDS, "the player knows", async || !player.is_linked()).await;
@@ -71,14 +70,15 @@ async fn a_player_holds_the_next_hour_alone_and_without_its_hub_plays_on_with_th
     assert_eq!(player.status().unwrap()["song"]["tier"], "plan");
     hears(&player, 4).await;
     assert_eq!(player.status().unwrap()["song"]["tier"], "cache", "the plan has run out");
-    assert!((3..=4).contains(&on_disk(&player).len()), "an hour stays: {:?}", on_disk(&player));
+    let here = on_disk(&player);
+    assert!((3..=5).contains(&here.len()), "an hour stays, beside what sounds and what lies ready: {here:?}");
 
     let mut venue = open(venue, false);
     eventually_within(SOME_SECONDS, "it is with its hub again", async || player.is_linked()).await;
     hears(&player, 1).await;
     holds_what_it_needs(&player).await;
     eventually_within(SOME_SECONDS, "what was heard again is counted", async || {
-        1.0 <= venue.metric("relaxations_total{rule=\"storage\"}").await
+        1.0 <= venue.metric("roomtone_relaxations_total{rule=\"storage\"}").await
     })
     .await;
     assert_eq!(player.recording().gaps(0.05), [], "nobody has heard any of it");

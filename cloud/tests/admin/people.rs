@@ -82,7 +82,7 @@ async fn a_licence_is_set_as_a_whole_and_what_older_programs_leave_out_stays_all
     let nobody = place.person("nobody").await;
     let refused_one =
         place.mutate(nobody, "updateVenue", json!({ "id": id, "licence": strict }), select).await;
-    assert_eq!(refused(&refused_one), "FORBIDDEN");
+    assert_eq!(refused(&refused_one), "NOT_FOUND");
 }
 
 #[tokio::test]

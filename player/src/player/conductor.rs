@@ -381,7 +381,6 @@ impl Conductor {
         self.links += 1;
         self.reports.hurry();
         self.claims.plan_is_old();
-        self.keeping.is_unsure();
         // What began while the hub was away and only just now: the zone moves on with it.
         if let Some(current) = &mut self.current {
             current.claimed = false;
@@ -402,7 +401,6 @@ impl Conductor {
             _ => {}
         }
         self.client = None;
-        self.keeping.is_unsure();
         self.hub = why;
     }
 

@@ -113,7 +113,7 @@ impl Conductor {
             told.save(&self.parts.data);
             self.hours = Some(told);
         }
-        self.keeping.has_plan(claimed.offline_storage, &self.parts.data);
+        self.keeping.is_told(claimed.offline_storage, &self.parts.data);
         self.know(claimed.pick.iter().chain(&claimed.plan));
         self.queue.plan_is(claimed.pick, claimed.plan);
         self.turn &= self.queue.should_turn(&super::OnDisk(&self.parts.files));

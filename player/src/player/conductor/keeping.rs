@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
 use roomtone_schema::licence::{READY, let_go};
 use roomtone_schema::song::Sha256;
@@ -19,24 +18,16 @@ const NAME: &str = "offline_storage.json";
 pub(super) struct Keeping {
     /// Whether songs may be kept that are needed no more.
     may: bool,
-    /// Whether the plan is one that the hub, which is in reach, has made since it is.
-    is_sure: bool,
 }
 
 impl Keeping {
     /// As the hub said last. Before any has, a player has nothing to keep.
     pub(super) fn load(data: &Path) -> Self {
-        Self { may: kept::load(data, NAME).unwrap_or(true), is_sure: false }
+        Self { may: kept::load(data, NAME).unwrap_or(true) }
     }
 
-    /// The hub has come or gone: what is here may be all there is, for how long nobody knows.
-    pub(super) fn is_unsure(&mut self) {
-        self.is_sure = false;
-    }
-
-    /// A plan has come from the hub, with its word on this where it had one.
-    pub(super) fn has_plan(&mut self, may: Option<bool>, data: &Path) {
-        self.is_sure = true;
+    /// The hub's word on it, which came with a plan.
+    pub(super) fn is_told(&mut self, may: Option<bool>, data: &Path) {
         let Some(may) = may.filter(|may| *may != self.may) else { return };
         self.may = may;
         let word = if may { "may" } else { "may not" };
@@ -69,20 +60,17 @@ impl Conductor {
         });
     }
 
-    /// Removes what nobody needs any more: all of it where the hub's plan is here as a whole. Else an hour of music stays,
-    /// for the plan may run out.
+    /// Removes what nobody needs any more, as far as an hour of music is left: of the plan where that is here, else of what
+    /// was heard, for the plan may run out.
     fn let_go(&self, wanted: &[Pick]) {
         let files = &self.parts.files;
         let spare = files.beside(&self.needed(wanted));
         if spare.is_empty() {
             return;
         }
-        let mut counted = HashSet::new();
-        let here: Vec<&Pick> = wanted.iter().filter(|pick| files.has(&pick.sha256)).collect();
-        let settled = self.keeping.is_sure && !wanted.is_empty() && here.len() == wanted.len();
-        let least = if settled { Duration::ZERO } else { READY };
-        let ready = here.iter().filter(|pick| counted.insert(pick.sha256)).map(|pick| pick.music()).sum();
-        for sha256 in let_go(ready, spare, least) {
+        // As the hub counts the hour.
+        let ready = wanted.iter().filter(|pick| files.has(&pick.sha256)).map(Pick::length).sum();
+        for sha256 in let_go(ready, spare, READY) {
             if let Err(error) = files.discard(&sha256) {
                 tracing::debug!("a song that may not be kept could not be removed yet: {error}");
             }
