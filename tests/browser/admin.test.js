@@ -250,6 +250,8 @@ manager("what a room showed before its hub fell silent looks old, and guests who
   const room = at.page.locator(".zone .room.old");
   await room.getByText("Not heard of for 40 minutes. This is what it showed then:").waitFor();
   assert.equal(await at.page.locator(".zone .far").count(), 0, "how far it is nobody knows");
+  await at.page.evaluate(await axe());
+  assert.deepEqual(await at.page.evaluate(serious), [], "what is old is read as well");
   await at.page.locator(".alarm", { hasText: "Guests cannot reach the hub Counter" }).getByRole("link", { name: "Open the page for guests" }).click();
   await at.button("Open the page").waitFor();
 });
