@@ -439,6 +439,9 @@ manager("numbers are drawn, a point for each day or hour", async (at) => {
   await at.page.locator(".chart", { hasText: "Songs played" }).locator("strong", { hasText: /^[1-9]/ }).waitFor(LONG);
   await at.page.locator(".before li").first().waitFor();
   await at.page.getByRole("heading", { name: "Who is heard" }).waitFor();
+  const sounds = at.page.locator(".sounds li", { has: at.page.locator(".shape") });
+  assert.equal(await at.page.locator(".sounds li").count(), 7);
+  assert.match(await sounds.first().getAttribute("title"), /: \w+/, "what it sounded like has words, too");
   const line = await at.page.locator(".chart .line").first().getAttribute("d");
   assert.equal(line.match(/[ML]/g).length, 7, "a point for each day");
   await at.button("Day").click();
