@@ -1,6 +1,8 @@
 //! What a hub tells of its rooms: kept without a page for guests, shown to the venue's people and to nobody else, and told
 //! of at once to whoever looks.
 
+#![expect(clippy::unwrap_used, reason = "the stage is part of the tests")]
+
 use std::time::Duration;
 
 use roomtone_cloud::bus::{Bus, Changes, Topic};
@@ -122,7 +124,7 @@ async fn whoever_looks_at_a_room_is_told_of_another_song_at_once_and_of_nothing_
     assert!(!is_told(&mut changes), "how far it is goes on by itself");
     let mut wants = hello(&stage, 2);
     wants.rooms[0].vibe.listeners = 3;
-    stage.store.hello(&stage.hub, wants, NOON + Duration::from_secs(60)).await.unwrap();
+    stage.store.hello(&stage.hub, wants, NOON + Duration::from_mins(1)).await.unwrap();
     assert!(is_told(&mut changes));
     stage.push(&[("vote_cast", json!({ "odd": true }))]).await;
     assert!(!is_told(&mut changes));
