@@ -24,6 +24,7 @@ mod page;
 mod play;
 mod player;
 mod query;
+mod room;
 mod schedule;
 mod song;
 mod songs;

@@ -33,6 +33,7 @@ pub mod members;
 pub mod migrations;
 pub mod players;
 pub mod refusal;
+pub mod rooms;
 pub mod secret;
 pub mod service;
 pub mod store;

@@ -14,6 +14,7 @@ mod ingest;
 mod migrating;
 mod oracle;
 mod ranking;
+mod rooms;
 mod statements;
 mod sync;
 mod tenants;

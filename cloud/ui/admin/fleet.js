@@ -8,16 +8,17 @@ import { ask, change } from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { go, live, meet } from "./frame.js";
 import { attempt, button, field, form, input, panel, select, shape, toned, zones } from "./parts.js";
-import { HUB, PLAYER } from "./operations.js";
+import { HUB, PLAYER, SONG } from "./operations.js";
 import { KINDS, STEPS, TIERS, count, headline, lasting, needs, since, standing, when } from "./say.js";
 import { soundCard, together } from "./sound.js";
 
-const PAGE = 20;
+const PAGE = 15;
 const MOST = 200;
 const CHARTED = 24;
 const QUERY = `query Fleet($after: String, $archived: Boolean!) { venues(first: ${PAGE}, after: $after, archived: $archived) {
   totalCount pageInfo { hasNextPage endCursor }
-  nodes { id name kind timeZone viewerRole songCount activeListeners archivedAt hubs { ${HUB} } players { ${PLAYER} } } } }`;
+  nodes { id name kind timeZone viewerRole songCount activeListeners archivedAt hubs { ${HUB} } players { ${PLAYER} }
+    zones { archivedAt room { nowPlaying { song { ${SONG} } } } } } } }`;
 const WEEK = `query Week($id: ID!, $range: DateTimeRange!) { venue(id: $id) { analytics(range: $range) {
   plays listeners likes series { at plays listeners likes axes { name value } } } } }`;
 
@@ -89,7 +90,7 @@ function charts(week) {
 }
 
 function row({ venue, standing: at }) {
-  const song = at.lead?.currentSong ?? null;
+  const { song } = at;
   const place = `/admin/venues/${venue.id}`;
   return h("li", { key: venue.id, class: `card place toned${at.troubles.length ? " alarmed" : ""}`, style: toned(song?.axes) },
     h("a", { class: "row", href: place },
