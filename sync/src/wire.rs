@@ -28,8 +28,8 @@ pub use media::{
     Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
 };
 pub use rows::{
-    CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, ZoneNews,
-    revisions,
+    CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, VolumeOrder,
+    ZoneNews, revisions,
 };
 
 /// The media type of every message.
@@ -286,6 +286,10 @@ pub struct PlayerTold {
     pub last_seen_at: Option<UnixMillis>,
     /// For how long it was silent when it should not have been.
     pub silence_ms: u64,
+    /// How loud it is, and the number of the newest [`VolumeOrder`] that was followed (0: none yet). A cloud that has a newer
+    /// one knows by it that this is not the answer to it. Hubs before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeOrder>,
 }
 
 /// How a hub stands.

@@ -12,7 +12,7 @@ use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{DeviceId, HubId, ListenerId, SessionId, SongId, UnixMillis};
 use roomtone_sync::wire::{
     CatalogueSong, Cursor, GuestSession, GuestVote, Head, Kind, LoudnessFacts, PlayerNews, Row, Scope,
-    TasteNews, VenueNews, VenueSong, ZoneNews, encode_noun,
+    TasteNews, VenueNews, VenueSong, VolumeOrder, ZoneNews, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -320,7 +320,7 @@ fn venue_song(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
     noun(&VenueSong { song: SongId(row.try_get("pk")?), enabled: row.try_get("enabled")? })
 }
 
-const PLAYERS: &str = "select p.id as pk, p.name, z.name as zone, p.revoked_at is not null as revoked
+const PLAYERS: &str = "select p.id as pk, p.name, z.name as zone, p.revoked_at is not null as revoked, p.volume_ordered, p.volume_order
      from public.players p left join public.zones z on z.venue_id = p.venue_id and z.id = p.zone_id
      where p.venue_id = $1 and p.id = any ($2)";
 
@@ -329,6 +329,13 @@ fn player(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
         name: row.try_get("name")?,
         zone: row.try_get("zone")?,
         revoked: row.try_get("revoked")?,
+        volume: match row.try_get::<Option<i16>, _>("volume_ordered")? {
+            Some(percent) => Some(VolumeOrder {
+                percent: u8::try_from(percent).unwrap_or(100),
+                number: row.try_get("volume_order")?,
+            }),
+            None => None,
+        },
     })
 }
 

@@ -98,6 +98,24 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
     let moved = json!({ "id": global(player), "name": "door", "zoneId": zone });
     let moved = place.mutate(ana, "updatePlayer", moved, "player { name zone { name } }").await;
     assert_eq!(done(&moved)["player"], json!({ "name": "door", "zone": { "name": "terrace" } }));
+    // How loud it is, its hub has not told.
+    let louder = async |percent: i32| {
+        let input = json!({ "id": global(player), "volumePercent": percent });
+        place.mutate(ana, "updatePlayer", input, "player { name volumePercent }").await
+    };
+    assert_eq!(refused(&louder(30).await), "CONFLICT");
+    sqlx::query("update public.players set volume_percent = 80")
+        .execute(&mut place.arrange().await)
+        .await
+        .unwrap();
+    for wrong in [-1, 101, 65_636] {
+        let payload = louder(wrong).await;
+        assert_eq!(
+            (refused(&payload), &payload["userErrors"][0]["field"]),
+            ("INVALID", &json!(["input", "volumePercent"]))
+        );
+    }
+    assert_eq!(done(&louder(30).await)["player"], json!({ "name": "door", "volumePercent": 30 }));
     // Not into somebody else's zone.
     let bea = place.manager("bea").await;
     let hers = place.venue(bea, "borea").await;
@@ -117,7 +135,14 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
         .mutate(ana, "revokeHub", json!({ "id": global(hub) }), "hub { status reasons revokedAt }")
         .await;
     assert_eq!((&done(&gone)["hub"]["status"], &gone["hub"]["reasons"]), (&json!("REVOKED"), &json!([])));
-    let log =
-        ["venue.created", "hub.renamed", "zone.created", "player.updated", "player.revoked", "hub.revoked"];
+    let log = [
+        "venue.created",
+        "hub.renamed",
+        "zone.created",
+        "player.updated",
+        "player.updated",
+        "player.revoked",
+        "hub.revoked",
+    ];
     assert_eq!(place.log(venue).await, log);
 }

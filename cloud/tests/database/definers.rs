@@ -48,6 +48,7 @@ const CALLS: &[(&str, ForViewers)] = &[
     ("private.rename_hub('{t}0040', 'New')", No),
     ("private.revoke_hub('{t}0040')", No),
     ("private.edit_player('{t}0070', 'New', null)", No),
+    ("private.turn_player('{t}0070', 40::smallint)", No),
     ("private.revoke_player('{t}0070')", No),
     (
         "private.begin_song_upload(gen_random_uuid(), '{t}0010', 'a.flac', sha256('new'), 1, 'audio/flac', '1 hour', 10)",

@@ -54,6 +54,16 @@ export function tab(place, { id, look, role }) {
     await look();
   }
 
+  async function turn(player, percent) {
+    const before = player.volumePercent;
+    const to = (volumePercent) => change("updatePlayer", { id: player.id, volumePercent }, "player { id }");
+    await attempt(async () => {
+      await to(percent);
+      notice(`${player.name} is at ${percent} % from now on.`, async () => { await to(before); await look(); });
+    });
+    await look();
+  }
+
   async function revokePlayer(player) {
     const text = "It stops being a player of this venue, as soon as its hub hears of it, and has to be paired again to come back. What it has played stays in the history.";
     if (!(await question(`Revoke ${player.name}?`, text, "Revoke it"))) return;
@@ -86,7 +96,7 @@ export function tab(place, { id, look, role }) {
         h("section", { class: "stack", key: "players", "aria-labelledby": "players-head" }, h("h2", { id: "players-head" }, "Players"),
           players.length === 0
             ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They come in at their hub, once it is there.")
-            : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),
+            : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, turn, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),
       h("div", { class: "stack" },
         canDo && h("section", { class: "card stack", key: "enrol" }, h("h2", {}, hubs.length ? "Enrol another hub" : "Enrol the hub"),
           form({ class: "stack" }, enrol, field("Name", input("name", { value: hubs.length ? "" : "Counter", maxlength: 80, required: true }), "Where it stands, such as Counter."),
@@ -138,7 +148,7 @@ function hubCard(hub, venue, canDo, { revoke, rename, renew }) {
 
 const DOES = { ACTIVE: "Plays", IDLE: "Idle", OFFLINE: "Out of reach" };
 
-function playerCard(player, venue, canDo, { move, rename, revokePlayer }) {
+function playerCard(player, venue, canDo, { move, turn, rename, revokePlayer }) {
   const trouble = playerTrouble(player, venue.timeZone);
   const zones = venue.zones.filter(({ archivedAt }) => !archivedAt);
   const about = [
@@ -149,9 +159,21 @@ function playerCard(player, venue, canDo, { move, rename, revokePlayer }) {
     trouble && h("p", { class: "alarm" }, trouble.text),
     h("div", { class: "box-head" }, h("span", { class: `dot ${player.status.toLowerCase()}`, "aria-hidden": "true" }), h("h3", {}, player.name), h("span", { class: "quiet" }, player.currentSong && player.status === "ACTIVE" ? player.currentSong.title : DOES[player.status])),
     h("p", { class: "quiet" }, sentenceCase(about.join(" · "))),
+    player.volumePercent !== null && volume(player, canDo, turn),
     canDo && h("div", { class: "buttons" },
       zones.length > 1 && h("label", { class: "inline" }, h("span", { class: "unseen" }, `Zone of ${player.name}`),
         select("zone", Object.fromEntries(zones.map((zone) => [zone.id, zone.name])), player.zone?.id, { class: "field small", onchange: (event) => move(player, event.target.value) })),
       button("Rename", rename, { "aria-label": `Rename ${player.name}` }),
       button("Revoke", () => revokePlayer(player), { "aria-label": `Revoke ${player.name}` })));
+}
+
+// What is not known is not shown: its hub tells of it within half a minute, or is of before.
+function volume(player, canDo, turn) {
+  const id = `volume-${player.id}`;
+  const said = (percent) => `${percent} %`;
+  return h("div", { class: "volume" }, h("label", { for: id }, "Volume", h("span", { class: "unseen" }, ` of ${player.name}`)),
+    canDo && h("input", { id, type: "range", min: 0, max: 100, value: player.volumePercent, "aria-valuetext": said(player.volumePercent),
+      oninput: ({ target }) => { target.setAttribute("aria-valuetext", said(target.value)); target.nextElementSibling.textContent = said(target.value); },
+      onchange: ({ target }) => turn(player, Number(target.value)) }),
+    h("output", { for: id }, said(player.volumePercent)));
 }

@@ -153,7 +153,7 @@ fn input(mutation: &str) -> String {
         "removeMember" => "venueId: \"$Venue\", userId: \"$User\"",
         "renameHub" => "id: \"$Hub\", name: \"other\"",
         "revokeHub" => "id: \"$Hub\"",
-        "updatePlayer" => "id: \"$Player\", name: \"other\"",
+        "updatePlayer" => "id: \"$Player\", name: \"other\", volumePercent: 40",
         "revokePlayer" => "id: \"$Player\"",
         "updateSong" => "id: \"$Song\", title: \"other\"",
         "withdrawSong" | "restoreSong" => "id: \"$Song\"",
