@@ -148,6 +148,8 @@ pub(crate) struct Inner {
     pub(crate) keys_changed: Notify,
     /// Songs came down, or are to be heard otherwise: whoever carries files looks at once.
     pub(crate) songs_came: Notify,
+    /// That managers at the cloud have begun to pair a player, or ended it.
+    pub(crate) pairings_came: watch::Sender<()>,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
     /// By which ways guests come.

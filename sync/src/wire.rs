@@ -19,6 +19,7 @@ mod frame;
 mod guests;
 mod media;
 mod packing;
+mod pairing;
 mod rows;
 
 pub use facts::{Fact, Facts, Ragged};
@@ -27,6 +28,7 @@ pub use guests::{GuestSession, GuestVote, NowTold, RoomTold, VibeTold};
 pub use media::{
     Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
 };
+pub use pairing::{PairingAnswer, PairingAsk, PairingNews, PairingSaid};
 pub use rows::{
     CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, VolumeOrder,
     ZoneNews, revisions,

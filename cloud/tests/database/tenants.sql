@@ -85,3 +85,6 @@ insert into private.guest_keys (venue_id, listener_id, key, what, target, at)
 values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0121', gen_random_uuid(), 'vote',
   '00000000-0000-7000-8000-0000000{n}0123', now());
 insert into private.guest_limits (venue_id, what, full_at) values ('00000000-0000-7000-8000-0000000{n}0020', 'guess x', now());
+insert into public.player_pairings (id, venue_id, hub_id, digits, expires_at)
+values ('00000000-0000-7000-8000-0000000{n}0130', '00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0040', '12345678',
+  now() + interval '5 minutes');

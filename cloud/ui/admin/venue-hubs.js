@@ -1,9 +1,10 @@
-// The boxes of a venue: hubs are let in by a code that is shown once; players come in at their hub and are looked after here.
+// The boxes of a venue: hubs are let in by a code that is shown once; players are let in and looked after here.
 
 import { change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, empty, field, form, input, notice, panel, question, select } from "./parts.js";
 import { qr } from "./qr.js";
+import { pair } from "./venue-pairing.js";
 import { TIERS, hubTroubles, lasting, playerTrouble, sentenceCase, since, when } from "./say.js";
 
 const ENROLMENT = "code expiresAt hub { id name }";
@@ -13,6 +14,8 @@ export function tab(place, { id, look, role }) {
   // The code is known to this page alone, for as long as it is shown.
   let shown = null;
   let timer = 0;
+  // The window in which a player is being let in.
+  let door = null;
 
   async function enrol({ name }, key, at) {
     const { code, expiresAt, hub } = await change("createHubEnrolment", { venueId: id, name: name.trim() }, ENROLMENT, key);
@@ -74,6 +77,10 @@ export function tab(place, { id, look, role }) {
     });
   }
 
+  function openDoor() {
+    door ??= pair(venue, look, () => { door = null; });
+  }
+
   function draw() {
     const waiting = shown && venue.hubs.find((hub) => hub.id === shown.hub.id);
     if (waiting?.enrolledAt) {
@@ -95,21 +102,27 @@ export function tab(place, { id, look, role }) {
           gone.length > 0 && h("details", { key: "gone" }, h("summary", {}, `Revoked: ${gone.length}`), h("ul", { class: "rows" }, gone.map((hub) => h("li", { class: "quiet", key: hub.id }, `${hub.name}, ${since(hub.revokedAt, venue.timeZone)}`))))),
         h("section", { class: "stack", key: "players", "aria-labelledby": "players-head" }, h("h2", { id: "players-head" }, "Players"),
           players.length === 0
-            ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They come in at their hub, once it is there.")
+            ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They can be paired once the hub is there.")
             : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, turn, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),
       h("div", { class: "stack" },
         canDo && h("section", { class: "card stack", key: "enrol" }, h("h2", {}, hubs.length ? "Enrol another hub" : "Enrol the hub"),
           form({ class: "stack" }, enrol, field("Name", input("name", { value: hubs.length ? "" : "Counter", maxlength: 80, required: true }), "Where it stands, such as Counter."),
             h("button", { class: hubs.length ? "pill solid" : "big solid", type: "submit" }, "Make a code"))),
         h("section", { class: "card stack", key: "pair" }, h("h2", {}, "Pair a player"),
-          h("p", {}, "Players join at their hub, not here: it must be somebody who is in the room."),
-          h("ol", { class: "numbered" },
-            h("li", {}, "On the hub, type ", h("code", {}, "roomtone-hub pair"), ", or show a code on its own page at ", h("code", {}, "/manage"), "."),
-            h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits."),
-            h("li", {}, "It plays, and stands here within a minute."))))));
+          canDo && hubs.some((hub) => hub.enrolledAt)
+            ? [h("p", {}, "A player is the small box behind the amplifier. You get a code here, and somebody types it there."),
+              h("p", {}, button("Pair a player", openDoor, { class: players.length ? "pill solid" : "big solid" }))]
+            : h("p", {}, "A manager lets players in here, once there is a hub."),
+          h("details", { key: "there" }, h("summary", {}, "Without this page"),
+            h("ol", { class: "numbered" },
+              h("li", {}, "On the hub, type ", h("code", {}, "roomtone-hub pair"), ", or show a code on its own page at ", h("code", {}, "/manage"), "."),
+              h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits."))))));
   }
 
-  return { show(next) { venue = next; draw(); }, stop: () => clearInterval(timer) };
+  return {
+    show(next) { venue = next; draw(); door?.refresh(); },
+    stop() { clearInterval(timer); door?.close(); },
+  };
 }
 
 function codeCard({ code, expiresAt, hub }, close) {

@@ -42,6 +42,9 @@ impl Inner {
         if changed.venue {
             self.take_settings().await?;
         }
+        if changed.pairings {
+            self.pairings_came.send_replace(());
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::song::{Explicit, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
@@ -24,6 +25,7 @@ use crate::library::media_path;
 use crate::locks::locked;
 use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
+use crate::view::PlayerCommandKind;
 
 mod first_songs;
 mod guests;

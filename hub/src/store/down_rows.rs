@@ -89,6 +89,8 @@ pub struct Changed {
     pub volumes: Vec<(PlayerId, VolumeOrder)>,
     /// Those who came by the cloud, and what they did.
     pub guests: Vec<Came>,
+    /// Whether managers have begun to pair players, or ended it.
+    pub pairings: bool,
     /// Whether the venue or its zones have changed.
     pub venue: bool,
     /// Rows of kinds that are not known.
@@ -105,6 +107,7 @@ impl Changed {
         self.players.extend(later.players);
         self.volumes.extend(later.volumes);
         self.guests.extend(later.guests);
+        self.pairings |= later.pairings;
         self.venue |= later.venue;
         self.unknown += later.unknown;
         self.done |= later.done;
@@ -219,6 +222,7 @@ impl<'a> Hands<'a> {
             | Content::Player(_, body, sum)
             | Content::GuestSession(_, body, sum)
             | Content::GuestVote(_, body, sum)
+            | Content::Pairing(body, sum)
             | Content::Venue(body, sum)
             | Content::Zone(body, sum) => (Some(sum), None, Some(body)),
         };
@@ -260,6 +264,7 @@ fn small(
         (Content::Venue(..) | Content::Zone(..), _) | (Content::Gone, Some(Kind::Venue | Kind::Zone)) => {
             changed.venue = true;
         }
+        (Content::Pairing(..), _) | (Content::Gone, Some(Kind::PlayerPairing)) => changed.pairings = true,
         (Content::Unknown, _) => changed.unknown += 1,
         _ => {}
     }

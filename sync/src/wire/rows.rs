@@ -24,10 +24,12 @@ pub enum Kind {
     GuestSession,
     /// [`GuestVote`](super::GuestVote), by the vote's id.
     GuestVote,
+    /// [`PairingNews`](super::PairingNews), by the pairing's id.
+    PlayerPairing,
 }
 
 /// All kinds with the revision of their rows that this program reads: it grows with each column.
-pub const KINDS: [(Kind, u32); 8] = [
+pub const KINDS: [(Kind, u32); 9] = [
     (Kind::Song, 1),
     (Kind::Venue, 1),
     (Kind::Zone, 1),
@@ -36,6 +38,7 @@ pub const KINDS: [(Kind, u32); 8] = [
     (Kind::Taste, 1),
     (Kind::GuestSession, 1),
     (Kind::GuestVote, 1),
+    (Kind::PlayerPairing, 1),
 ];
 
 /// What a cloud of this program says of each kind in its answer to a hello.
@@ -55,6 +58,7 @@ impl Kind {
             Self::Taste => "taste",
             Self::GuestSession => "guest_session",
             Self::GuestVote => "guest_vote",
+            Self::PlayerPairing => "player_pairing",
         }
     }
 

@@ -54,7 +54,7 @@ fn ask(object: &str, asked: &str, name: &str) -> Ask {
 }
 
 /// Objects that have an id: they are asked for by it.
-const NODES: [&str; 12] = [
+const NODES: [&str; 13] = [
     "AuditEntry",
     "DeadLetter",
     "HistoryExport",
@@ -62,6 +62,7 @@ const NODES: [&str; 12] = [
     "Organisation",
     "Play",
     "Player",
+    "PlayerPairing",
     "Song",
     "SongUpload",
     "User",
@@ -155,6 +156,8 @@ fn input(mutation: &str) -> String {
         "revokeHub" => "id: \"$Hub\"",
         "updatePlayer" => "id: \"$Player\", name: \"other\", volumePercent: 40",
         "revokePlayer" => "id: \"$Player\"",
+        "createPlayerPairing" => "hubId: \"$Hub\", name: \"new\"",
+        "cancelPlayerPairing" => "id: \"$PlayerPairing\"",
         "updateSong" => "id: \"$Song\", title: \"other\"",
         "withdrawSong" | "restoreSong" => "id: \"$Song\"",
         "assignSongs" | "unassignSongs" => "songIds: [\"$Song\"], venueIds: [\"$Venue\"]",

@@ -6,8 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId,
-    SystemClock, UploadId, UserId, VenueId, ZoneId,
+    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PairingId, PlayId, PlayerId,
+    SongId, SystemClock, UploadId, UserId, VenueId, ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -109,6 +109,18 @@ impl Scene {
         .await
         .unwrap();
         self.things.insert("$DeadLetter", global(DeadLetterId(letter)));
+        let pairing: Uuid = sqlx::query_scalar(
+            "insert into public.player_pairings (id, venue_id, hub_id, zone_id, name, digits, player_id, expires_at)
+             select private.uuid7(), $1, $2, $3, 'sesame', '73737373', $4, now() + interval '5 minutes' returning id",
+        )
+        .bind(venue.0)
+        .bind(row.2)
+        .bind(row.1)
+        .bind(row.4)
+        .fetch_one(&mut self.conn)
+        .await
+        .unwrap();
+        self.things.insert("$PlayerPairing", global(PairingId(pairing)));
         for (placeholder, state, refusal) in
             [("$SongUpload", "waiting", None), ("$RefusedUpload", "refused", Some("UNSUPPORTED"))]
         {
@@ -200,6 +212,7 @@ impl Scene {
                (select string_agg(h::text, ',' order by h.id) from public.hubs h where venue_id = $1),
                (select string_agg(q::text, ',' order by q.id) from public.sync_quarantine q where venue_id = $1),
                (select string_agg(p::text, ',' order by p.id) from public.players p where venue_id = $1),
+               (select string_agg(p::text, ',' order by p.id) from public.player_pairings p where venue_id = $1),
                (select string_agg(s::text, ',' order by s.id) from public.songs s join public.venues v using (organisation_id) where v.id = $1),
                (select string_agg(a::text, ',' order by a.song_id) from public.venue_songs a where venue_id = $1),
                (select string_agg(e::text, ',' order by e.id) from public.history_exports e where venue_id = $1),
