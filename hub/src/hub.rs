@@ -407,6 +407,11 @@ impl Hub {
         self.0.player_showing(&hash(token), way).await
     }
 
+    /// Whether anybody has ever made a manager's token.
+    pub fn has_manager_token(&self) -> bool {
+        locked(&self.0.manager).is_some()
+    }
+
     /// Whether this is a manager's token.
     pub fn is_manager_token(&self, token: &str) -> bool {
         use subtle::ConstantTimeEq as _;
@@ -605,6 +610,7 @@ impl Hub {
             let (token, hash) = new_token();
             inner.store.write(move |tx| hub_state::put(tx, hub_state::MANAGER, hash)).await?;
             *locked(&inner.manager) = Some(Key::new(hash));
+            inner.managers.close_setup();
             Ok(token)
         };
         self.0.whole(work).await

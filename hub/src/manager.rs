@@ -29,6 +29,9 @@ pub const LONGEST_PIN: usize = 32;
 /// After so long a session ends in any case: a shift, and some.
 pub const SESSION: Duration = Duration::from_hours(12);
 
+/// For so long after the start of a new hub its first PIN may be set by the setup code: whoever installs it is there.
+pub const SETUP: Duration = Duration::from_hours(1);
+
 /// Sessions at once; beyond that the oldest ends.
 const SESSIONS: usize = 16;
 
@@ -50,6 +53,12 @@ pub enum SetPinError {
     /// Among the first that anybody tries.
     #[error("this PIN is among the first that anybody would try; take one without such an order")]
     TooPlain,
+    /// Not the code of this start, or there is a PIN by now.
+    #[error(
+        "this setup code opens nothing any more; start the hub again for another, or sign in with the manager's token, which \
+         `roomtone-hub manager token` makes"
+    )]
+    SetupOver,
     /// Ours.
     #[error("the PIN could not be saved: {0}")]
     Store(#[from] StoreError),
@@ -90,6 +99,8 @@ pub(crate) struct Managers {
     trying: tokio::sync::Mutex<()>,
     /// Wrong ones since the right one was shown last.
     wrong: Mutex<u32>,
+    /// What sets the first PIN, and until when: kept nowhere else, and gone with the first PIN.
+    setup: Mutex<Option<(Hash, UnixMillis)>>,
 }
 
 #[derive(Debug)]
@@ -103,6 +114,11 @@ struct Session {
 impl Managers {
     pub(crate) fn new(pin: Option<String>) -> Self {
         Self { pin: Mutex::new(pin), ..Self::default() }
+    }
+
+    /// There is another way in.
+    pub(crate) fn close_setup(&self) {
+        *locked(&self.setup) = None;
     }
 }
 
@@ -173,10 +189,46 @@ impl Hub {
             let kept = hashed.clone();
             inner.store.write(move |tx| hub_state::put(tx, hub_state::MANAGER_PIN, &kept)).await?;
             *locked(&inner.managers.pin) = Some(hashed);
+            inner.managers.close_setup();
             locked(&inner.managers.sessions).clear();
             Ok(())
         };
         self.0.whole(work).await
+    }
+
+    /// A code that sets the first PIN within [`SETUP`], once; the one before is void. `None` where somebody has come in
+    /// before: by a PIN, or by a manager's token.
+    pub fn open_setup(&self) -> Option<String> {
+        if self.has_pin() || self.has_manager_token() {
+            return None;
+        }
+        let (code, hash) = new_token();
+        *locked(&self.0.managers.setup) = Some((hash, self.now() + SETUP));
+        Some(code)
+    }
+
+    /// Whether a setup code is good now.
+    pub fn awaits_setup(&self) -> bool {
+        let now = self.now();
+        locked(&self.0.managers.setup).as_ref().is_some_and(|(_, until)| now < *until)
+    }
+
+    /// Makes this the first PIN, for whoever shows the setup code.
+    ///
+    /// # Errors
+    /// [`SetPinError`]; a PIN that is refused leaves the code good.
+    pub async fn set_up(&self, code: &str, typed: &str) -> Result<(), SetPinError> {
+        new_pin(typed)?;
+        let now = self.now();
+        let shown = hash(code);
+        let taken = locked(&self.0.managers.setup)
+            .take_if(|(known, until)| now < *until && known.ct_eq(&shown).into());
+        let setup = taken.ok_or(SetPinError::SetupOver)?;
+        let set = self.set_pin(typed).await;
+        if set.is_err() {
+            *locked(&self.0.managers.setup) = Some(setup);
+        }
+        set
     }
 
     /// Lets somebody in who shows the PIN: gives the session's secret.

@@ -15,6 +15,7 @@ use roomtone_schema::{Clock as _, SystemClock};
 use roomtone_sync::supervisor::Supervisor;
 use roomtone_sync::trouble::{Trouble, sentence};
 use roomtone_sync::{logging, signals};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Flags};
@@ -24,8 +25,10 @@ use crate::hub_address::HubAddress;
 use crate::hub_finder::{self, Finder, Hubs};
 use crate::identity::{self, Identity};
 use crate::pairing::{self, Code};
-use crate::player::{Player, Setup};
+use crate::player::{Player, Setup, View};
 use crate::status;
+
+mod asking;
 
 /// What a running player logs where nobody says otherwise. What the sound server's client says of a lost connection, the
 /// player says in its own words.
@@ -66,8 +69,8 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Begin with `roomtone-hub pair` on the hub, which shows a code, and `roomtone-player pair CODE` here; then \
-`roomtone-player`. When something is wrong: `roomtone-player doctor`.
+Begin with `roomtone-player`, and type the code that the manager's page or `roomtone-hub pair` shows; a service is paired \
+with `roomtone-player pair CODE`. When something is wrong: `roomtone-player doctor`.
 
 Settings come from defaults, then the configuration file (player.toml in the data folder), then variables such as \
 ROOMTONE_PLAYER_OUTPUT, then flags. player.example.toml shows them all. ROOMTONE_LOG sets what is logged: error, warn, \
@@ -205,11 +208,11 @@ async fn play(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Troubl
     })?;
     let (data, shown) = (setup.data.clone(), player.shown.clone());
     player.supervisor.keep_running("status", move |stop| status::serve(data.clone(), shown.clone(), stop));
-    if io::stderr().is_terminal() {
-        let shown = player.shown.clone();
-        player.supervisor.keep_running("line", move |stop| status::keep_line(shown.clone(), stop));
-    }
     welcome(setup);
+    let (asking, shown) = (setup.clone(), player.shown.clone());
+    player
+        .supervisor
+        .keep_running("terminal", move |stop| at_the_terminal(asking.clone(), shown.clone(), stop));
     let ended = player.ended.clone();
     tokio::select! {
         () = stop.cancelled() => {}
@@ -220,13 +223,27 @@ async fn play(setup: &Setup, stop: CancellationToken) -> Result<ExitCode, Troubl
     Ok(if ended.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// What is asked and shown in the terminal that the player was started in, first the one, then the other: a line that is
+/// drawn anew all the time is none to type on.
+async fn at_the_terminal(
+    setup: Setup,
+    shown: watch::Receiver<View>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let asked = stop.run_until_cancelled(asking::until_paired(&setup)).await;
+    if asked.is_some() && io::stderr().is_terminal() {
+        status::keep_line(shown, stop).await?;
+    }
+    Ok(())
+}
+
 /// Whoever starts it for the first time learns the one thing that is left to do.
 fn welcome(setup: &Setup) {
     match Identity::load(&setup.data) {
         Ok(Some(identity)) => say(format!("{} plays for {}.", identity.name, identity.venue_name)),
         Ok(None) => say(
-            "This player belongs to no hub yet. On the hub, `roomtone-hub pair` shows a code; here, in another terminal, \
-             type `roomtone-player pair CODE`.",
+            "This player belongs to no hub yet. The manager's page shows a code, and so does `roomtone-hub pair` on the \
+             hub: type it here, or `roomtone-player pair CODE` in another terminal.",
         ),
         // The link says it, with what to do.
         Err(_) => {}

@@ -9,53 +9,14 @@ import { promisify } from "node:util";
 import { Cloud } from "../upload/cloud.js";
 import { Hub } from "./hub.js";
 import { axe, readQr, serious } from "./look.js";
-import { Phone, openBrowser } from "./phone.js";
+import { CloudManager } from "./managers.js";
+import { openBrowser } from "./phone.js";
 import { someSongs } from "./songs.js";
 
 const skip = process.env.CLOUD_UNDER_TEST && process.env.ROOMTONE_POSTGRES_BIN ? false : "there is no cloud with a Postgres here";
 const MOST_BYTES = 200 * 1024;
 // Songs are analysed by child processes, on a busy machine; a hub tells of its players every half a minute.
 const LONG = { timeout: 120_000 };
-
-// Somebody at the manager's page.
-class Manager extends Phone {
-  ready() {
-    return this.page.waitForFunction(() => document.querySelector("main h1, main .empty h2"));
-  }
-
-  title(words) {
-    return this.page.locator("main h1", { hasText: words }).waitFor();
-  }
-
-  notice(words) {
-    return this.page.locator("#notices .notice", { hasText: words });
-  }
-
-  async undo(words) {
-    const notice = this.notice(words);
-    await notice.waitFor();
-    await notice.getByRole("button", { name: "Undo" }).click();
-  }
-
-  link(name) {
-    return this.page.getByRole("link", { name, exact: true });
-  }
-
-  async tab(name) {
-    await this.page.locator(".tabs").getByRole("link", { name, exact: true }).click();
-    await this.page.locator(`.tabs [aria-current="page"]`, { hasText: name }).waitFor();
-  }
-
-  song(title) {
-    return this.page.locator(".song-line", { hasText: title });
-  }
-
-  // How the page was left, for whoever looks.
-  shot(name) {
-    const folder = process.env.ROOMTONE_SCREENSHOTS;
-    return folder && this.page.screenshot({ path: join(folder, `${name.replace(/\W+/g, "-").slice(0, 60)}.png`) });
-  }
-}
 
 let cloud;
 let hub;
@@ -80,7 +41,7 @@ after(async () => {
 
 function manager(name, body, { options, url = way, allowed = /^$/ } = {}) {
   test(name, { skip }, async () => {
-    const at = await Manager.open(browser, url(), { viewport: { width: 1440, height: 900 }, ...options });
+    const at = await CloudManager.open(browser, url(), { viewport: { width: 1440, height: 900 }, ...options });
     try {
       await body(at);
       await at.shot(name);

@@ -8,42 +8,14 @@ import { after, before, test } from "node:test";
 
 import { Hub } from "./hub.js";
 import { axe, readQr, serious } from "./look.js";
-import { Phone, openBrowser } from "./phone.js";
+import { HubManager } from "./managers.js";
+import { openBrowser } from "./phone.js";
 import { someSongs } from "./songs.js";
 
 const PIN = "4182 2390";
 const SIZES = [{ width: 320, height: 640 }, { width: 390, height: 844 }, { width: 1440, height: 900 }];
 const VIEWS = ["now", "week", "songs", "cloud", "more"];
 const REFUSED = /40[13] \(|429 \(/;
-
-// Somebody who runs the venue.
-class Manager extends Phone {
-  ready() {
-    return this.page.waitForFunction(() => ["gate", "office", "sheet"].some((id) => document.getElementById(id)?.hidden === false));
-  }
-
-  async byPin(pin = PIN) {
-    await this.page.locator("#pin").fill(pin);
-    await this.button("Sign in").click();
-  }
-
-  inside() {
-    return this.page.locator("#office").waitFor();
-  }
-
-  async view(name) {
-    await this.page.getByRole("navigation").getByRole("link", { name }).click();
-    await this.page.waitForFunction((name) => document.querySelector("nav [aria-current]").textContent.startsWith(name), name);
-  }
-
-  shot(name) {
-    return process.env.ROOMTONE_SCREENSHOTS && this.page.screenshot({ path: join(process.env.ROOMTONE_SCREENSHOTS, `${name}.png`), fullPage: true });
-  }
-
-  hangsOut() {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  }
-}
 
 let hub;
 let browser;
@@ -77,7 +49,7 @@ async function plays() {
 
 function manager(name, body, { options, url = () => hub.secureUrl(), allowed = /^$/ } = {}) {
   test(name, async () => {
-    const at = await Manager.open(browser, url(), { ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
+    const at = await HubManager.open(browser, url(), { ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
     try {
       await body(at);
       assert.deepEqual(at.troubles.filter((trouble) => !allowed.test(trouble)), []);
@@ -118,13 +90,13 @@ manager("the first time the token opens it, and a PIN is set", async (at) => {
 manager("a wrong PIN is answered with a sentence, the right one opens the page, and it says what was tried", async (at) => {
   await at.byPin("918273");
   await at.page.locator("#why", { hasText: "This is not the PIN." }).waitFor();
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.page.locator("#wrong-pins", { hasText: "A wrong PIN was shown" }).waitFor();
 }, { allowed: REFUSED });
 
 manager("songs are sent, many at once; a bad file is refused with its reason, and the rest plays", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("Songs");
   await at.page.locator("#songs-count", { hasText: "There is no music yet" }).waitFor();
@@ -148,7 +120,7 @@ manager("songs are sent, many at once; a bad file is refused with its reason, an
 });
 
 manager("what the room hears is seen and left, a player is renamed and turned down", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   // The songs are short: between two of them there is nothing to leave, and the page says so.
   let [title, said] = ["", ""];
@@ -174,7 +146,7 @@ manager("what the room hears is seen and left, a player is renamed and turned do
 }, { allowed: /404 \(/ });
 
 manager("a week is set, holds at once and is taken back", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("Week");
   await at.button("Add hours").click();
@@ -210,7 +182,7 @@ manager("a week is set, holds at once and is taken back", async (at) => {
 });
 
 manager("a poster fits its paper, reads, and says when the hub has moved since", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("More");
   await at.page.getByRole("link", { name: "Look at the poster" }).click();
@@ -274,7 +246,7 @@ for (const colorScheme of ["light", "dark"]) {
       assert.deepEqual(await at.page.evaluate(serious), [], `${name} in ${colorScheme}`);
     };
     await look("gate");
-    await at.byPin();
+    await at.byPin(PIN);
     await at.inside();
     for (const view of VIEWS) {
       await at.page.goto(hub.secureUrl(`/manage#${view}`));
@@ -294,7 +266,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 manager("a rehearsal that could show nothing is refused with the reason", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("More");
   await at.button("Begin").click();
@@ -305,7 +277,7 @@ manager("a rehearsal that could show nothing is refused with the reason", async 
 }, { allowed: /409 \(/ });
 
 manager("a backup is downloaded, and the hub goes back to it", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("More");
   const [download] = await Promise.all([at.page.waitForEvent("download"), at.button("Download a backup").click()]);
@@ -323,7 +295,7 @@ manager("a backup is downloaded, and the hub goes back to it", async (at) => {
   await pick(file);
   await dialog.getByRole("button", { name: "Go back to it" }).click();
   await at.page.locator("#why", { hasText: "You are signed out" }).waitFor({ timeout: 60_000 });
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.view("Now");
   await at.page.getByRole("heading", { name: "Counter", exact: true }).waitFor();
@@ -339,7 +311,7 @@ manager("wrong PINs are slowed, and the token still opens", async (at) => {
     said = await at.page.locator("#why").textContent();
     await at.page.locator("#why").evaluate((why) => { why.textContent = ""; });
   }
-  await at.byPin();
+  await at.byPin(PIN);
   await at.page.locator("#why", { hasText: /Too many wrong PINs; try again in \d+ seconds/ }).waitFor();
   await at.button("Use the manager’s token instead").click();
   await at.page.getByLabel("Manager’s token").fill(await hub.token("manager", "token"));

@@ -4,7 +4,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
 const RATE = 22_050;
-const RECORDINGS = ["Beach", "Desert", "Freeway"].map((name) => `/usr/share/games/hedgewars/Data/Music/${name}.ogg`);
+const MUSIC = "/usr/share/games/hedgewars/Data/Music";
+const RECORDINGS = ["Beach", "Desert", "Freeway"].map((name) => `${MUSIC}/${name}.ogg`);
+const EVENING = ["bath", "EarthRise", "snow", "underwater", "Nature", "hell", "main_theme", "oriental", "Golf", "Freeway"];
 
 // A 16-bit WAV file: a beat of tones over noise, by three numbers between 0 and 1.
 function wav(seconds, { bright, fast, rough }) {
@@ -40,13 +42,16 @@ export function someSongs() {
     { name: "Low sun.wav", mimeType: "audio/wav", buffer: wav(8, { bright: 0.1, fast: 0.2, rough: 0.05 }) },
     { name: "Tramlines.wav", mimeType: "audio/wav", buffer: wav(8, { bright: 0.9, fast: 0.9, rough: 0.2 }) },
   ];
-  return [...made, ...RECORDINGS.filter((path) => existsSync(path)).map(cut).filter(Boolean)];
+  return [...made, ...RECORDINGS.filter((path) => existsSync(path)).map((path) => cut(path)).filter(Boolean)];
 }
 
-// The first seconds of a recording, as it is.
-function cut(path) {
+// Ten recordings, cut where they are in full swing; fewer where this machine has fewer.
+export const recordings = () => EVENING.map((name) => `${MUSIC}/${name}.ogg`).filter((path) => existsSync(path)).map((path) => cut(path, 30));
+
+// Some seconds of a recording, as it is.
+function cut(path, from = 0) {
   try {
-    const buffer = execFileSync("ffmpeg", ["-v", "error", "-t", "20", "-i", path, "-c", "copy", "-f", "ogg", "-"], { maxBuffer: 2 ** 26 });
+    const buffer = execFileSync("ffmpeg", ["-v", "error", "-ss", `${from}`, "-t", "20", "-i", path, "-c", "copy", "-f", "ogg", "-"], { maxBuffer: 2 ** 26 });
     return { name: path.slice(path.lastIndexOf("/") + 1), mimeType: "audio/ogg", buffer };
   } catch {
     return { name: path.slice(path.lastIndexOf("/") + 1), mimeType: "audio/ogg", buffer: readFileSync(path) };

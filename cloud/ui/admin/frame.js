@@ -53,6 +53,7 @@ export async function show({ moved = false } = {}) {
   const place = h("div", { class: "view" });
   main.replaceChildren(place);
   if (moved) {
+    tray.settle();
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }

@@ -66,8 +66,15 @@ export function onSong(listener) {
 }
 
 export function put(id, news) {
+  if (!items.has(id)) folded = false;
   items.set(id, { ...items.get(id), ...news, id });
   if (items.get(id).step === "gone") items.delete(id);
+  show();
+}
+
+// Somebody goes elsewhere: what has nothing more to tell makes room.
+export function settle() {
+  if ([...items.values()].every(({ kind, step }) => kind === "upload" && step === "done")) folded = true;
   show();
 }
 
@@ -84,7 +91,6 @@ export function rename(before, id) {
 // A report that was asked for, until it can be had.
 export function report(asked) {
   const told = (report) => put(report.id, { kind: "report", name: nameOf(report), step: { QUEUED: "queued", RUNNING: "writing", READY: "done", FAILED: "wrong" }[report.status], rows: report.rows, href: report.downloadUrl, why: report.failure ?? "" });
-  folded = false;
   told(asked);
   const stop = follow(REPORT, { id: asked.id }, ({ exportUpdated: report }) => {
     told(report);

@@ -131,7 +131,7 @@ function codeCard({ code, expiresAt, hub }, close) {
   const over = left === 0;
   return h("section", { class: "card code-card toned", key: `code ${hub.id}`, "aria-labelledby": "code-head" },
     h("h2", { id: "code-head" }, `Let ${hub.name} in`),
-    h("p", {}, "Type this at the box. The code is shown this once and is good once."),
+    h("p", {}, "Paste this line on the hub’s own page, under Cloud, or type it at the box. The code is shown this once and is good once."),
     h("p", { id: "code", class: `digits${over ? " over" : ""}`, tabindex: "-1" }, code),
     h("p", { class: "command" }, h("code", {}, command), button("Copy", () => attempt(async () => { await navigator.clipboard.writeText(command); notice("Copied."); }))),
     h("div", { class: "qr" }, qr(command), h("p", { class: "quiet" }, "The same as a picture, for a phone that is carried to the box.")),

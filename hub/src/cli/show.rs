@@ -117,6 +117,11 @@ pub(crate) fn secure(service: &Service) {
     let Some(address) = service.place.secure_to_print() else { return };
     say(format!("Players connect at {address}; `roomtone-hub pair` lets one in"));
     say(format!("The manager's page is at https://{address}/manage"));
+    if let Some(code) = service.hub.open_setup() {
+        say(format!(
+            "It has no PIN yet. Within the hour, choose one at https://{address}/manage#setup={code}"
+        ));
+    }
 }
 
 /// How a player comes in.

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::pages;
+use crate::cloud_link::EnrolError;
 use crate::dead_letters::DeadLetterError;
 use crate::door::Door;
 use crate::drill::DrillError;
@@ -97,9 +98,11 @@ pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub, around: Around) ->
         .route("/api/manage/sign-in", post(door::sign_in))
         .route("/api/manage/sign-out", post(door::sign_out))
         .route("/api/manage/pin", post(door::set_pin))
+        .route("/api/manage/set-up", post(door::set_up))
         .route("/api/manage/skip", post(rooms::skip))
         .route("/api/manage/week", post(rooms::set_week))
         .route("/api/manage/songs", post(songs::take))
+        .route("/api/manage/enrol", post(facts::enrol))
         .route("/api/manage/facts", get(facts::list).post(facts::decide))
         .route("/api/manage/poster", get(poster::look).post(poster::printed).delete(poster::renew))
         .route("/api/manage/drill", post(drill::begin).delete(drill::stop))
@@ -161,6 +164,8 @@ enum No {
     #[error("{0}")]
     Fact(#[from] DeadLetterError),
     #[error("{0}")]
+    Enrol(#[from] EnrolError),
+    #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
     Change(#[from] ChangePlayerError),
@@ -179,6 +184,7 @@ impl No {
             Self::Backup(why) => why.status(),
             Self::SetPin(SetPinError::NoPin | SetPinError::TooPlain)
             | Self::Week(SetWeekError::Unsound(_))
+            | Self::Enrol(EnrolError::NoAddress(_) | EnrolError::Plain)
             | Self::Drill(DrillError::Length)
             | Self::Unreadable
             | Self::Order(CommandError::BadVolume | CommandError::NoOrder) => StatusCode::BAD_REQUEST,
@@ -195,6 +201,8 @@ impl No {
             | Self::Skip(SkipZoneError::Licence(_))
             | Self::Week(SetWeekError::OfTheCloud)
             | Self::Fact(DeadLetterError::KeyUsed)
+            | Self::SetPin(SetPinError::SetupOver)
+            | Self::Enrol(EnrolError::Code | EnrolError::NoAnswer(_) | EnrolError::NotEnrolled)
             | Self::Unreachable
             | Self::Change(ChangePlayerError::BadName | ChangePlayerError::NameTaken) => StatusCode::CONFLICT,
             Self::Change(ChangePlayerError::Store(_))
@@ -204,6 +212,7 @@ impl No {
             | Self::Skip(SkipZoneError::Store(_))
             | Self::Week(SetWeekError::Store(_))
             | Self::Import(_)
+            | Self::Enrol(EnrolError::Key(_) | EnrolError::Store(_))
             | Self::Fact(DeadLetterError::Store(_))
             | Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

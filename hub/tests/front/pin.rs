@@ -302,3 +302,67 @@ async fn a_poster_tells_when_the_hub_has_moved_since() {
     assert_eq!(renewed["code"], json!(scene.venue.code()));
     assert_eq!(scene.manage("GET", "/poster?zone=attic", &with, &Value::Null).await.status, 404);
 }
+
+#[tokio::test]
+async fn the_setup_code_sets_the_first_pin_once_and_over_tls_alone() {
+    let scene = Secured::with_songs(0).await;
+    let (hub, clock) = (&scene.venue.hub, &scene.venue.clock);
+    let first = hub.open_setup().unwrap();
+    let code = hub.open_setup().unwrap();
+    let door = scene.manage("GET", "/door", "", &Value::Null).await.json();
+    assert_eq!((&door["has_pin"], &door["awaits_setup"]), (&json!(false), &json!(true)));
+    let try_with = async |code: &str, pin: &str| {
+        scene.manage("POST", "/set-up", "", &json!({ "code": code, "pin": pin })).await
+    };
+    for wrong in [first.as_str(), "", "nonsense"] {
+        assert_eq!(try_with(wrong, PIN).await.status, 409, "{wrong}: a later start has another code");
+    }
+    let plain = try_with(&code, "123456").await;
+    assert_eq!(plain.status, 400, "and the code is still good: {}", plain.text());
+    let body = json!({ "code": code, "pin": PIN }).to_string();
+    assert_eq!(scene.venue.request("POST", "/api/manage/set-up", OURS, &body).await.status, 403);
+    let elsewhere = scene.request(&scene.host(), "POST", "/api/manage/set-up", "", &body).await;
+    assert_eq!(elsewhere.status, 403, "a page elsewhere sets no PIN");
+    let set = try_with(&code, PIN).await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    let shown = format!("{OURS}cookie: {}\r\n", cookie(&set));
+    assert_eq!(scene.opens_with(&shown).await, 200);
+    assert_eq!(try_with(&code, "918273").await.status, 409, "once");
+    scene.sign_in().await;
+    assert_eq!(hub.open_setup(), None, "there is a PIN");
+    clock.advance(Duration::from_hours(1));
+    assert!(!hub.awaits_setup());
+}
+
+#[tokio::test]
+async fn a_setup_code_ends_by_itself_and_with_every_other_way_in() {
+    let scene = Secured::with_songs(0).await;
+    let (hub, clock) = (&scene.venue.hub, &scene.venue.clock);
+    let code = hub.open_setup().unwrap();
+    clock.advance(Duration::from_hours(1));
+    assert!(hub.set_up(&code, PIN).await.is_err() && !hub.has_pin());
+    let code = hub.open_setup().unwrap();
+    hub.set_pin("918273").await.unwrap();
+    assert!(hub.set_up(&code, PIN).await.is_err(), "whoever set one meanwhile keeps it");
+    let scene = Secured::with_songs(0).await;
+    let code = scene.venue.hub.open_setup().unwrap();
+    scene.venue.hub.mint_manager_token().await.unwrap();
+    assert!(scene.venue.hub.set_up(&code, PIN).await.is_err(), "whoever has the token sets the PIN");
+    assert_eq!(scene.venue.hub.open_setup(), None, "somebody has been here");
+}
+
+#[tokio::test]
+async fn the_hub_comes_to_a_cloud_by_its_page_alone_where_a_manager_asks() {
+    let scene = Secured::with_songs(0).await;
+    let asked = json!({ "cloud": "http://192.0.2.1/", "code": "ABCD-EFGH" });
+    assert_eq!(scene.manage("POST", "/enrol", "", &asked).await.status, 401);
+    scene.venue.hub.set_pin(PIN).await.unwrap();
+    let shown = format!("cookie: {}\r\n", scene.sign_in().await);
+    let plain = scene.manage("POST", "/enrol", &shown, &asked).await;
+    assert_eq!(plain.status, 400, "nothing goes to a cloud in the open: {}", plain.text());
+    assert!(plain.json()["error"].as_str().unwrap().contains("must begin with https://"));
+    let closed = json!({ "cloud": "http://127.0.0.1:1", "code": "ABCD-EFGH" });
+    let nobody = scene.manage("POST", "/enrol", &shown, &closed).await;
+    assert_eq!(nobody.status, 409, "{}", nobody.text());
+    assert!(scene.venue.hub.enrolment().is_none());
+}

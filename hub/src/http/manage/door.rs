@@ -64,7 +64,13 @@ pub(super) async fn look(State(office): State<Office>, request: Request) -> Resp
     let port = office.around.secure.as_ref().and_then(crate::tls::Secure::port);
     reply(
         StatusCode::OK,
-        &json!({ "has_pin": office.hub.has_pin(), "secure": visit.secure, "signed_in": is_in, "tls_port": port }),
+        &json!({
+            "has_pin": office.hub.has_pin(),
+            "awaits_setup": office.hub.awaits_setup(),
+            "secure": visit.secure,
+            "signed_in": is_in,
+            "tls_port": port,
+        }),
     )
 }
 
@@ -77,7 +83,12 @@ struct Shown {
 pub(super) async fn sign_in(State(office): State<Office>, request: Request) -> Result<Response, No> {
     let visit = over_tls(&request)?;
     let asked: Shown = read(request).await?;
-    let secret = office.hub.sign_in_by_pin(&asked.pin, visit.address).await?;
+    let_in(&office, &asked.pin, &visit).await
+}
+
+/// A session for whoever shows this PIN.
+async fn let_in(office: &Office, pin: &str, visit: &Visit) -> Result<Response, No> {
+    let secret = office.hub.sign_in_by_pin(pin, visit.address).await?;
     let session = office.hub.manager_session(&secret).ok_or(No::NotTheManager)?;
     let mut response = reply(StatusCode::OK, &office.overview(Who::ByPin(session)));
     response.headers_mut().insert(SET_COOKIE, set_cookie(&secret, SESSION.as_secs()));
@@ -92,6 +103,20 @@ pub(super) async fn sign_out(State(office): State<Office>, request: Request) -> 
     let mut response = reply(StatusCode::OK, &json!({}));
     response.headers_mut().insert(SET_COOKIE, set_cookie("", 0));
     response
+}
+
+#[derive(Deserialize)]
+struct SetUp {
+    code: String,
+    pin: String,
+}
+
+/// Makes the first PIN, for whoever has read the setup code where the hub was started, and lets them in.
+pub(super) async fn set_up(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    let visit = over_tls(&request)?;
+    let asked: SetUp = read(request).await?;
+    office.hub.set_up(&asked.code, &asked.pin).await?;
+    let_in(&office, &asked.pin, &visit).await
 }
 
 #[derive(Deserialize)]
@@ -111,11 +136,7 @@ pub(super) async fn set_pin(State(office): State<Office>, request: Request) -> R
         office.hub.check_pin(asked.current.as_deref().unwrap_or_default(), visit.address).await?;
     }
     office.hub.set_pin(&asked.pin).await?;
-    let secret = office.hub.sign_in_by_pin(&asked.pin, visit.address).await?;
-    let session = office.hub.manager_session(&secret).ok_or(No::NotTheManager)?;
-    let mut response = reply(StatusCode::OK, &office.overview(Who::ByPin(session)));
-    response.headers_mut().insert(SET_COOKIE, set_cookie(&secret, SESSION.as_secs()));
-    Ok(response)
+    let_in(&office, &asked.pin, &visit).await
 }
 
 /// A PIN never goes where others could read it, and a page elsewhere cannot sign anybody in.

@@ -41,6 +41,22 @@ pub(super) fn standing(hub: &Hub) -> Value {
     })
 }
 
+#[derive(Deserialize)]
+struct Joined {
+    /// The cloud's address.
+    cloud: String,
+    /// The code that its page shows.
+    code: String,
+}
+
+/// Comes to a cloud by the code that its page shows.
+pub(super) async fn enrol(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    let who = office.admit(&request).await?;
+    let asked: Joined = read(request).await?;
+    office.hub.enrol(asked.cloud.trim(), asked.code.trim()).await?;
+    Ok(reply(StatusCode::OK, &office.overview(who)))
+}
+
 /// Facts that the cloud keeps apart, newest first.
 pub(super) async fn list(State(office): State<Office>, request: Request) -> Result<Response, No> {
     office.admit(&request).await?;

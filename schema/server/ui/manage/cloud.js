@@ -1,6 +1,6 @@
 // How the hub stands with its cloud, in a person's words, and facts that the cloud keeps apart.
 
-import { ask } from "./ask.js";
+import { Refused, ask } from "./ask.js";
 import { newKey } from "../memory.js";
 import { ago } from "./players.js";
 import { question } from "./question.js";
@@ -31,6 +31,7 @@ export function show({ sync }) {
     shownFacts = text;
     $("cloud-facts").replaceChildren(...facts.flatMap(([name, value]) => [line("dt", name), line("dd", value)]));
   }
+  $("enrol-form").hidden = sync.enrolled;
   $("apart").hidden = sync.dead_letters === 0 && $("apart-list").children.length === 0;
   $("cloud-mark").hidden = sync.dead_letters === 0 && sync.state !== "blocked";
   if (sync.dead_letters !== told) {
@@ -39,18 +40,51 @@ export function show({ sync }) {
   }
 }
 
+export function createCloud({ onTold }) {
+  // The cloud's page shows one line with both in it; whoever pastes that has done enough.
+  $("enrol-code").addEventListener("input", () => {
+    const [, code, cloud] = /^\s*roomtone-hub enrol (\S+) --cloud (\S+)\s*$/.exec($("enrol-code").value) ?? [];
+    if (!code) return;
+    $("enrol-code").value = code;
+    $("enrol-cloud").value = cloud;
+  });
+  $("enrol-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [said, button] = [$("enrol-said"), event.target.querySelector("button")];
+    said.textContent = "The hub asks the cloud.";
+    button.disabled = true;
+    try {
+      const told = await ask("/enrol", { code: $("enrol-code").value, cloud: $("enrol-cloud").value }, "POST", 30_000);
+      event.target.reset();
+      onTold(told);
+      said.textContent = `This hub belongs to ${told.sync.venue} now. Its songs come down by themselves.`;
+    } catch (error) {
+      said.textContent = error instanceof Refused ? error.message : "The hub does not answer; look whether it is enrolled before you try again.";
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
 function waiting({ pending, oldest_pending_s }) {
   if (pending === 0) return "Nothing";
   return `${count(pending, "fact")}${oldest_pending_s === null ? "" : `, the oldest from ${ago(oldest_pending_s)}`}`;
 }
 
-function standing({ enrolled, state }) {
+// It has just been enrolled, or started: nobody has answered, and nobody has failed to.
+const isOnItsWay = ({ state, pulled_ago_s, last_error }) => state === "offline" && pulled_ago_s === null && !last_error;
+
+function standing(sync) {
+  const { enrolled, state } = sync;
   if (!enrolled) return "This hub has no cloud.";
+  if (isOnItsWay(sync)) return "The hub is on its way to the cloud.";
   return { synced: "Everything is in the cloud.", syncing: "What is new goes to the cloud.", offline: "The cloud is out of reach.", blocked: "The cloud takes nothing from this hub." }[state];
 }
 
-function meaning({ enrolled, state, last_error }) {
-  if (!enrolled) return "Music, votes and history stay here, and nothing is missing for that. “roomtone-hub enrol”, typed on the hub, comes to one.";
+function meaning(sync) {
+  const { enrolled, state, last_error } = sync;
+  if (!enrolled) return "Music, votes and history stay here, and nothing is missing for that.";
+  if (isOnItsWay(sync)) return "Music and votes go on meanwhile.";
   if (state === "offline") return "Music and votes go on; they reach the cloud later.";
   if (state === "blocked") return `Music and votes go on here.${last_error ? ` It says: ${last_error}` : ""}`;
   return "Votes and plays are kept there as well as here.";

@@ -1,10 +1,12 @@
-// The gate: the PIN where there is one and nobody else on the network can read it, else the manager's token.
+// The gate: the PIN where there is one and nobody else on the network can read it, else the manager's token. A hub that is
+// new is opened by the code that it printed when it was started, and gets its PIN.
 
 import { Refused, ask, show } from "./ask.js";
 
 const $ = (id) => document.getElementById(id);
 const GONE = "The hub does not answer. Is it still running?";
 let pinFirst = false;
+let setup = null;
 
 export function createGate({ onIn }) {
   async function tryIn(event, field, how, refusal) {
@@ -36,6 +38,22 @@ export function createGate({ onIn }) {
     return ask("/sign-in", { pin: $("pin").value }, "POST", 20_000);
   }, (error) => error.message));
 
+  $("setup-door").addEventListener("submit", (event) => {
+    if ($("first-pin").value !== $("first-again").value) {
+      event.preventDefault();
+      $("why").textContent = "These are two different PINs.";
+      $("first-again").select();
+      return;
+    }
+    tryIn(event, $("first-pin"), async () => {
+      show(null);
+      const told = await ask("/set-up", { code: setup, pin: $("first-pin").value }, "POST", 20_000);
+      $("first-again").value = "";
+      setup = null;
+      return told;
+    }, (error) => error.message);
+  });
+
   $("other-way").addEventListener("click", () => {
     pinFirst = !pinFirst;
     lay();
@@ -44,16 +62,19 @@ export function createGate({ onIn }) {
   });
 
   function lay() {
-    $("pin-door").hidden = !pinFirst;
-    $("door").hidden = pinFirst;
-    $("token-help").hidden = pinFirst;
+    $("setup-door").hidden = !setup;
+    $("pin-door").hidden = !pinFirst || Boolean(setup);
+    $("door").hidden = pinFirst || Boolean(setup);
+    $("token-help").hidden = pinFirst || Boolean(setup);
     $("other-way").textContent = pinFirst ? "Use the manager’s token instead" : "Use the PIN instead";
   }
 
   return {
     /// Shows the way in, and why one is here again.
-    open({ has_pin, secure, tls_port } = {}, why = "") {
+    open({ has_pin, awaits_setup, secure, tls_port } = {}, why = "", code = null) {
       if (has_pin !== undefined) {
+        setup = awaits_setup && secure ? code : null;
+        if (code && !setup) why = has_pin ? "This hub has its PIN already." : "This setup code opens nothing any more. Start the hub again for another.";
         pinFirst = has_pin && secure;
         $("other-way").hidden = !pinFirst;
         $("pin-elsewhere").hidden = !has_pin || secure || !tls_port;
@@ -63,7 +84,7 @@ export function createGate({ onIn }) {
       $("why").textContent = why;
       $("token").value = $("pin").value = "";
       $("gate").hidden = false;
-      $(pinFirst ? "pin" : "token").focus();
+      $(setup ? "first-pin" : pinFirst ? "pin" : "token").focus();
     },
   };
 }

@@ -122,6 +122,7 @@ function turn() {
 }
 
 songs.createSongs();
+cloud.createCloud({ onTold: (told) => { asked += 1; show(told); } });
 house.createHouse({ onTold: (told) => { asked += 1; show(told); }, onRestart: () => { clearTimeout(timer); timer = setTimeout(beat, 2 * EVERY_MS); } });
 addEventListener("hashchange", () => { turn(); scrollTo({ top: 0 }); });
 $("leave").addEventListener("click", async () => {
@@ -136,12 +137,16 @@ $("ask").addEventListener("submit", (event) => {
 $("close").addEventListener("click", () => act("/pairing", undefined, "DELETE"));
 document.addEventListener("visibilitychange", () => { if (inside && !document.hidden) beat(); });
 
+// The code leaves the address before anything else is done: it is in no history, and no screen shows it for long.
+const [, setup = null] = /^#setup=([\w-]+)$/.exec(location.hash) ?? [];
+if (setup) history.replaceState(null, "", location.pathname);
+
 // The first picture of the page is the one that stays: nothing is shown before it is known which.
 try {
   const door = await ask("/door");
   if (door.signed_in) enter(await ask());
-  else if (byToken()) leave(ENDED_TOKEN);
-  else gate.open(door);
+  else if (byToken() && !setup) leave(ENDED_TOKEN);
+  else gate.open(door, "", setup);
 } catch {
   gate.open({}, "The hub does not answer. Is it still running?");
 }
