@@ -462,6 +462,7 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
         alter table players drop column next_token_hash;
         alter table players drop column secret_made_at;
         alter table players drop column mode;
+        alter table players drop column volume_order;
         drop index votes_replaced;
         alter table votes drop column fact;
         alter table songs drop column born_here;
