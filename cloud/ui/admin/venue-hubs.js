@@ -116,7 +116,7 @@ export function tab(place, { id, look, role }) {
           h("details", { key: "there" }, h("summary", {}, "Without this page"),
             h("ol", { class: "numbered" },
               h("li", {}, "On the hub, type ", h("code", {}, "roomtone-hub pair"), ", or show a code on its own page at ", h("code", {}, "/manage"), "."),
-              h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits."))))));
+              h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits.")))))));
   }
 
   return {
