@@ -37,6 +37,8 @@ pub enum Topic {
     User(UserId),
     /// Who is there, or what they want, of those who came by a venue's page.
     Guests(VenueId),
+    /// What a venue's zones show: what plays there, what comes next, what people want.
+    Room(VenueId),
 }
 
 /// Changes that may wait for their subscribers; whoever is further behind is told to look at everything again.
@@ -140,6 +142,7 @@ impl fmt::Display for Topic {
             Self::Export(id) => write!(f, "export.{id}"),
             Self::User(id) => write!(f, "user.{id}"),
             Self::Guests(id) => write!(f, "guests.{id}"),
+            Self::Room(id) => write!(f, "room.{id}"),
         }
     }
 }
@@ -162,6 +165,7 @@ impl FromStr for Topic {
             "export" => Self::Export(ExportId(id)),
             "user" => Self::User(UserId(id)),
             "guests" => Self::Guests(VenueId(id)),
+            "room" => Self::Room(VenueId(id)),
             _ => return Err(NoTopic),
         })
     }

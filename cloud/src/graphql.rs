@@ -25,6 +25,7 @@ mod pairing;
 mod play;
 mod player;
 mod query;
+mod room;
 mod schedule;
 mod song;
 mod songs;

@@ -13,12 +13,17 @@ use roomtone_sync::wire::{
 };
 use serde_bytes::ByteArray;
 
+use crate::bus::{Bus, Topic};
 use crate::database::{Database, Work};
 use crate::ingest;
+use crate::rooms;
 use crate::store::{aliases, enrolment, fares, feed, guests, sync_state};
 
 /// Of what was heard, so much is told at once.
 const MOST_HEARD: i64 = 10_000;
+
+/// Facts that say what is heard.
+const PLAYS: [&str; 2] = ["play_started", "play_ended"];
 
 /// Of what a zone hears next, so many songs are kept for guests.
 const MOST_NEXT: usize = 5;
@@ -28,12 +33,26 @@ const MOST_NEXT: usize = 5;
 pub struct PgStore {
     database: Database,
     ticket_keys: Arc<[Hash]>,
+    /// Who hears of what rooms show.
+    bus: Option<Bus>,
 }
 
 impl PgStore {
     /// Hubs are told these public keys, newest first: they verify check-in tickets by them, and so does this.
     pub fn new(database: Database, ticket_keys: &[Hash]) -> Self {
-        Self { database, ticket_keys: ticket_keys.into() }
+        Self { database, ticket_keys: ticket_keys.into(), bus: None }
+    }
+
+    /// One that tells whoever looks at a room when it shows something else.
+    #[must_use]
+    pub fn telling(self, bus: Bus) -> Self {
+        Self { bus: Some(bus), ..self }
+    }
+
+    fn shows_something_else(&self, hub: &KnownHub) {
+        if let Some(bus) = &self.bus {
+            bus.publish(Topic::Room(hub.venue));
+        }
     }
 
     async fn begin(&self, hub: &KnownHub) -> Result<Work, Problem> {
@@ -89,8 +108,9 @@ impl PgStore {
         hub: &KnownHub,
         hello: &Hello,
         now: UnixMillis,
-    ) -> Result<HelloAnswer, sqlx::Error> {
+    ) -> Result<(HelloAnswer, bool), sqlx::Error> {
         let decision = self.settle(work, hub, hello, now).await?;
+        let mut is_other = false;
         if decision.standing == Standing::Welcome {
             let sample = Sample { boot: hello.now.boot, mono_ms: hello.now.mono_ms, cloud: now };
             sync_state::add_sample(work, hub.id, sample).await?;
@@ -98,14 +118,14 @@ impl PgStore {
             sync_state::put_zones(work, hub.id, hub.venue, &hello.zones).await?;
             sync_state::note_players(work, hub.id, hub.venue, &hello.players).await?;
             fares::note(work, hub.id, hub.venue, &hello.zones, now).await?;
-            note_rooms(work, hub, hello, now).await?;
+            is_other = note_rooms(work, hub, hello, now).await?;
         }
         let (venue_name, hub_name) = sync_state::names(work, hub.id).await?;
         let mut heads = Vec::new();
         for scope in hub.scopes() {
             heads.push(Head { scope, seq: feed::bounds(work, scope).await?.head });
         }
-        Ok(HelloAnswer {
+        let answer = HelloAnswer {
             standing: decision.standing,
             now,
             epoch: decision.seat.epoch,
@@ -116,7 +136,8 @@ impl PgStore {
             ticket_keys: self.ticket_keys.iter().map(|key| ByteArray::new(*key)).collect(),
             venue_name,
             hub_name,
-        })
+        };
+        Ok((answer, is_other))
     }
 }
 
@@ -138,15 +159,22 @@ impl CloudStore for PgStore {
 
     async fn hello(&self, hub: &KnownHub, hello: Hello, now: UnixMillis) -> Result<HelloAnswer, Problem> {
         let mut work = self.begin(hub).await?;
-        let answer = self.greet(&mut work, hub, &hello, now).await.map_err(failed)?;
+        let (answer, is_other) = self.greet(&mut work, hub, &hello, now).await.map_err(failed)?;
         work.commit().await.map_err(failed)?;
+        if is_other {
+            self.shows_something_else(hub);
+        }
         Ok(answer)
     }
 
     async fn push(&self, hub: &KnownHub, push: Push, now: UnixMillis) -> Result<PushAnswer, Problem> {
         let mut work = self.begin(hub).await?;
+        let has_plays = push.facts.kinds().iter().any(|kind| PLAYS.contains(&kind.as_str()));
         let answer = ingest::push(&mut work, hub, push, &self.ticket_keys, now).await?;
         work.commit().await.map_err(failed)?;
+        if has_plays {
+            self.shows_something_else(hub);
+        }
         Ok(answer)
     }
 
@@ -214,33 +242,37 @@ impl CloudStore for PgStore {
     }
 }
 
-/// Notes what a hub's zones show, by the catalogue's names and the cloud's time.
+/// Notes what a hub's zones show, by the catalogue's names and the cloud's time. Whether that is something else than before.
 async fn note_rooms(
     work: &mut Work,
     hub: &KnownHub,
     hello: &Hello,
     now: UnixMillis,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     if hello.rooms.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let zones = aliases::zones(work, hub.id).await?;
     let of_rooms = hello.rooms.iter();
     let told_of: Vec<SongId> = of_rooms
-        .flat_map(|room| room.now.iter().map(|now| now.song).chain(room.next.iter().copied()))
+        .flat_map(|room| {
+            let listed = room.next.iter().chain(&room.ahead).copied();
+            room.now.iter().map(|now| now.song).chain(listed)
+        })
         .collect();
     let names = aliases::songs(work, &told_of).await?;
     let ours = |song: SongId| names.get(&song).copied().unwrap_or(song);
-    let ahead = now.0.saturating_sub(hello.steady_ms);
+    let listed = |songs: &[SongId]| songs.iter().take(MOST_NEXT).map(|song| ours(*song)).collect();
+    let shift = now.0.saturating_sub(hello.steady_ms);
     let told = |room: &RoomTold| {
         let now = room.now.map(|playing| guests::Playing {
             song: ours(playing.song),
-            started_at: UnixMillis(playing.started_at.0.saturating_add(ahead)),
+            started_at: UnixMillis(playing.started_at.0.saturating_add(shift)),
             position_ms: playing.position_ms,
         });
         let told = guests::Told {
             now,
-            next: room.next.iter().take(MOST_NEXT).map(|song| ours(*song)).collect(),
+            next: listed(&room.next),
             axes: room.vibe.axes.map(|axis| if axis.is_finite() { axis.clamp(-1.0, 1.0) } else { 0.0 }),
             consensus: if room.vibe.consensus.is_finite() {
                 room.vibe.consensus.clamp(0.0, 1.0)
@@ -252,10 +284,13 @@ async fn note_rooms(
             needs_screen_code: room.needs_screen_code,
             hours: room.hours.clone(),
         };
-        zones.get(&room.zone.0).map(|zone| (*zone, told))
+        zones.get(&room.zone.0).map(|zone| (*zone, (told, listed(&room.ahead))))
     };
-    let rooms: Vec<_> = hello.rooms.iter().filter_map(told).collect();
-    guests::tell_rooms(work, hub.id, hub.venue, &rooms, now).await
+    let rooms: Vec<(_, guests::News)> = hello.rooms.iter().filter_map(told).collect();
+    let before = guests::rooms_told(work, hub.venue).await?;
+    guests::tell_rooms(work, hub.id, hub.venue, &rooms, now).await?;
+    let is_same = |(zone, news)| before.get(zone).is_some_and(|before| rooms::shows_the_same(before, news));
+    Ok(!rooms.iter().map(|(zone, news)| (zone, news)).all(is_same))
 }
 
 /// A refusal of a hub's question.

@@ -77,6 +77,11 @@ impl Hub {
         }
     }
 
+    /// Whether guests seem not to reach it; a hub that is not heard from any more says nothing of that.
+    pub fn is_cut_off(&self, now: DateTime<Utc>) -> bool {
+        self.guests_cut_off && matches!(self.status(now), HubStatus::Online | HubStatus::Stale)
+    }
+
     /// What to know of it at a time.
     pub fn reasons(&self, now: DateTime<Utc>) -> Vec<HubReason> {
         let status = self.status(now);
@@ -232,6 +237,7 @@ mod tests {
             created_at: at(0),
             epoch: Some(1),
             duplicates: 0,
+            guests_cut_off: false,
             rival_at: None,
         }
     }

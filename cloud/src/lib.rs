@@ -34,6 +34,7 @@ pub mod migrations;
 pub mod pairings;
 pub mod players;
 pub mod refusal;
+pub mod rooms;
 pub mod secret;
 pub mod service;
 pub mod store;

@@ -137,7 +137,7 @@ impl Service {
 
     /// What answers hubs, and what keeps it up to date.
     fn hubs(&self, ticket_keys: &[Hash], stopping: CancellationToken) -> Router {
-        let store = PgStore::new(self.cloud.database.clone(), ticket_keys);
+        let store = PgStore::new(self.cloud.database.clone(), ticket_keys).telling(self.cloud.bus.clone());
         let clock = Arc::clone(&self.cloud.clock);
         let desk = sync::Desk::new(store.clone(), clock, sync::Limits::default(), stopping);
         let office = Office::new(self.cloud.clone());

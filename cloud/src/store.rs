@@ -38,6 +38,7 @@ pub mod people;
 pub mod players;
 pub mod profiles;
 pub mod roles;
+pub mod rooms;
 pub mod snapshots;
 pub mod songs;
 pub mod songs_playing;

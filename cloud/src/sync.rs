@@ -103,6 +103,8 @@ impl<S: CloudStore> Desk<S> {
                 Some(Err(RecvError::Lagged(_))) => None,
             };
             match heard {
+                // What a room shows comes from its hub, and brings it nothing.
+                Some(Topic::Room(_)) => continue,
                 Some(Topic::Venue(venue)) => self.known.forget(Some(venue)),
                 None => self.known.forget(None),
                 Some(_) => {}

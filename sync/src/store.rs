@@ -123,6 +123,8 @@ pub struct Present {
     pub players: Vec<PlayerTold>,
     /// What its zones show.
     pub rooms: Vec<RoomTold>,
+    /// Whether guests seem not to reach it.
+    pub guests_cut_off: bool,
 }
 
 /// The hub's database did not do what it was asked. Whatever it is, it is not the cloud's verdict on a fact: the engine

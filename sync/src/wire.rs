@@ -241,9 +241,12 @@ pub struct Hello {
     pub zones: Vec<ZoneTold>,
     /// The latest state of its players; a latest state and no log.
     pub players: Vec<PlayerTold>,
-    /// What its zones show, for guests who do not reach it.
+    /// What its zones show, for guests who do not reach it, and for the venue's staff.
     #[serde(default)]
     pub rooms: Vec<RoomTold>,
+    /// Guests seem not to reach it: they come by the cloud's page only. Hubs before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guests_cut_off: bool,
 }
 
 /// A zone of a hub.

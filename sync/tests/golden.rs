@@ -59,6 +59,7 @@ fn hello() -> Hello {
         zones: vec![ZoneTold { id: ZoneId::from_uuid(id(4)), name: "main".to_owned(), fares: None }],
         players: vec![],
         rooms: vec![],
+        guests_cut_off: false,
     }
 }
 
@@ -67,6 +68,7 @@ fn room() -> RoomTold {
         zone: ZoneId::from_uuid(id(4)),
         now: Some(NowTold { song: SongId::from_uuid(id(9)), started_at: UnixMillis(77), position_ms: 1_500 }),
         next: vec![SongId::from_uuid(id(10))],
+        ahead: vec![],
         vibe: VibeTold {
             axes: [0.5, -0.5, 0.0, 1.0, -1.0],
             consensus: 0.25,
@@ -101,6 +103,9 @@ fn what_goes_up_is_understood() {
     is_as_it_was("hello", &hello());
     let facts = Facts::of(&facts()).unwrap();
     is_as_it_was("hello-rooms", &Hello { rooms: vec![room()], ..hello() });
+    let ahead = vec![SongId::from_uuid(id(10)), SongId::from_uuid(id(11))];
+    let rooms = vec![RoomTold { ahead, ..room() }];
+    is_as_it_was("hello-staff", &Hello { rooms, guests_cut_off: true, ..hello() });
     let push = Push { epoch: 3, instance: id(1), first_seq: 81, before: ByteArray::new([9; 32]), facts };
     is_as_it_was("push", &push);
     let apart = vec![Apart { seq: 82, outcome: Outcome::Parked, reason: "not there yet".to_owned() }];

@@ -213,6 +213,50 @@ manager("a player that plays is seen on the first screen, and is renamed", async
   await at.page.getByRole("heading", { name: "Bar", exact: true }).waitFor();
 });
 
+// What the cloud says of the venue, made to be as it would be another time.
+const pretend = (at, change) => at.page.route("**/graphql", async (route) => {
+  const response = await route.fetch();
+  const told = await response.json();
+  for (const venue of [told.data?.venue, ...(told.data?.venues?.nodes ?? [])]) if (venue?.hubs) change(venue);
+  await route.fulfill({ response, json: told });
+});
+
+manager("the venue page shows what its room hears, how far it is, what comes next and what the room wants, as it changes", async (at) => {
+  await at.page.locator(".row", { hasText: "Café Resonance" }).click();
+  const zone = at.page.locator(".zone");
+  await zone.locator(".far", { hasText: /^\d:\d\d of \d:\d\d$/ }).waitFor(LONG);
+  await zone.locator(".coming li").first().waitFor(LONG);
+  assert.ok((await zone.locator(".coming li").count()) <= 5);
+  await zone.getByRole("img", { name: /^What the room wants: / }).waitFor();
+  await zone.getByText("Nobody is checked in").waitFor();
+  // Somebody skips from song to song: the page hears of each by the line, and asks for it then.
+  const titles = new Set();
+  const until = Date.now() + 25_000;
+  while (titles.size < 4) {
+    titles.add(await zone.locator("h2").textContent());
+    assert.ok(Date.now() < until, `within less than it would ask by itself it has shown ${[...titles]}`);
+    await new Promise((soon) => setTimeout(soon, 100));
+  }
+});
+
+manager("what a room showed before its hub fell silent looks old, and guests who do not reach it are a finding with a way out", async (at) => {
+  await pretend(at, (venue) => {
+    venue.hubs[0].guestsCutOff = true;
+    for (const { room } of venue.zones) if (room?.toldAt) Object.assign(room, { toldAt: new Date(Date.now() - 40 * 60_000).toISOString(), nowPlaying: null });
+  });
+  await at.page.reload();
+  await at.page.locator(".row", { hasText: "Café Resonance" }).waitFor();
+  await at.page.locator(".place .alarm", { hasText: "Guests cannot reach the hub Counter" }).waitFor();
+  await at.page.locator(".row", { hasText: "Café Resonance" }).click();
+  const room = at.page.locator(".zone .room.old");
+  await room.getByText("Not heard of for 40 minutes. This is what it showed then:").waitFor();
+  assert.equal(await at.page.locator(".zone .far").count(), 0, "how far it is nobody knows");
+  await at.page.evaluate(await axe());
+  assert.deepEqual(await at.page.evaluate(serious), [], "what is old is read as well");
+  await at.page.locator(".alarm", { hasText: "Guests cannot reach the hub Counter" }).getByRole("link", { name: "Open the page for guests" }).click();
+  await at.button("Open the page").waitFor();
+});
+
 manager("a player is let in by the code that is shown, and is turned down and up again", async (at) => {
   await at.page.locator(".row").click();
   await at.tab("Hubs and players");
@@ -461,6 +505,9 @@ manager("numbers are drawn, a point for each day or hour", async (at) => {
   await at.page.locator(".chart", { hasText: "Songs played" }).locator("strong", { hasText: /^[1-9]/ }).waitFor(LONG);
   await at.page.locator(".before li").first().waitFor();
   await at.page.getByRole("heading", { name: "Who is heard" }).waitFor();
+  const sounds = at.page.locator(".sounds li", { has: at.page.locator(".shape") });
+  assert.equal(await at.page.locator(".sounds li").count(), 7);
+  assert.match(await sounds.first().getAttribute("title"), /: \w+/, "what it sounded like has words, too");
   const line = await at.page.locator(".chart .line").first().getAttribute("d");
   assert.equal(line.match(/[ML]/g).length, 7, "a point for each day");
   await at.button("Day").click();

@@ -10,7 +10,7 @@ import { readQr } from "./look.js";
 import { CloudManager, HubManager } from "./managers.js";
 import { Phone, openBrowser } from "./phone.js";
 import { Player } from "./player.js";
-import { recordings, someSongs } from "./songs.js";
+import { recordings } from "./songs.js";
 
 const skip = process.env.CLOUD_UNDER_TEST && process.env.ROOMTONE_POSTGRES_BIN ? false : "there is no cloud with a Postgres here";
 const PIN = "7302 9146";
@@ -104,7 +104,8 @@ step("a venue is opened at the cloud, and its code enrols the hub on the hub's o
 }, /409 \(Conflict\)/);
 
 step("ten recordings are dropped on the page, and each has a shape when it is ready", async () => {
-  const songs = recordings().length === 10 ? recordings() : someSongs();
+  const songs = recordings();
+  assert.equal(songs.length, 10, "Debian's hedgewars-data has them");
   await office.tab("Songs");
   await office.page.locator("#files").setInputFiles(songs);
   await office.page.locator("#tray").getByText(`${songs.length} songs ready`).waitFor(LONG);
@@ -198,6 +199,30 @@ step("the hub goes away, the player plays on from its plan, and the page says wh
   await house.page.locator("#summary", { hasText: /plays/ }).waitFor(LONG);
 }, /WebSocket|Failed to load|net::|401/);
 
+step("an outage of the cloud is rehearsed by a button, and nobody would have noticed", async () => {
+  await house.view("Cloud");
+  await house.page.locator("#cloud-state", { hasText: "Everything is in the cloud." }).waitFor(LONG);
+  await house.view("More");
+  await house.page.getByLabel("Cut off").selectOption("cloud");
+  await house.page.getByLabel("For so many minutes").fill("1");
+  await house.page.locator("#drill-form").getByRole("button", { name: "Begin" }).click();
+  await house.page.locator("#drill-said", { hasText: /\w/ }).waitFor();
+  assert.match(await house.page.locator("#drill-said").textContent(), /^The hub is cut off from its cloud for 1 more min/);
+  assert.match(await hub.order("status"), /A drill keeps the cloud out of reach for \d+ /);
+  const guest = await Phone.open(browser, hub.door);
+  await guest.checkIn();
+  await guest.button("Like").click();
+  await guest.pressed("like");
+  await guest.close();
+  await house.view("Cloud");
+  await house.page.locator("#cloud-state", { hasText: "out of reach" }).waitFor(LONG);
+  await house.view("More");
+  await house.button("End it now").click();
+  await house.page.locator("#drill-last", { hasText: /without the cloud: nobody would have noticed\. .* 1 of 1 votes are kept\./ }).waitFor(LONG);
+  await house.view("Cloud");
+  await house.page.locator("#cloud-state", { hasText: "Everything is in the cloud." }).waitFor(LONG);
+});
+
 async function moreIsHeard(before, seconds) {
   const end = Date.now() + LONG.timeout;
   for (;;) {
@@ -222,10 +247,11 @@ step("the report has the songs that were heard, with their seconds", async () =>
   const sum = (told, ...columns) => told.reduce((all, row) => all + columns.reduce((some, column) => some + Number(row[column]), 0), 0);
   let told = await rows();
   // What was played while the hub was away comes up last.
-  for (let tries = 0; tries < 30 && sum(told, "PLAN_PLAYS") === 0; tries += 1) told = await rows();
-  assert.ok(sum(told, "PLAN_PLAYS") > 0 && sum(told, "HUB_PLAYS") > 2, JSON.stringify(told));
+  const isHeardAlone = (row) => Number(row.PLAN_PLAYS) > 0 && Number(row.SECONDS_HEARD) > 0;
+  for (let tries = 0; tries < 30 && !told.some(isHeardAlone); tries += 1) told = await rows();
+  assert.ok(told.some(isHeardAlone) && sum(told, "HUB_PLAYS") > 2, JSON.stringify(told));
   assert.equal(sum(told, "HUB_PLAYS", "PLAN_PLAYS", "CACHE_PLAYS"), sum(told, "ACTUAL_TOTAL_PERFORMANCES"));
-  assert.ok(told.every((row) => Number(row.SECONDS_HEARD) > 0), JSON.stringify(told));
+  assert.ok(sum(told, "SECONDS_HEARD") > 60, "most of what began was heard to its end");
   const { silence } = await player.heard();
   assert.ok(silence < BREATH_S, `the longest silence was ${silence} s`);
 });

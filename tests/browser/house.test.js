@@ -66,7 +66,7 @@ manager("the first time the token opens it, and a PIN is set", async (at) => {
   await at.page.locator("#no-pin").getByRole("link", { name: "Set one" }).click();
   const set = async (pin, again = pin) => {
     await at.page.getByLabel(/^New PIN/).fill(pin);
-    await at.page.getByLabel("Once more").fill(again);
+    await at.page.locator("#pin-again").fill(again);
     await at.button("Set the PIN").click();
   };
   await set("418223", "418224");
@@ -144,6 +144,45 @@ manager("what the room hears is seen and left, a player is renamed and turned do
   await at.page.locator("#digits", { hasText: /^\d{4} \d{4}$/ }).waitFor();
   await at.button("Stop waiting").click();
 }, { allowed: /404 \(/ });
+
+manager("how people fare is told in the card of their zone, now and by day", async (at) => {
+  await at.byPin();
+  await at.inside();
+  assert.equal(await at.page.locator(".heard:not([hidden])").count(), 0, "nobody has been here yet");
+  const key = () => crypto.randomUUID();
+  const { checkIn } = await hub.ask("mutation($input: CheckInInput!) { checkIn(input: $input) { token userErrors { message } } }", { input: { venueCode: hub.code, idempotencyKey: key() } });
+  const { songs } = await hub.ask("{ songs(first: 2) { nodes { id } } }");
+  for (const { id } of songs.nodes) {
+    const { vote } = await hub.ask("mutation($input: VoteInput!) { vote(input: $input) { userErrors { message } } }", { input: { songId: id, value: "LIKE", idempotencyKey: key() } }, checkIn.token);
+    assert.deepEqual(vote.userErrors, []);
+  }
+  // The page asks for this three times a minute.
+  const heard = at.page.locator(".heard");
+  await heard.locator("summary", { hasText: /^Who is heard now: satisfied \S+ of 100, least so \S+, longest drought \d+ songs?\. Fairness is \d+\.$/ }).waitFor({ timeout: 90_000 });
+  await heard.locator("summary").click();
+  await heard.locator("tbody tr", { hasText: /^Now1/ }).waitFor();
+  const lens = await axe();
+  await at.page.evaluate(lens);
+  assert.deepEqual(await at.page.evaluate(serious), []);
+  await at.page.setViewportSize(SIZES[1]);
+  assert.equal(await at.hangsOut(), 0);
+  await at.shot("house-fares");
+});
+
+manager("guests who do not reach the hub are a finding above the rooms, in the hub’s own words", async (at) => {
+  const said = "Guests cannot reach this hub: they come by the cloud's page.";
+  await at.page.route("**/api/manage", async (route) => {
+    const response = await route.fetch();
+    const told = await response.json();
+    if (told.rooms) assert.equal(told.guests_cut_off, null, "this hub has no cloud");
+    await route.fulfill({ response, json: told.rooms ? { ...told, guests_cut_off: said } : told });
+  });
+  await at.byPin();
+  await at.inside();
+  await at.page.locator("#guests-cut-off", { hasText: said }).waitFor();
+  await at.page.unroute("**/api/manage");
+  await at.page.locator("#guests-cut-off").waitFor({ state: "hidden" });
+});
 
 manager("a week is set, holds at once and is taken back", async (at) => {
   await at.byPin(PIN);

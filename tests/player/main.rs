@@ -5,6 +5,7 @@
 
 mod continuity;
 mod drill;
+mod hours;
 mod orders;
 mod outlook;
 mod pulse;

@@ -8,7 +8,7 @@ const VALUES = [
   ...["FairnessDay", "FairnessFigures", "FairnessWhatIf", "FairnessWhatIfDay", "ZoneFairness"],
   // The cloud's. A member is named by their venue and their user.
   ...["AnalyticsPoint", "Daypart", "HttpHeader", "Licence", "Member", "OpeningHours", "Schedule", "SongPlays", "UploadPart"],
-  ...["UploadRefusal", "UploadTarget", "VenueAnalytics", "ZoneSettings"],
+  ...["RoomPlaying", "UploadRefusal", "UploadTarget", "VenueAnalytics", "ZoneRoom", "ZoneSettings"],
 ];
 
 export default [

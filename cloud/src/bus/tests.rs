@@ -17,6 +17,8 @@ fn a_topic_is_read_as_it_is_written() {
         Topic::Upload(UploadId(id)),
         Topic::Export(ExportId(id)),
         Topic::User(UserId(id)),
+        Topic::Guests(VenueId(id)),
+        Topic::Room(VenueId(id)),
     ] {
         assert_eq!(topic.to_string().parse(), Ok(topic));
     }

@@ -1,14 +1,14 @@
 //! What happened in a venue, in numbers.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
-use roomtone_schema::SongId;
-use roomtone_server::listener::scalar::DateTime;
+use roomtone_schema::{AXES, SongId};
+use roomtone_server::listener::scalar::{Axis, DateTime, axes};
 
 use super::asking::{asker, cloud};
 use super::song::Song;
 use super::venue::song as song_of;
 use super::words::date;
-use crate::analytics::{self, Counts, Question};
+use crate::analytics::{self, Counts, Point, Question};
 
 /// The most of the songs that were played most.
 const MOST_TOP_SONGS: i32 = 50;
@@ -70,7 +70,7 @@ impl VenueAnalytics {
     #[graphql(complexity = "50 * child_complexity")]
     async fn series(&self, ctx: &Context<'_>) -> Result<Vec<AnalyticsPoint>> {
         let points = analytics::series(cloud(ctx), asker(ctx)?, self.question).await?;
-        Ok(points.into_iter().map(|point| AnalyticsPoint::of(date(point.at), point.counts)).collect())
+        Ok(points.into_iter().map(AnalyticsPoint::of).collect())
     }
 
     /// The songs that were played most.
@@ -99,12 +99,17 @@ pub(super) struct AnalyticsPoint {
     likes: i64,
     /// Dislikes.
     dislikes: i64,
+    /// What was heard on the five axes: the mean of the songs that began, each as often as it did; null where none of them
+    /// has a direction.
+    axes: Option<Vec<Axis>>,
 }
 
 impl AnalyticsPoint {
-    fn of(at: DateTime, counts: Counts) -> Self {
-        let Counts { plays, listeners, likes, dislikes, .. } = counts;
-        Self { at, plays, listeners, likes, dislikes }
+    fn of(point: Point) -> Self {
+        let Counts { plays, listeners, likes, dislikes, .. } = point.counts;
+        let sound = point.sound.and_then(|sound| <[f32; AXES]>::try_from(sound.to_vec()).ok());
+        let axes = sound.map(|sound| axes(sound.map(f64::from)));
+        Self { at: date(point.at), plays, listeners, likes, dislikes, axes }
     }
 }
 

@@ -51,6 +51,11 @@ impl Hub {
         self.0.reasons(now(ctx)).into_iter().map(Into::into).collect()
     }
 
+    /// Whether guests seem not to reach it: they come by the cloud's page, and no phone of its network was seen since.
+    async fn guests_cut_off(&self, ctx: &Context<'_>) -> bool {
+        self.0.is_cut_off(now(ctx))
+    }
+
     /// When it was last heard of.
     async fn last_seen_at(&self) -> Option<DateTime> {
         self.0.last_seen_at.map(date)

@@ -18,6 +18,7 @@ use crate::hubs::{self, Hub};
 use crate::members::{self, Member, Person};
 use crate::players::{self, Player};
 use crate::refusal::Unmet;
+use crate::rooms::{self, Room};
 use crate::venues::zones::{self, Fares, Zone};
 use crate::venues::{self, Organisation, Venue};
 use crate::{analytics, catalogue, catalogue::Song};
@@ -67,6 +68,8 @@ key!(/// The zones of a venue.
     ZonesOf);
 key!(/// How people fare in the zones of a venue.
     FaresOf);
+key!(/// What the zones of a venue show.
+    RoomsOf);
 key!(/// The members of a venue.
     MembersOf);
 key!(/// The hubs of a venue.
@@ -179,6 +182,7 @@ macro_rules! many {
 }
 many!(ZonesOf, Zone, zones::of_venues);
 many!(FaresOf, Fares, zones::fares_of_venues);
+many!(RoomsOf, Room, rooms::of_venues);
 many!(MembersOf, Member, members::of_venues);
 many!(HubsOf, Hub, hubs::of_venues);
 many!(PlayersOf, Player, players::of_venues);

@@ -19,6 +19,9 @@ use crate::refusal::Unmet;
 use crate::venues::{Slice, Wanted};
 use crate::{history, hubs, venues};
 
+/// Of so few venues a subscription is woken by what their rooms show, too: of a fleet that would be every moment.
+const MOST_ROOMS: usize = 20;
+
 /// Venues that one subscription watches at most.
 const MOST_WATCHED: usize = 200;
 
@@ -146,7 +149,8 @@ async fn fleet(
         return Ok(None);
     }
     let hubs = hubs::of_venues(cloud, user, &venues).await?;
-    let topics = venues.into_iter().map(Topic::Venue).chain([Topic::User(user)]).collect();
+    let rooms = venues.iter().copied().filter(|_| venues.len() <= MOST_ROOMS).map(Topic::Room);
+    let topics = venues.iter().copied().map(Topic::Venue).chain(rooms).chain([Topic::User(user)]).collect();
     Ok(Some((hubs.into_iter().map(Hub).collect(), topics)))
 }
 

@@ -7,8 +7,9 @@ use roomtone_server::listener::scalar::{Axis, DateTime, axes};
 use roomtone_server::listener::song::SongKind;
 
 use super::fares::ZoneFairness;
-use super::loaders::{FaresOf, PlayersOf, load};
+use super::loaders::{FaresOf, PlayersOf, RoomsOf, load};
 use super::player::Player;
+use super::room::ZoneRoom;
 use super::schedule::{Schedule, ScheduleInput};
 use super::venue::{Venue, venue as venue_of};
 use super::words::date;
@@ -52,6 +53,13 @@ impl Zone {
     async fn fairness(&self, ctx: &Context<'_>) -> Result<Option<ZoneFairness>> {
         let told = load(ctx, FaresOf(*self.0.venue_id)).await?.unwrap_or_default();
         Ok(told.iter().find(|fares| fares.zone_id == self.0.id).and_then(ZoneFairness::read))
+    }
+
+    /// What it shows, as its hub told last; null before it has.
+    #[graphql(complexity = "1 + child_complexity")]
+    async fn room(&self, ctx: &Context<'_>) -> Result<Option<ZoneRoom>> {
+        let rooms = load(ctx, RoomsOf(*self.0.venue_id)).await?.unwrap_or_default();
+        Ok(rooms.into_iter().find(|room| room.zone_id == self.0.id).map(ZoneRoom))
     }
 
     /// Its players; at most 200.

@@ -16,13 +16,11 @@ use roomtone_schema::{Embedding, EmbeddingVersion, PickId, PlayerId, SongId, Uni
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::rooms::{self, Heard, millis};
 use crate::store::guests::{self as store, Place, Told};
 
 /// A hub that was heard within this is there: it speaks every 30 seconds.
 const HEARD_WITHIN: Duration = Duration::from_secs(75);
-
-/// For so long after its end a song is still shown: the next one may be on its way here.
-const LINGERS: Duration = Duration::from_secs(90);
 
 /// The songs of a venue by their names.
 pub(super) type Songs = HashMap<SongId, Arc<Song>>;
@@ -56,34 +54,14 @@ fn settings(set: &Value) -> ZoneSettings {
 
 /// What plays: what was told last, or the song that has begun since.
 pub(super) fn playing(zone: &store::Zone, songs: &Songs, now: UnixMillis) -> Option<NowPlayingView> {
-    let told = zone.told.as_ref().and_then(|(told, at)| {
-        let playing = told.now?;
-        Some((playing.song, playing.started_at, playing.position_ms, millis(*at)))
-    });
-    let told_at = zone.told.as_ref().map(|(_, at)| millis(*at));
-    let begun = zone.newest.map(|(song, at, has_ended)| (SongId(song), millis(at), has_ended));
-    let newer = begun.filter(|(_, began, has_ended)| {
-        // One that was told of as playing is told better there, and one that has ended before plays no more.
-        !*has_ended
-            && told.is_none_or(|(_, started, ..)| started + Duration::from_secs(2) < *began)
-            && (told.is_some() || told_at.is_none_or(|told_at| told_at < *began))
-    });
-    let (song, started_at, position_ms, as_of) = match newer {
-        Some((song, since, _)) => (song, since, 0, since),
-        None => told?,
-    };
-    let song = Arc::clone(songs.get(&song)?);
-    let over = as_of + Duration::from_millis(u64::from(song.facts.duration_ms.saturating_sub(position_ms)));
-    (now <= over + LINGERS).then(|| view(ZoneId(zone.id), song, started_at, position_ms, as_of))
+    let told = zone.told.as_ref().map(|(told, at)| (told, *at));
+    let heard = rooms::heard(told, zone.newest)?;
+    let song = Arc::clone(songs.get(&heard.song)?);
+    (!heard.is_over(song.facts.duration_ms, now)).then(|| view(ZoneId(zone.id), song, &heard))
 }
 
-fn view(
-    zone: ZoneId,
-    song: Arc<Song>,
-    started_at: UnixMillis,
-    position_ms: u32,
-    as_of: UnixMillis,
-) -> NowPlayingView {
+fn view(zone: ZoneId, song: Arc<Song>, heard: &Heard) -> NowPlayingView {
+    let Heard { started_at, position_ms, as_of, .. } = *heard;
     let pick =
         PickView { id: PickId(Uuid::nil()), song, crossfade_ms: 0, gain_db: 0.0, explanation: unknown() };
     NowPlayingView {
@@ -130,7 +108,7 @@ pub(super) fn names_unknown(place: &Place, songs: &Songs) -> bool {
         place.zones.iter().filter_map(|zone| zone.told.as_ref()).flat_map(|(told, _)| {
             told.now.iter().map(|playing| playing.song).chain(told.next.iter().copied())
         });
-    let newest = place.zones.iter().filter_map(|zone| zone.newest).map(|(song, ..)| SongId(song));
+    let newest = place.zones.iter().filter_map(|zone| zone.newest).map(|begun| begun.song);
     told.chain(newest).any(|song| !songs.contains_key(&song))
 }
 
@@ -220,10 +198,6 @@ pub(super) fn song(row: store::Song) -> Song {
     }
 }
 
-pub(super) fn millis(at: DateTime<Utc>) -> UnixMillis {
-    UnixMillis(at.timestamp_millis())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,7 +246,10 @@ mod tests {
             };
             (told_of, at(told))
         });
-        let newest = newest.map(|(song, began, over)| (Uuid::from_u128(song), at(began), over));
+        let newest = newest.map(|(song, began, has_ended)| {
+            let song = SongId(Uuid::from_u128(song));
+            store::Begun { song, at: at(began), has_ended }
+        });
         store::Zone { id: Uuid::nil(), name: "main".to_owned(), settings: Value::Null, told, newest }
     }
 

@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use super::people::{Hash, order, vote_for};
 use super::room::GuestRoom;
-use super::shown::millis;
 use crate::bus::Topic;
 use crate::config::GuestSection;
+use crate::rooms::millis;
 use crate::store::guests::{self as store, Ballot, Seen};
 use crate::uploads::random;
 

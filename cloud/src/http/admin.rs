@@ -95,6 +95,7 @@ const FILES: &[(&str, &[u8])] = roomtone_server::page_files![
     "dom.js",
     "door.js",
     "fairness.js",
+    "sound.js",
     "fleet.js",
     "frame.js",
     "gotrue.js",

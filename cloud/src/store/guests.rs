@@ -1,6 +1,7 @@
 //! Guests whose phones do not reach the hub: what the page shows them, and what they do. The connection acts as a guest of
 //! one venue (see [`crate::database::Database::as_guest`]); a token, or the venue's code, is shown with each question.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,11 +14,11 @@ use serde_json::Value;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::Word;
 use super::facts::time;
+use super::{Word, uuids};
 
 /// A play that began longer ago than this is no longer what plays.
-const RECENT: Duration = Duration::from_hours(3);
+pub(super) const RECENT: Duration = Duration::from_hours(3);
 
 /// What a zone showed when its hub told last. Songs by the catalogue's names, times the cloud's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,19 +53,47 @@ pub struct Playing {
     pub position_ms: u32,
 }
 
+/// The newest song that began in a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// Which.
+    pub song: SongId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether it has ended.
+    pub has_ended: bool,
+}
+
+/// What a hub tells of a zone: to guests, and what comes next to staff.
+pub type News = (Told, Vec<SongId>);
+
+/// What a venue's zones showed before, by the cloud's ids of them.
+pub async fn rooms_told(conn: &mut PgConnection, venue: VenueId) -> Result<HashMap<Uuid, News>, sqlx::Error> {
+    let rows: Vec<(Uuid, Value, Vec<Uuid>)> =
+        sqlx::query_as("select zone_id, told, ahead from private.rooms_told where venue_id = $1")
+            .bind(venue.0)
+            .fetch_all(conn)
+            .await?;
+    let read = |(zone, told, ahead): (Uuid, Value, Vec<Uuid>)| {
+        Some((zone, (serde_json::from_value(told).ok()?, ahead.into_iter().map(SongId).collect())))
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
 /// Notes what a hub's zones show: by the cloud's id of the zone, the main one first.
 pub async fn tell_rooms(
     conn: &mut PgConnection,
     hub: HubId,
     venue: VenueId,
-    rooms: &[(Uuid, Told)],
+    rooms: &[(Uuid, News)],
     now: UnixMillis,
 ) -> Result<(), sqlx::Error> {
-    for (place, (zone, told)) in rooms.iter().enumerate() {
+    for (place, (zone, (told, ahead))) in rooms.iter().enumerate() {
         sqlx::query(
-            "insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at) values ($1, $2, $3, $4, $5, $6)
+            "insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at, ahead) values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (venue_id, zone_id) do update
-             set hub_id = excluded.hub_id, place = excluded.place, told = excluded.told, told_at = excluded.told_at",
+             set hub_id = excluded.hub_id, place = excluded.place, told = excluded.told, told_at = excluded.told_at,
+                 ahead = excluded.ahead",
         )
         .bind(venue.0)
         .bind(zone)
@@ -72,6 +101,7 @@ pub async fn tell_rooms(
         .bind(i32::try_from(place).unwrap_or(i32::MAX))
         .bind(serde_json::to_value(told).map_err(|error| sqlx::Error::Encode(Box::new(error)))?)
         .bind(time(now))
+        .bind(uuids(ahead))
         .execute(&mut *conn)
         .await?;
     }
@@ -109,8 +139,8 @@ pub struct Zone {
     pub settings: Value,
     /// What it showed last, and when.
     pub told: Option<(Told, DateTime<Utc>)>,
-    /// The newest song that began there: which, when, and whether it has ended.
-    pub newest: Option<(Uuid, DateTime<Utc>, bool)>,
+    /// The newest song that began there.
+    pub newest: Option<Begun>,
 }
 
 /// What there is to show; `None` where the page is closed.
@@ -160,7 +190,7 @@ async fn zones(conn: &mut PgConnection, venue: VenueId, now: UnixMillis) -> Resu
             name: row.try_get(1)?,
             settings: row.try_get(2)?,
             told: told.zip(told_at),
-            newest: song.zip(began).map(|(song, began)| (song, began, has_ended)),
+            newest: song.zip(began).map(|(song, at)| Begun { song: SongId(song), at, has_ended }),
         });
     }
     Ok(zones)

@@ -35,12 +35,14 @@ pub struct Hub {
     pub epoch: Option<i32>,
     /// Facts of it that were told twice and not alike: a sign that it runs twice.
     pub duplicates: i64,
+    /// Guests seem not to reach it, as it told last.
+    pub guests_cut_off: bool,
     /// When another box last asked to speak as this hub while one did.
     pub rival_at: Option<DateTime<Utc>>,
 }
 
 const COLUMNS: &str = "select h.id, h.venue_id, h.name, h.enrolled_at, h.enrolment_expires_at, h.software, \
-    h.clock_skew_ms, h.pending_operations, h.last_seen_at, h.revoked_at, h.created_at, (case when s.epoch < 2147483647 then s.epoch end)::int as epoch, s.rival_at, \
+    h.clock_skew_ms, h.pending_operations, h.last_seen_at, h.revoked_at, h.created_at, h.guests_cut_off, (case when s.epoch < 2147483647 then s.epoch end)::int as epoch, s.rival_at, \
     (select count(*) from public.sync_quarantine q where q.hub_id = h.id and q.outcome = 'rejected' and q.error like 'fork%') as duplicates \
     from public.hubs h left join public.sync_state s on s.hub_id = h.id where ";
 

@@ -130,7 +130,8 @@ pub async fn note_hub(
 ) -> Result<(), sqlx::Error> {
     let skew = hello.now.wall_ms.saturating_sub(now.0);
     sqlx::query(
-        "update public.hubs set software = left($2, 80), clock_skew_ms = $3, pending_operations = $4, last_seen_at = $5
+        "update public.hubs set software = left($2, 80), clock_skew_ms = $3, pending_operations = $4, last_seen_at = $5,
+                guests_cut_off = $6
          where id = $1",
     )
     .bind(hub.0)
@@ -138,6 +139,7 @@ pub async fn note_hub(
     .bind(i32::try_from(skew).unwrap_or(if skew < 0 { i32::MIN } else { i32::MAX }))
     .bind(i32::try_from(hello.pending).unwrap_or(i32::MAX))
     .bind(time(now))
+    .bind(hello.guests_cut_off)
     .execute(conn)
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! What happened in a venue, counted: from the facts, or from the sums of whole days that outlive them.
 
 use chrono::{DateTime, Utc};
+use pgvector::Vector;
 use roomtone_schema::{SongId, VenueId};
 use sqlx::PgConnection;
 
@@ -27,13 +28,15 @@ pub struct Counts {
 }
 
 /// What was counted in one hour, day or week of the venue's own calendar.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Point {
     /// When it began.
     pub at: DateTime<Utc>,
     /// What was counted.
     #[sqlx(flatten)]
     pub counts: Counts,
+    /// The mean of the songs that began, each as often as it did; those without a direction are not in it.
+    pub sound: Option<Vector>,
 }
 
 /// How many visits there are in some venues at a time, as far as their hubs have told: those that began within two days,
@@ -87,16 +90,18 @@ pub async fn series_of_facts(
         "with zone as (select timezone as name from public.venues where id = $1),
          told as (
            select p.played_at as at, 1 as plays, p.song_id as song, null::uuid as listener, 0 as likes, 0 as dislikes,
-             case when p.tier = 'plan' then p.heard_ms end as plan_ms, case when p.tier = 'cache' then p.heard_ms end as cache_ms
-           from public.songs_playing p
+             case when p.tier = 'plan' then p.heard_ms end as plan_ms, case when p.tier = 'cache' then p.heard_ms end as cache_ms,
+             case when s.embedding_model_id = private.current_model() then s.embedding end as embedding
+           from public.songs_playing p left join public.songs s on s.id = p.song_id
            where p.venue_id = $1 and p.played_at >= $2 and p.played_at < $3
            union all
-           select v.at, 0, null, null, v.likes, v.dislikes, 0, 0 from private.count_votes($1, $2, $3, $4) v
+           select v.at, 0, null, null, v.likes, v.dislikes, 0, 0, null from private.count_votes($1, $2, $3, $4) v
            union all
-           select private.uuid7_time(s.id), 0, null, s.listener, 0, 0, 0, 0 from private.visits($1, $2, $3) s)
+           select private.uuid7_time(s.id), 0, null, s.listener, 0, 0, 0, 0, null from private.visits($1, $2, $3) s)
          select date_trunc($4, told.at at time zone zone.name) at time zone zone.name as at, sum(plays) as plays,
            count(distinct song) as songs, count(distinct listener) as listeners, sum(likes)::bigint as likes,
-           sum(dislikes)::bigint as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms
+           sum(dislikes)::bigint as dislikes, coalesce(sum(plan_ms), 0)::bigint as plan_ms, coalesce(sum(cache_ms), 0)::bigint as cache_ms,
+           extensions.avg(embedding) as sound
          from told, zone group by 1 order by 1",
     )
     .bind(venue.0)
@@ -115,11 +120,20 @@ pub async fn series_of_days(
     every: &str,
 ) -> Result<Vec<Point>, sqlx::Error> {
     sqlx::query_as(
-        "select date_trunc($4, d.day::timestamp) at time zone v.timezone as at, sum(d.plays)::bigint as plays,
+        "with sounds as (
+           select date_trunc($4, d.day::timestamp) as at, extensions.avg(s.embedding) as sound
+           from public.venue_song_daily d join public.songs s on s.id = d.song_id
+             join public.venues v on v.id = d.venue_id cross join generate_series(1, d.plays)
+           where d.venue_id = $1 and d.day >= ($2 at time zone v.timezone)::date and d.day < ($3 at time zone v.timezone)::date
+             and s.embedding_model_id = private.current_model()
+           group by 1)
+         select date_trunc($4, d.day::timestamp) at time zone v.timezone as at, sum(d.plays)::bigint as plays,
            max(d.songs)::bigint as songs, sum(d.listeners)::bigint as listeners, sum(d.likes)::bigint as likes,
            sum(d.dislikes)::bigint as dislikes, (sum(d.plan_seconds) * 1000)::bigint as plan_ms,
-           (sum(d.cache_seconds) * 1000)::bigint as cache_ms
+           (sum(d.cache_seconds) * 1000)::bigint as cache_ms,
+           (array_agg(h.sound))[1] as sound
          from public.venue_daily d join public.venues v on v.id = d.venue_id
+           left join sounds h on h.at = date_trunc($4, d.day::timestamp)
          where d.venue_id = $1 and d.day >= ($2 at time zone v.timezone)::date and d.day < ($3 at time zone v.timezone)::date
          group by 1 order by 1",
     )

@@ -10,7 +10,7 @@ use crate::postgres::run;
 
 const NUMBERS: &str = "query($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) {
     analytics(range: $range, bucket: $bucket) { plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds
-      series { plays listeners likes dislikes } topSongs(first: 1) { plays } } } }";
+      series { plays listeners likes dislikes axes { name value } } topSongs(first: 1) { plays } } } }";
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(SystemClock::new().wall().0).unwrap()
@@ -58,9 +58,32 @@ async fn facts_and_sums_of_days_say_the_same() {
     let ana = place.manager("ana").await;
     let venue = place.venue(ana, "aurora").await;
     an_evening(&place, venue, 10).await;
-    let evening = json!({ "plays": 3, "listeners": 1, "likes": 3, "dislikes": 0 });
-    let all = json!({ "plays": 3, "uniqueSongs": 3, "listeners": 1, "likes": 3, "dislikes": 0, "planSeconds": 1, "cacheSeconds": 0,
-        "series": [evening], "topSongs": [{ "plays": 1 }] });
+    // Rain twice as often as Wind, and the sea said nothing of a direction.
+    let sounds = "update public.songs set embedding = '[1, 0, 0, 0, 0.375]', embedding_model_id = 1 where title = 'Rain';
+                  update public.songs set embedding = '[-0.5, 0.75, 0, 0, 0]', embedding_model_id = 1 where title = 'Wind';
+                  update public.songs set embedding = null, embedding_model_id = null where title = 'Sea';";
+    run(&mut place.arrange().await, sounds).await;
+    run(
+        &mut place.arrange().await,
+        &format!(
+            "insert into public.songs_playing (id, venue_id, song_id, played_at, heard_ms, tier)
+             select private.uuid7(at), '{0}', s.id, at, 500, 'hub'
+             from public.songs s, (select current_date - 10 + interval '12 hours 10 minutes' as at) t where s.title = 'Rain'",
+            venue.0
+        ),
+    )
+    .await;
+    let axis = |name: &str, value: f64| json!({ "name": name, "value": value });
+    let sound = json!([
+        axis("ENERGY", 0.5),
+        axis("BRIGHTNESS", 0.25),
+        axis("TEMPO", 0.0),
+        axis("TONALITY", 0.0),
+        axis("DENSITY", 0.25)
+    ]);
+    let evening = json!({ "plays": 4, "listeners": 1, "likes": 3, "dislikes": 0, "axes": sound });
+    let all = json!({ "plays": 4, "uniqueSongs": 3, "listeners": 1, "likes": 3, "dislikes": 0, "planSeconds": 1, "cacheSeconds": 0,
+        "series": [evening], "topSongs": [{ "plays": 2 }] });
     for bucket in ["HOUR", "DAY", "WEEK"] {
         let facts = place.ask(ana, NUMBERS, question(venue, 12, 1, bucket)).await;
         assert_eq!(facts["venue"]["analytics"], all, "{bucket}");
@@ -119,7 +142,10 @@ async fn what_is_long_ago_is_told_though_its_facts_are_gone() {
         (&told["plays"], &told["listeners"], &told["likes"], &told["dislikes"]),
         (&json!(40), &json!(12), &json!(7), &json!(2))
     );
-    assert_eq!(told["series"], json!([{ "plays": 40, "listeners": 12, "likes": 7, "dislikes": 2 }]));
+    assert_eq!(
+        told["series"],
+        json!([{ "plays": 40, "listeners": 12, "likes": 7, "dislikes": 2, "axes": null }])
+    );
     let hours = place
         .answer(roomtone_server::caller::Caller::User(ana), NUMBERS, question(venue, 130, 120, "HOUR"))
         .await;

@@ -15,6 +15,7 @@ mod migrating;
 mod oracle;
 mod pairing;
 mod ranking;
+mod rooms;
 mod statements;
 mod sync;
 mod tenants;

@@ -27,9 +27,9 @@ use uuid::Uuid;
 use crate::postgres::{Postgres, TestDatabase, Version, run};
 
 /// The cloud's time.
-const NOON: UnixMillis = UnixMillis(1_796_000_000_000);
+pub(crate) const NOON: UnixMillis = UnixMillis(1_796_000_000_000);
 /// The hub's clocks are that much behind.
-const BEHIND: i64 = 400 * 86_400_000;
+pub(crate) const BEHIND: i64 = 400 * 86_400_000;
 
 /// A hub that is enrolled at a venue.
 pub(crate) struct Stage {
@@ -70,7 +70,7 @@ pub(crate) async fn hub(test: &TestDatabase, store: &PgStore, venue: VenueId, na
 }
 
 impl Stage {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         Self::on(Version::V18).await
     }
 
@@ -83,7 +83,7 @@ impl Stage {
         Self { store, hub, venue, test, eyes, link: chain::BEGINNING, seq: 0 }
     }
 
-    fn hello(&self) -> Hello {
+    pub(crate) fn hello(&self) -> Hello {
         Hello {
             epoch: 1,
             instance: Uuid::from_u128(1),
@@ -105,10 +105,11 @@ impl Stage {
             }],
             players: vec![],
             rooms: vec![],
+            guests_cut_off: false,
         }
     }
 
-    async fn push(&mut self, facts: &[(&str, Value)]) -> PushAnswer {
+    pub(crate) async fn push(&mut self, facts: &[(&str, Value)]) -> PushAnswer {
         let push = push_of(self.seq + 1, self.link, facts);
         let answer = self.store.push(&self.hub, push.clone(), NOON).await.unwrap();
         self.link = chain::link_behind(&self.link, &push.facts.into_facts().unwrap());

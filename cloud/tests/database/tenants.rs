@@ -80,7 +80,7 @@ const OWN: &[(&str, [&str; 7])] = &[
     ("private.guest_limits",      ["",     "",     "",     "",     "",     "",     "s"]),
     ("private.guest_sessions",    ["",     "",     "",     "",     "s",    "",     "s"]),
     ("private.guest_votes",       ["",     "",     "",     "",     "s",    "",     "s"]),
-    ("private.rooms_told",        ["",     "",     "",     "",     "siu",  "s",    "s"]),
+    ("private.rooms_told",        ["s",    "s",    "s",    "s",    "siu",  "s",    "s"]),
     ("private.snapshots",         ["",     "",     "",     "",     "",     "",     "siu"]),
     ("private.song_aliases",      ["",     "",     "",     "",     "s",    "",     "s"]),
     ("private.sync_received",     ["",     "",     "",     "",     "siu",  "",     ""]),

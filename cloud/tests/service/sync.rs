@@ -202,6 +202,7 @@ fn hello() -> Hello {
         zones: vec![],
         players: vec![],
         rooms: vec![],
+        guests_cut_off: false,
     }
 }
 

@@ -118,6 +118,7 @@ impl Line {
             zones: vec![],
             players: vec![],
             rooms: vec![],
+            guests_cut_off: false,
         };
         self.ask("/v1/sync/hello", &hello).await
     }

@@ -42,7 +42,7 @@ export const iso = ({ from, to }) => ({ from: from.toISOString(), to: to.toISOSt
 
 // What the API leaves out, where nothing happened, is a zero here.
 export function filled(series, { from, bucket, count, zone }) {
-  const none = { plays: 0, listeners: 0, likes: 0, dislikes: 0 };
+  const none = { plays: 0, listeners: 0, likes: 0, dislikes: 0, axes: null };
   if (bucket === "HOUR") {
     const key = (at) => Math.floor(at / HOUR_MS);
     const known = new Map(series.map((point) => [key(new Date(point.at)), point]));

@@ -8,17 +8,19 @@ import { ask, change } from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { go, live, meet } from "./frame.js";
 import { attempt, button, field, form, input, panel, select, shape, toned, zones } from "./parts.js";
-import { HUB, PLAYER } from "./operations.js";
+import { HUB, PLAYER, SONG } from "./operations.js";
 import { KINDS, STEPS, TIERS, count, headline, lasting, needs, since, standing, when } from "./say.js";
+import { soundCard, together } from "./sound.js";
 
-const PAGE = 20;
+const PAGE = 15;
 const MOST = 200;
 const CHARTED = 24;
 const QUERY = `query Fleet($after: String, $archived: Boolean!) { venues(first: ${PAGE}, after: $after, archived: $archived) {
   totalCount pageInfo { hasNextPage endCursor }
-  nodes { id name kind timeZone viewerRole songCount activeListeners archivedAt hubs { ${HUB} } players { ${PLAYER} } } } }`;
+  nodes { id name kind timeZone viewerRole songCount activeListeners archivedAt hubs { ${HUB} } players { ${PLAYER} }
+    zones { archivedAt room { nowPlaying { song { ${SONG} } } } } } } }`;
 const WEEK = `query Week($id: ID!, $range: DateTimeRange!) { venue(id: $id) { analytics(range: $range) {
-  plays listeners likes series { at plays listeners likes } } } }`;
+  plays listeners likes series { at plays listeners likes axes { name value } } } } }`;
 
 export function open(root) {
   let [venues, week, archived, filter] = [null, null, false, ""];
@@ -47,7 +49,7 @@ export function open(root) {
     if (!all.length) return;
     week = all[0].map(({ label }, at) => {
       const sum = (name) => all.reduce((total, days) => total + (days[at]?.[name] ?? 0), 0);
-      return { label, plays: sum("plays"), listeners: sum("listeners"), likes: sum("likes") };
+      return { label, plays: sum("plays"), listeners: sum("listeners"), likes: sum("likes"), axes: together(all.map((days) => days[at])) };
     });
     show();
   }
@@ -69,7 +71,8 @@ export function open(root) {
         h("p", { class: "buttons" }, h("button", { class: "pill plain", type: "button", "aria-pressed": String(archived), onclick: () => { archived = !archived; look(); } }, archived ? "Without venues that were put away" : "Show venues that were put away"))),
       week && week.some(({ plays, listeners }) => plays || listeners) && h("section", { class: "charts", "aria-label": "The last seven days, all venues" },
         h("h2", {}, "The last seven days, all venues"),
-        h("div", { class: "chart-row" }, charts(week))));
+        h("div", { class: "chart-row" }, charts(week)),
+        soundCard(week.map(({ label, axes }) => [label, axes]))));
   }
 
   const { look, stop } = live(QUERY, { variables: () => ({ after: null, archived }), show: take });
@@ -87,7 +90,7 @@ function charts(week) {
 }
 
 function row({ venue, standing: at }) {
-  const song = at.lead?.currentSong ?? null;
+  const { song } = at;
   const place = `/admin/venues/${venue.id}`;
   return h("li", { key: venue.id, class: `card place toned${at.troubles.length ? " alarmed" : ""}`, style: toned(song?.axes) },
     h("a", { class: "row", href: place },

@@ -79,25 +79,31 @@ addEventListener("popstate", () => viewer && show({ moved: true }));
 // Everything that a view shows is asked for at once, again when something changed, and now and then for what only time
 // changes.
 const NOW_AND_THEN_MS = 30_000;
+// What changes in bursts, as songs that are skipped do, is looked at so often and no more.
+const PAUSE_MS = 2000;
 export function live(query, { variables = () => ({}), venues = () => [], show: take, gone = () => {} }) {
-  let [asking, next, over] = [null, null, false];
+  let [asking, next, over, looked, soon] = [null, null, false, -PAUSE_MS, 0];
   // One question at a time. Whoever wants to know meanwhile waits for one that was asked after that.
   function look() {
     if (!asking) asking = once().finally(() => { asking = null; });
     else next ??= asking.then(() => { next = null; return over ? undefined : look(); });
     return next ?? asking;
   }
+  function hear() {
+    soon ||= setTimeout(() => { soon = 0; look(); }, Math.max(0, looked + PAUSE_MS - performance.now()));
+  }
   async function once() {
+    looked = performance.now();
     const found = await attempt(() => api.ask(query, variables()));
     if (!over && found !== undefined) await take(found);
   }
-  const unfollow = api.follow("subscription($venues: [ID!]!) { fleetStatus(venueIds: $venues) { id } }", { venues: venues() }, look);
+  const unfollow = api.follow("subscription($venues: [ID!]!) { fleetStatus(venueIds: $venues) { id } }", { venues: venues() }, hear);
   const offUp = api.onUp(look);
   const timer = setInterval(() => document.hidden || look(), NOW_AND_THEN_MS);
   look();
   return {
     look,
-    stop() { over = true; unfollow(); offUp(); clearInterval(timer); gone(); },
+    stop() { over = true; unfollow(); offUp(); clearInterval(timer); clearTimeout(soon); gone(); },
   };
 }
 

@@ -1,8 +1,10 @@
 // What the page asks of what it shows in several places.
 
 export const SONG = "id title artist bpm durationMs axes { name value }";
-export const HUB = "id name status reasons lastSeenAt pendingOperations clockSkewMs duplicates codeExpiresAt enrolledAt revokedAt version epoch";
+export const HUB = "id name status reasons guestsCutOff lastSeenAt pendingOperations clockSkewMs duplicates codeExpiresAt enrolledAt revokedAt version epoch";
 export const PLAYER = `id name status tier silenceSeconds volumePercent lastSeenAt revokedAt zone { id name } hub { id } currentSong { ${SONG} }`;
+export const ROOM = `room { toldAt nowPlaying { positionMs song { ${SONG} } } upNext { id title artist }
+  vibe { axes { name value } consensus activeListeners source } }`;
 export const SETTINGS = `settings { profile { name value } fairness penaltyHours crossfadeMs loudnessLufs allowExplicit artistSeparationMin
   skipShare skipMin showUpNext requireRotatingCode
   schedule { hours { days from to } dayparts { name days from to profile { name value } profileWeight volumePercent kinds allowExplicit } } }`;

@@ -30,11 +30,11 @@ export function shape(axes, { breathes = false, bpm = null, rich = false, said =
     rich && [0.75, 0.5, 0.27].map((scale) => h("path", { class: "groove", d: portrait(values.map((value) => value * scale), scale) })));
 }
 
-// The same with its axes named.
-export function named(axes) {
+// The same with its axes named, of a song or of what a room wants.
+export function named(axes, whose = "Its shape") {
   const values = axes ? numbers(axes) : FLAT;
   const at = (axis, radius) => [Math.cos(angle(axis)) * radius, Math.sin(angle(axis)) * radius];
-  return h("svg", { class: "shape named", viewBox: "-160 -140 320 280", role: "img", "aria-label": `Its shape: ${mood(values)}` },
+  return h("svg", { class: "shape named", viewBox: "-160 -140 320 280", role: "img", "aria-label": `${whose}: ${mood(values)}` },
     AXES.map((_, axis) => h("line", { class: "spoke", x2: at(axis, 100)[0], y2: at(axis, 100)[1] })),
     h("circle", { class: "ring", r: reach(0) }),
     h("path", { class: axes ? "body" : "body unknown", d: path(values) }),

@@ -68,9 +68,12 @@ export function hubTroubles(hub, zone) {
     CODE_EXPIRED: `The code for the hub ${name} was not typed in time. Make another one.`,
     DUPLICATE: `Two boxes speak as the hub ${name}. Music goes on at both, but one is not counted: enrol it anew.`,
     CLOCK_WRONG: `The clock of the hub ${name} is wrong by ${lasting(Math.abs(hub.clockSkewMs ?? 0) / 1000)}. Times are mended here; let it reach a time server.`,
+    // As the hub itself says it (GUESTS_CUT_OFF in hub/src/health.rs).
+    GUESTS_CUT_OFF: `Guests cannot reach the hub ${name}: they come by the cloud’s page, and no phone of its network was seen there since. The music and their votes go on; let the guests’ Wi-Fi reach the hub, or print the poster with the cloud’s address.`,
     FACTS_PENDING: `The hub ${name} still owes ${count(hub.pendingOperations ?? 0, "fact")}. Nothing is lost; look at its network if this lasts.`,
   };
-  return hub.reasons.map((code) => ({ code, hub, text: says[code] ?? code }));
+  const reasons = hub.guestsCutOff ? [...hub.reasons, "GUESTS_CUT_OFF"] : hub.reasons;
+  return reasons.map((code) => ({ code, hub, text: says[code] ?? code }));
 }
 
 export function playerTrouble(player, zone) {
@@ -96,9 +99,12 @@ export function standing(venue) {
   const enrolled = hubs.filter((hub) => hub.status !== "WAITING");
   const step = enrolled.length === 0 ? "hub" : venue.songCount === 0 ? "songs" : players.length === 0 ? "player" : null;
   const lead = playing.find((player) => player.currentSong) ?? playing[0] ?? players.find((player) => player.currentSong) ?? null;
+  // A room tells what it hears at once; a player’s word comes with its hub’s next.
+  const heard = (venue.zones ?? []).find(({ archivedAt, room }) => !archivedAt && room?.nowPlaying);
   const seen = [...enrolled.map((hub) => hub.lastSeenAt)].filter(Boolean).sort().at(-1) ?? null;
   return {
     hubs, players, playing, troubles: [...hubTrouble, ...mute], step, lead, seen,
+    song: heard?.room.nowPlaying.song ?? lead?.currentSong ?? null,
     silence: players.reduce((sum, player) => sum + player.silenceSeconds, 0),
     isPlaying: playing.length > 0,
     isOpen: step === null,

@@ -1,21 +1,31 @@
 // What plays in each zone, what has played, who is there, and what is amiss.
 
 import { numbers } from "/ui/curve.js";
-import { minutes, mood } from "/ui/words.js";
+import { minutes, mood, peopleHere, roomMood } from "/ui/words.js";
 import { ask } from "./api.js";
 import { filled, iso, last } from "./calendar.js";
 import { chart } from "./chart.js";
 import { h, icon, render } from "./dom.js";
 import { SONG } from "./operations.js";
-import { attempt, shape, toned } from "./parts.js";
-import { STEPS, TIERS, clock, count, lasting, when } from "./say.js";
+import { attempt, named, shape, toned } from "./parts.js";
+import { STEPS, TIERS, clock, count, lasting, since, when } from "./say.js";
+
+// Hubs tell every half minute: what is older than this is what was.
+const OLD_MS = 180_000;
 
 const QUERY = `query Day($id: ID!, $range: DateTimeRange!) { venue(id: $id) {
   history(first: 8) { nodes { id startedAt endedAt ended tier song { ${SONG} } zone { id } } }
   analytics(range: $range, bucket: HOUR) { plays listeners likes planSeconds cacheSeconds series { at plays listeners likes dislikes } } } }`;
 
 export function tab(place, { id }) {
-  let [day, venue, at, asked] = [null, null, null, 0];
+  let [day, venue, at, asked, came] = [null, null, null, 0, 0];
+  // Between two looks a song goes on by itself.
+  const timer = setInterval(() => {
+    for (const line of place.querySelectorAll(".far")) {
+      const { room } = venue.zones.find(({ id }) => id === line.dataset.key);
+      render(line, ...far(room.nowPlaying, came));
+    }
+  }, 1000);
 
   async function lookBack() {
     const hours = last(24, "HOUR", venue.timeZone);
@@ -30,8 +40,8 @@ export function tab(place, { id }) {
     render(place, h("div", { class: "two" },
       h("div", { class: "stack" },
         at.step && !venue.archivedAt && steps(venue, at),
-        at.troubles.map(({ text }) => h("p", { class: "alarm", key: text }, text)),
-        at.players.length > 0 && zones.map((zone) => zoneNow(venue, zone, at)),
+        at.troubles.map((trouble) => alarm(trouble, venue)),
+        at.players.length > 0 && zones.map((zone) => zoneNow(venue, zone, at, came)),
         day && day.analytics.series.length > 0 && lastDay(day)),
       h("div", { class: "stack" },
         at.step !== "hub" && h("section", { class: "card glance" },
@@ -43,12 +53,28 @@ export function tab(place, { id }) {
 
   return {
     show(next, standing) {
+      if (next !== venue) came = performance.now();
       [venue, at] = [next, standing];
       draw();
       // What was played changes with each song, not with each word of a hub.
       if (Date.now() - asked > 10_000) { asked = Date.now(); lookBack(); }
     },
+    stop() { clearInterval(timer); },
   };
+}
+
+function alarm({ code, text }, venue) {
+  const todo = code === "GUESTS_CUT_OFF" && h("a", { href: `/admin/venues/${venue.id}/settings` }, venue.guestCode ? "To its poster" : "Open the page for guests");
+  return h("p", { class: "alarm", key: text }, text, todo && " ", todo);
+}
+
+// How far a song is, reckoned from when the cloud said so.
+function far({ positionMs, song }, came) {
+  const at = Math.min(positionMs + performance.now() - came, song.durationMs);
+  return [
+    h("span", { class: "bar", "aria-hidden": "true" }, h("span", { style: { transform: `scaleX(${at / Math.max(1, song.durationMs)})` } })),
+    h("span", { class: "quiet" }, `${minutes(at)} of ${minutes(song.durationMs)}`),
+  ];
 }
 
 const fact = (sign, value, about) => h("p", {}, sign, h("span", {}, h("strong", {}, value), h("span", { class: "quiet" }, about)));
@@ -69,11 +95,11 @@ function steps(venue, at) {
     h("p", { class: "buttons" }, h("a", { class: "pill solid", href }, { hub: at.hubs.length ? "To its code" : "Enrol the hub", songs: "Upload songs", player: "Pair a player" }[at.step])));
 }
 
-function zoneNow(venue, zone, at) {
+function zoneNow(venue, zone, at, came) {
+  const { room } = zone;
   const players = at.players.filter((player) => player.zone?.id === zone.id);
   const lead = players.find((player) => player.status === "ACTIVE" && player.currentSong) ?? null;
-  const song = lead?.currentSong ?? null;
-  const values = song && numbers(song.axes);
+  const song = room?.nowPlaying?.song ?? lead?.currentSong ?? null;
   const isOnly = venue.zones.filter(({ archivedAt }) => !archivedAt).length === 1;
   return h("section", { class: "card zone toned", key: zone.id, style: toned(song?.axes), "aria-label": isOnly ? "Now" : `Now in ${zone.name}` },
     shape(song?.axes, { breathes: Boolean(song), bpm: song?.bpm, rich: true }),
@@ -81,10 +107,24 @@ function zoneNow(venue, zone, at) {
       !isOnly && h("p", { class: "quiet" }, zone.name),
       h("h2", {}, song ? song.title : players.length ? "Nothing is known to play" : "No player stands here"),
       song && h("p", { class: "by" }, song.artist ?? ""),
-      song && h("p", { class: "quiet" }, [mood(values), minutes(song.durationMs), TIERS[lead.tier]].filter(Boolean).join(" · ")),
+      song && h("p", { class: "quiet" }, [mood(numbers(song.axes)), !room?.nowPlaying && minutes(song.durationMs), TIERS[lead?.tier]].filter(Boolean).join(" · ")),
+      room?.nowPlaying && h("p", { class: "far", key: zone.id }, far(room.nowPlaying, came)),
       h("ul", { class: "players-in" }, players.map((player) => h("li", { class: "quiet" },
         h("span", { class: `dot ${player.status.toLowerCase()}`, "aria-hidden": "true" }), player.name, " ",
-        h("span", {}, { ACTIVE: player.tier && player.tier !== "HUB" ? `plays ${TIERS[player.tier]}` : "plays", IDLE: "idle", OFFLINE: `last heard of ${when(player.lastSeenAt, venue.timeZone)}` }[player.status]))))));
+        h("span", {}, { ACTIVE: player.tier && player.tier !== "HUB" ? `plays ${TIERS[player.tier]}` : "plays", IDLE: "idle", OFFLINE: `last heard of ${when(player.lastSeenAt, venue.timeZone)}` }[player.status]))))),
+    room && roomNow(room, venue));
+}
+
+// What the people of a zone want, and what they hear next: also where the licence hides that from them.
+function roomNow({ toldAt, vibe, upNext }, { timeZone }) {
+  const isOld = Date.now() - new Date(toldAt) > OLD_MS;
+  const values = numbers(vibe.axes);
+  return h("div", { class: `room${isOld ? " old" : ""}` },
+    isOld && h("p", { class: "as-of" }, `Not heard of ${since(toldAt, timeZone)}. This is what it showed then:`),
+    h("div", { class: "wants toned", style: toned(vibe.axes) }, named(vibe.source === "NONE" ? null : vibe.axes, "What the room wants"),
+      h("p", { class: "names" }, h("span", {}, vibe.source === "NONE" ? "Nobody has wished anything yet" : roomMood(vibe, values)), h("span", { class: "quiet" }, peopleHere(vibe)))),
+    upNext.length > 0 && h("div", { class: "coming" }, h("h3", {}, "Next"),
+      h("ol", { class: "numbered" }, upNext.map(({ id, title, artist }) => h("li", { key: id }, title, artist && h("span", { class: "quiet" }, ` ${artist}`))))));
 }
 
 function before(venue, { history }) {

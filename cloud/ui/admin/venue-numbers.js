@@ -8,10 +8,11 @@ import { FAIRNESS, fairnessCard } from "./fairness.js";
 import { SONG } from "./operations.js";
 import { attempt, shape, toned } from "./parts.js";
 import { count, lasting } from "./say.js";
+import { soundCard } from "./sound.js";
 
 const SPANS = { day: ["Day", 24, "HOUR"], week: ["Week", 7, "DAY"], month: ["Month", 30, "DAY"], year: ["Year", 52, "WEEK"] };
 const QUERY = `query Numbers($id: ID!, $range: DateTimeRange!, $bucket: AnalyticsBucket!) { venue(id: $id) { ${FAIRNESS} analytics(range: $range, bucket: $bucket) {
-  plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds series { at plays listeners likes dislikes } topSongs(first: 8) { plays song { ${SONG} } } } } }`;
+  plays uniqueSongs listeners likes dislikes planSeconds cacheSeconds series { at plays listeners likes dislikes axes { name value } } topSongs(first: 8) { plays song { ${SONG} } } } } }`;
 
 export function tab(place, { id }) {
   let [span, told, venue, turn, asked] = ["week", null, null, 0, 0];
@@ -37,6 +38,7 @@ export function tab(place, { id }) {
       told && h("div", { class: "two" },
         h("div", { class: "stack" },
           h("section", { class: "card" }, chart("Songs played", of("plays"), { total: told.plays.toLocaleString("en"), unit: "songs", note: told.plays ? `${count(told.uniqueSongs, "different one")}.` : "" })),
+          soundCard(of("axes")),
           h("section", { class: "card" }, chart("People who checked in", of("listeners"), { total: told.listeners.toLocaleString("en"), unit: "people" })),
           h("section", { class: "card" }, chart("Likes", of("likes"), { total: told.likes.toLocaleString("en"), unit: "likes" }))),
         h("div", { class: "stack" },

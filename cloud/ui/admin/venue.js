@@ -2,12 +2,12 @@
 
 import { h, icon, render } from "./dom.js";
 import { isAdmin, live } from "./frame.js";
-import { HUB, PLAYER, SETTINGS } from "./operations.js";
+import { HUB, PLAYER, ROOM, SETTINGS } from "./operations.js";
 import { empty, toned } from "./parts.js";
 import { KINDS, may, standing } from "./say.js";
 
 const QUERY = `query Venue($id: ID!) { venue(id: $id) { id name slug kind timeZone penaltyHours crossfadeMs archivedAt guestCode viewerRole songCount activeListeners
-  organisation { id name } licence { showUpNext skipsPerHour performanceComplement } zones { id name archivedAt ${SETTINGS} } hubs { ${HUB} } players { ${PLAYER} }
+  organisation { id name } licence { showUpNext skipsPerHour performanceComplement } zones { id name archivedAt ${SETTINGS} ${ROOM} } hubs { ${HUB} } players { ${PLAYER} }
   members { role since user { id email displayName } } } }`;
 
 const TABS = [
@@ -49,7 +49,7 @@ export function open(root, { venue: id, tab: wanted = "now" }) {
     const at = standing(known);
     const role = (needed) => may(known.viewerRole, needed, isAdmin());
     document.title = `${known.name} – Roomtone`;
-    const song = at.lead?.currentSong;
+    const { song } = at;
     colour(song);
     render(root,
       h("div", { class: "venue-head" },

@@ -102,12 +102,17 @@ impl Hub {
 
     /// Whether guests come by the cloud only.
     pub(crate) fn guests_are_cut_off(&self) -> bool {
-        self.0.reach.is_cut_off(self.now())
+        self.0.guests_are_cut_off()
     }
 }
 
 impl Inner {
-    /// What a zone shows, for guests whose phones do not reach this hub.
+    /// Whether guests come by the cloud only.
+    pub(crate) fn guests_are_cut_off(&self) -> bool {
+        self.reach.is_cut_off(self.clock.now())
+    }
+
+    /// What a zone shows, for guests whose phones do not reach this hub, and for the venue's staff at the cloud.
     pub(crate) fn room_told(&self, room: &ZoneRoom) -> RoomTold {
         let now = self.clock.now();
         let vibe = Arc::clone(&room.vibe.borrow());
@@ -120,11 +125,13 @@ impl Inner {
             .unwrap_or(u32::MAX),
         });
         let next = room.up_next.borrow().iter().take(TOLD_NEXT).map(|entry| entry.song.id).collect();
+        let ahead = locked(&room.stage).plan.iter().take(TOLD_NEXT).map(|next| next.view.song.id).collect();
         let source = serde_json::to_value(vibe.source).ok();
         RoomTold {
             zone: room.zone.id,
             now: playing,
             next,
+            ahead,
             vibe: VibeTold {
                 axes: vibe.axes,
                 consensus: vibe.consensus,

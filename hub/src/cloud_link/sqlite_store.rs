@@ -203,6 +203,7 @@ impl HubStore for SqliteStore {
             zones,
             players: self.inner.player_states().into_iter().map(told).collect(),
             rooms: self.inner.rooms.iter().map(|room| self.inner.room_told(room)).collect(),
+            guests_cut_off: self.inner.guests_are_cut_off(),
         })
     }
 

@@ -28,6 +28,7 @@ use crate::dead_letters::DeadLetterError;
 use crate::door::Door;
 use crate::drill::DrillError;
 use crate::graphql::HubSchema;
+use crate::health::GUESTS_CUT_OFF;
 use crate::hub::Hub;
 use crate::import::ImportError;
 use crate::manager::{PinError, SetPinError};
@@ -41,6 +42,7 @@ use crate::scheduling::SetWeekError;
 use crate::service::{Place, Successor};
 use crate::store::StoreError;
 use crate::tls::Secure;
+use crate::trouble::sentence;
 
 mod arriving;
 mod backup;
@@ -101,6 +103,7 @@ pub(super) fn router(front: Front<HubSchema, Door>, hub: Hub, around: Around) ->
         .route("/api/manage/set-up", post(door::set_up))
         .route("/api/manage/skip", post(rooms::skip))
         .route("/api/manage/week", post(rooms::set_week))
+        .route("/api/manage/fares", get(rooms::fares))
         .route("/api/manage/songs", post(songs::take))
         .route("/api/manage/enrol", post(facts::enrol))
         .route("/api/manage/facts", get(facts::list).post(facts::decide))
@@ -270,6 +273,7 @@ impl Office {
             "pairing": self.pairing(),
             "paired": paired,
             "rooms": rooms::all(&self.hub),
+            "guests_cut_off": self.hub.guests_are_cut_off().then(|| sentence(GUESTS_CUT_OFF)),
             "week": rooms::week(&self.hub),
             "sync": facts::standing(&self.hub),
             "drill": drill::told(&self.hub),

@@ -4,6 +4,7 @@ use roomtone_schema::UnixMillis;
 
 use super::Reply;
 use crate::cloud_link::EnrolError;
+use crate::drill::Cut;
 use crate::health::GUESTS_CUT_OFF;
 use crate::hub::Hub;
 use crate::trouble::{Trouble, sentence};
@@ -98,7 +99,22 @@ fn span(seconds: u64) -> String {
 pub(super) fn complaints(hub: &Hub) -> impl Iterator<Item = String> {
     let refused = hub.counters().uploads_refused.get() as u64;
     let cut_off = hub.guests_are_cut_off().then(|| sentence(GUESTS_CUT_OFF));
-    apart(hub).into_iter().chain(not_taken(refused)).chain(cut_off)
+    drill(hub).into_iter().chain(apart(hub)).chain(not_taken(refused)).chain(cut_off)
+}
+
+/// Whoever wonders why nothing is reached learns that it is meant.
+fn drill(hub: &Hub) -> Option<String> {
+    let standing = hub.drills().borrow().clone();
+    let drill = standing.drill.filter(|_| !standing.is_over)?;
+    let left = span(drill.ends_at.since(hub.now()).as_secs());
+    Some(match drill.cut {
+        Cut::Cloud => {
+            format!("A drill keeps the cloud out of reach for {left} more: it is meant, and ends by itself.")
+        }
+        Cut::Hub => {
+            format!("A drill keeps everybody from this hub for {left} more: it is meant, and ends by itself.")
+        }
+    })
 }
 
 fn not_taken(refused: u64) -> Option<String> {

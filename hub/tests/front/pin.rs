@@ -174,6 +174,7 @@ async fn what_the_page_does_needs_somebody_who_has_signed_in() {
         ("POST", "/pin"),
         ("POST", "/skip"),
         ("POST", "/week"),
+        ("GET", "/fares"),
         ("POST", "/songs?name=a.mp3"),
         ("GET", "/facts"),
         ("POST", "/facts"),

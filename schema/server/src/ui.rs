@@ -193,6 +193,7 @@ const FILES: &[(&str, &[u8])] = crate::page_files![
     "manage/cloud.js",
     "manage/elsewhere.html",
     "manage/elsewhere.js",
+    "manage/fares.js",
     "manage/gate.js",
     "manage/house.js",
     "manage/index.html",

@@ -102,6 +102,7 @@ impl<S: HubStore, C: Connect> Hands<S, C> {
             zones: present.zones,
             players: present.players,
             rooms: present.rooms,
+            guests_cut_off: present.guests_cut_off,
         };
         let answer: HelloAnswer = self.ask("hello", &hello).await?;
         Ok(Done::Greeted(Box::new((state, answer))))

@@ -28,6 +28,7 @@ fn hello(instance: u128, epoch: i64, acked: i64, last_seq: i64) -> Hello {
         zones: vec![],
         players: vec![],
         rooms: vec![],
+        guests_cut_off: false,
     }
 }
 

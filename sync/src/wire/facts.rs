@@ -47,6 +47,11 @@ pub struct Facts {
 pub struct Ragged;
 
 impl Facts {
+    /// The kinds that occur.
+    pub fn kinds(&self) -> &[String] {
+        &self.names
+    }
+
     /// Puts facts into columns.
     ///
     /// # Errors

@@ -18,6 +18,9 @@ pub struct RoomTold {
     /// What comes next, as far as listeners are shown it.
     #[serde(default)]
     pub next: Vec<SongId>,
+    /// What comes next, also where listeners are not shown it: for the venue's staff. Hubs before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<SongId>,
     /// What the zone wants.
     pub vibe: VibeTold,
     /// Whether it takes the code on its screen only: the cloud, which has no screen there, lets nobody in then.

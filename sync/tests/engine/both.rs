@@ -524,6 +524,7 @@ impl Both {
             zones: vec![],
             players: vec![],
             rooms: vec![],
+            guests_cut_off: false,
         };
         let answer = self.greet(&hello);
         self.letters.push(Letter::Hello(hello));

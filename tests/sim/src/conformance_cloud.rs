@@ -29,6 +29,7 @@ pub fn hello(instance: Uuid) -> Hello {
         zones: vec![],
         players: vec![],
         rooms: vec![],
+        guests_cut_off: false,
     }
 }
 

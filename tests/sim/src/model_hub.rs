@@ -288,6 +288,7 @@ impl HubStore for SimHub {
             zones: vec![],
             players: vec![],
             rooms: vec![],
+            guests_cut_off: false,
         })
     }
 

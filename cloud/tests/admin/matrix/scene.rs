@@ -76,6 +76,12 @@ impl Scene {
                h as (insert into public.hubs (venue_id, name, public_key, enrolled_at) select id, 'sesame hub', sha256(gen_random_uuid()::text::bytea), now() from v returning id),
                s as (insert into public.songs (organisation_id, title, artist, file_url, object_key, content_sha256, content_bytes, content_type, duration_ms, embedding, embedding_model_id, status)
                      select organisation_id, 'sesame song', 'sesame', 's3://songs/a', 'org/a', sha256(gen_random_uuid()::text::bytea), 1, 'audio/flac', 1, '[1,0,0,0,0]', 1, 'ready' from v returning id),
+               o2 as (insert into public.songs (organisation_id, title, file_url, object_key, content_sha256, content_bytes, content_type, duration_ms, status)
+                     select organisation_id, 'sesame other', 's3://songs/b', 'org/b', sha256(gen_random_uuid()::text::bytea), 1, 'audio/flac', 1, 'ready' from v returning id),
+               rt as (insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at, ahead) select v.id, z.id, h.id, 0,
+                 jsonb_build_object('now', jsonb_build_object('song', s.id, 'started_at', (extract(epoch from now()) * 1000)::bigint, 'position_ms', 0), 'next', '[]'::jsonb,
+                   'axes', '[0.1, 0.2, 0.3, 0.4, 0.5]'::jsonb, 'consensus', 0.5, 'listeners', 3, 'source', 'listeners',
+                   'needs_screen_code', false), now(), array[o2.id] from v, z, h, s, o2),
                p as (insert into public.players (venue_id, hub_id, zone_id, name, current_song_id, volume_percent) select v.id, h.id, z.id, 'sesame player', s.id, 50 from v, h, z, s returning id),
                f as (insert into public.songs_playing (id, venue_id, zone_id, player_id, song_id, played_at) select private.uuid7(now() - interval '1 hour'), v.id, z.id, p.id, s.id, now() - interval '1 hour' from v, z, p, s returning id),
                e as (insert into public.history_exports (venue_id, range_from, range_to, format) select id, now() - interval '1 day', now(), 'csv' from v returning id),

@@ -189,6 +189,24 @@ async fn a_hub_that_only_the_cloud_tells_of_guests_says_so() {
     assert!(!venue.hub.health().guests_cut_off);
     store.apply(venue_scope(), at(0), at(3), rows).await.unwrap();
     assert!(venue.hub.health().guests_cut_off);
+    assert!(store.present().await.unwrap().guests_cut_off, "the cloud is told");
     venue.hub.phone_was_here();
+    assert!(!store.present().await.unwrap().guests_cut_off);
     assert!(!venue.hub.health().guests_cut_off);
+}
+
+#[tokio::test]
+async fn staff_at_the_cloud_are_told_what_comes_next_also_where_listeners_are_not() {
+    for is_shown in [true, false] {
+        let venue =
+            Venue::with(|options| options.zones[0].1.show_up_next = is_shown).await.and_songs(8).await;
+        let bar = venue.player("bar").await;
+        let plays = venue.plays(bar.player.id, 1).await;
+        let store = link_of(&venue).await;
+        let [room] = store.present().await.unwrap().rooms.try_into().unwrap();
+        assert_eq!(room.now.map(|now| now.song), Some(plays[0]));
+        assert_eq!(room.ahead.len(), 5, "as many as are told");
+        assert!(!room.ahead.contains(&plays[0]));
+        assert_eq!(room.next, if is_shown { room.ahead } else { Vec::new() });
+    }
 }

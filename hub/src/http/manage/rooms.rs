@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use roomtone_schema::fairness::Fairness;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::schedule::Schedule;
 use roomtone_schema::song::Song;
@@ -11,10 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{No, Office, read, reply};
+use crate::faring::ZoneFares;
 use crate::hub::Hub;
 
 /// So many songs are shown of what comes.
 const NEXT: usize = 3;
+
+/// So many days are shown of how people fared.
+const DAYS: u16 = 7;
 
 /// Every zone as the page shows it.
 pub(super) fn all(hub: &Hub) -> Vec<Value> {
@@ -59,6 +64,38 @@ fn song(song: &Song) -> Value {
         "artist": song.facts.artist,
         "duration_ms": song.facts.duration_ms,
         "axes": axes,
+    })
+}
+
+/// How the people of each zone fare: now, and on the last days, the newest first.
+pub(super) async fn fares(State(office): State<Office>, request: Request) -> Result<Response, No> {
+    office.admit(&request).await?;
+    let zones = office.hub.fares(DAYS).await?;
+    let zones: Vec<Value> = zones.iter().map(fares_in).collect();
+    Ok(reply(StatusCode::OK, &json!({ "zones": zones })))
+}
+
+fn fares_in(zone: &ZoneFares) -> Value {
+    let days = zone.days.iter().rev().map(|day| {
+        let mut told = figures(&day.figures.fares);
+        told["date"] = json!(day.date.to_string());
+        told["people"] = json!(day.figures.visits);
+        told
+    });
+    let now = zone.now.map(|now| {
+        let mut told = figures(&now.fares);
+        told["people"] = json!(now.people);
+        told
+    });
+    json!({ "zone": zone.zone.to_global(), "setting": zone.setting, "now": now, "days": days.collect::<Vec<_>>() })
+}
+
+fn figures(fares: &Fairness) -> Value {
+    json!({
+        "mean": fares.mean,
+        "worst": fares.worst,
+        "worst_of_mean": fares.worst_of_mean(),
+        "longest_drought": fares.longest_drought,
     })
 }
 

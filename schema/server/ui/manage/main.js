@@ -2,6 +2,7 @@
 
 import { Refused, ask, byToken, sentence, show as showToken } from "./ask.js";
 import * as cloud from "./cloud.js";
+import * as fares from "./fares.js";
 import { createGate } from "./gate.js";
 import * as house from "./house.js";
 import * as pairing from "./pairing.js";
@@ -12,6 +13,7 @@ import * as songs from "./songs.js";
 import * as week from "./week.js";
 
 const EVERY_MS = 1000;
+const FARES_EVERY_MS = 20_000;
 const VIEWS = ["now", "week", "songs", "cloud", "more"];
 const ENDED_TOKEN = "The token is no longer good; a newer one was made since.";
 const ENDED_PIN = "You are signed out: the time was over, the PIN was changed, or the hub was started anew.";
@@ -21,6 +23,7 @@ const gate = createGate({ onIn: (told) => { enter(told); } });
 let inside = false;
 let timer = 0;
 let asked = 0;
+let faresAt = 0;
 
 function show(told) {
   $("gate").hidden = true;
@@ -31,6 +34,7 @@ function show(told) {
   if ($("summary").textContent !== words) $("summary").textContent = words;
   document.title = `${words} – Roomtone`;
   rooms.show(told, acts);
+  lookAtFares();
   players.show(told.players, told.zones, acts);
   pairing.show(told);
   week.show(told, acts);
@@ -42,6 +46,7 @@ function show(told) {
 function enter(told) {
   inside = true;
   asked += 1;
+  faresAt = 0;
   show(told);
   turn();
   clearTimeout(timer);
@@ -59,6 +64,14 @@ async function leave(why = "") {
 }
 
 const ended = () => leave(byToken() ? ENDED_TOKEN : ENDED_PIN);
+
+/// How people fare takes a look into the log, and changes with each song at most.
+async function lookAtFares() {
+  if (Date.now() < faresAt || $("now").hidden) return;
+  faresAt = Date.now() + FARES_EVERY_MS;
+  const told = await ask("/fares").catch(() => null);
+  if (told && inside) fares.show(told);
+}
 
 /// Asks, and shows what comes back unless something newer was asked meanwhile.
 async function look(...what) {

@@ -8,7 +8,9 @@ const $ = (id) => document.getElementById(id);
 const cards = new Map();
 
 /// Shows every zone. Between two looks the positions go on by themselves.
-export function show({ rooms, week }, acts) {
+export function show({ rooms, week, guests_cut_off }, acts) {
+  $("guests-cut-off").hidden = !guests_cut_off;
+  set($("guests-cut-off"), guests_cut_off ?? "");
   const seen = new Set(rooms.map(({ id }) => id));
   for (const [id, card] of cards) {
     if (!seen.has(id)) {
@@ -47,6 +49,7 @@ function make(acts) {
 function fill(card, room, timeZone, isOneOfMany) {
   const { now } = room;
   card.room = room;
+  card.root.dataset.zone = room.id;
   set(card.zone, isOneOfMany ? room.name : "What the room hears");
   set(card.hours, hoursInWords(room.hours, timeZone));
   set(card.title, now ? now.title : room.hours.is_open ? "Nothing plays" : "Closed");
