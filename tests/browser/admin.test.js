@@ -253,6 +253,14 @@ manager("what a room showed before its hub fell silent looks old, and guests who
   assert.equal(await at.page.locator(".zone .far").count(), 0, "how far it is nobody knows");
   await at.page.evaluate(await axe());
   assert.deepEqual(await at.page.evaluate(serious), [], "what is old is read as well");
+  await at.page.unrouteAll({ behavior: "ignoreErrors" });
+  await pretend(at, (venue) => {
+    venue.hubs[0].guestsCutOff = true;
+    for (const { currentSong, ...player } of venue.players) if (currentSong) Object.assign(venue.players.find(({ id }) => id === player.id), { currentSong: null, status: "IDLE" });
+    for (const { room } of venue.zones) if (room?.toldAt) Object.assign(room, { nowPlaying: null, hours: { isOpen: false, asOf: "2026-11-30T12:00:00Z", opensAt: "2026-11-30T16:30:00Z", daypart: null } });
+  });
+  await at.page.reload();
+  await at.page.locator(".zone h2", { hasText: "Closed until 17:30" }).waitFor();
   await at.page.locator(".alarm", { hasText: "Guests cannot reach the hub Counter" }).getByRole("link", { name: "Open the page for guests" }).click();
   await at.button("Open the page").waitFor();
 });

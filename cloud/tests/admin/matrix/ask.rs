@@ -100,6 +100,7 @@ fn way_to(object: &str) -> (String, String) {
         "ZoneFairness" => (in_zone("fairness { @ }"), "node fairness"),
         "FairnessFigures" => (in_zone("fairness { now { @ } }"), "node fairness now"),
         "ZoneRoom" => (in_zone("room { @ }"), "node room"),
+        "OpenHours" => (in_zone("room { hours { @ } }"), "node room hours"),
         "RoomPlaying" => (in_zone("room { nowPlaying { @ } }"), "node room nowPlaying"),
         "Vibe" => (in_zone("room { vibe { @ } }"), "node room vibe"),
         "FairnessDay" => (in_zone("fairness { days { @ } }"), "node fairness days"),

@@ -81,7 +81,7 @@ impl Scene {
                rt as (insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at, ahead) select v.id, z.id, h.id, 0,
                  jsonb_build_object('now', jsonb_build_object('song', s.id, 'started_at', (extract(epoch from now()) * 1000)::bigint, 'position_ms', 0), 'next', '[]'::jsonb,
                    'axes', '[0.1, 0.2, 0.3, 0.4, 0.5]'::jsonb, 'consensus', 0.5, 'listeners', 3, 'source', 'listeners',
-                   'needs_screen_code', false), now(), array[o2.id] from v, z, h, s, o2),
+                   'needs_screen_code', false, 'hours', jsonb_build_object('as_of', 0, 'is_open', true, 'closes_at', null, 'opens_at', null, 'daypart', 'sesame')), now(), array[o2.id] from v, z, h, s, o2),
                p as (insert into public.players (venue_id, hub_id, zone_id, name, current_song_id, volume_percent) select v.id, h.id, z.id, 'sesame player', s.id, 50 from v, h, z, s returning id),
                f as (insert into public.songs_playing (id, venue_id, zone_id, player_id, song_id, played_at) select private.uuid7(now() - interval '1 hour'), v.id, z.id, p.id, s.id, now() - interval '1 hour' from v, z, p, s returning id),
                e as (insert into public.history_exports (venue_id, range_from, range_to, format) select id, now() - interval '1 day', now(), 'csv' from v returning id),
