@@ -1,5 +1,7 @@
 //! Players that are let in from here: which hub gets the code, for how long, and where it never lies.
 
+#![expect(clippy::unwrap_used, reason = "the stage is part of the tests")]
+
 use std::time::Duration;
 
 use roomtone_cloud::pairings::{PairingCode, Stored};
