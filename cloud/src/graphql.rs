@@ -21,6 +21,7 @@ mod loaders;
 mod member;
 mod mutation;
 mod page;
+mod pairing;
 mod play;
 mod player;
 mod query;
@@ -45,6 +46,7 @@ pub struct Mutation(
     mutation::venues::VenueMutation,
     mutation::members::MemberMutation,
     mutation::hubs::HubMutation,
+    mutation::pairings::PairingMutation,
     mutation::songs::SongMutation,
     mutation::exports::ExportMutation,
     mutation::guests::GuestMutation,

@@ -31,6 +31,7 @@ pub mod intents;
 pub mod media;
 pub mod members;
 pub mod migrations;
+pub mod pairings;
 pub mod players;
 pub mod refusal;
 pub mod rooms;

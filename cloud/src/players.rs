@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use crate::bus::Topic;
 use crate::cloud::Cloud;
 use crate::intents::Intent;
-use crate::refusal::{Refusal, Unmet, text};
+use crate::refusal::{Code, Refusal, Unmet, text};
 use crate::store::players;
 
 pub use crate::store::players::Player;
@@ -47,23 +47,43 @@ pub async fn find(cloud: &Cloud, user: UserId, ids: &[PlayerId]) -> Result<Vec<P
     Ok(players::find(&mut *cloud.database.as_user(user).await?, ids).await?)
 }
 
-/// Gives a player another name or zone; what is left out stays.
+/// What of a player is to be otherwise; what is left out stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlayerChange<'a> {
+    /// Another name.
+    pub name: Option<&'a str>,
+    /// Another zone of its venue.
+    pub zone: Option<ZoneId>,
+    /// Another volume, in percent.
+    pub volume: Option<i32>,
+}
+
+/// Gives a player another name, zone or volume.
 ///
 /// # Errors
-/// Refused where the caller may not, or the zone is not of the player's venue.
+/// Refused where the caller may not, the zone is not of the player's venue, or the volume is none.
 pub async fn update(
     cloud: &Cloud,
     user: UserId,
     key: IdempotencyKey,
     id: PlayerId,
-    name: Option<&str>,
-    zone: Option<ZoneId>,
+    change: PlayerChange<'_>,
 ) -> Result<Player, Unmet> {
-    let name = name.map(|name| text("name", name, LONGEST_NAME)).transpose()?;
-    let intent = Intent::new(user, key, "updatePlayer", &(id, &name, zone));
+    let name = change.name.map(|name| text("name", name, LONGEST_NAME)).transpose()?;
+    let volume = change.volume.map(percent).transpose()?;
+    let intent = match volume {
+        // As it was before there were volumes: a request that is repeated over an update of this program is the same.
+        None => Intent::new(user, key, "updatePlayer", &(id, &name, change.zone)),
+        Some(_) => Intent::new(user, key, "updatePlayer", &(id, &name, change.zone, volume)),
+    };
     let mut work = cloud.database.as_user(user).await?;
     if intent.answered::<PlayerId>(&mut work).await?.is_none() {
-        players::change(&mut work, id, name.as_deref(), zone).await?;
+        if let Some(percent) = volume {
+            players::turn(&mut work, id, percent).await?;
+        }
+        if volume.is_none() || name.is_some() || change.zone.is_some() {
+            players::change(&mut work, id, name.as_deref(), change.zone).await?;
+        }
         intent.answer(&mut work, &id).await?;
     }
     let player = one(&mut work, id).await?;
@@ -87,6 +107,13 @@ pub async fn revoke(cloud: &Cloud, user: UserId, key: IdempotencyKey, id: Player
     work.commit().await?;
     cloud.bus.publish(Topic::Venue(*player.venue_id));
     Ok(player)
+}
+
+fn percent(volume: i32) -> Result<i16, Unmet> {
+    let fits = i16::try_from(volume).ok().filter(|percent| (0..=100).contains(percent));
+    Ok(fits.ok_or_else(|| {
+        Refusal::new(Code::Invalid, "a volume is a whole number from 0 to 100").at("volumePercent")
+    })?)
 }
 
 async fn one(work: &mut PgConnection, id: PlayerId) -> Result<Player, Unmet> {

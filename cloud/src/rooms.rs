@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use roomtone_schema::view::OpenHoursView;
 use roomtone_schema::{SongId, UnixMillis, UserId, VenueId};
 
 use crate::cloud::Cloud;
@@ -64,6 +65,17 @@ pub fn heard(told: Option<(&Told, DateTime<Utc>)>, newest: Option<Begun>) -> Opt
     let Some(begun) = newer else { return playing };
     let since = millis(begun.at);
     Some(Heard { song: begun.song, started_at: since, position_ms: 0, as_of: since })
+}
+
+/// When the zone's music is: as the hub told, carried on to now.
+pub fn hours(told: &OpenHoursView, now: UnixMillis) -> OpenHoursView {
+    let has_come = |at: Option<UnixMillis>| at.is_some_and(|at| at <= now);
+    let is_open = if told.is_open {
+        !has_come(told.closes_at) || has_come(told.opens_at)
+    } else {
+        has_come(told.opens_at)
+    };
+    OpenHoursView { as_of: now, is_open, opens_at: told.opens_at.filter(|at| now < *at), ..told.clone() }
 }
 
 impl Room {

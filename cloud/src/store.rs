@@ -33,6 +33,7 @@ pub mod idempotency;
 pub mod migrations;
 pub mod notices;
 pub mod organisations;
+pub mod pairings;
 pub mod people;
 pub mod players;
 pub mod profiles;

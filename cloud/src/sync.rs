@@ -35,6 +35,7 @@ mod enrolment;
 pub mod heads;
 mod live;
 mod media;
+mod pairing;
 pub mod routes;
 pub mod snapshots;
 

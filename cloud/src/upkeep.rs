@@ -16,7 +16,7 @@ use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::ingest;
 use crate::store::upkeep::{self, FactTable, Strays};
-use crate::store::{guests, tickets};
+use crate::store::{guests, pairings, tickets};
 
 /// How often a replica looks.
 const EVERY: Duration = Duration::from_hours(1);
@@ -157,6 +157,7 @@ async fn round(database: &Database, now: UnixMillis, retention: Retention) -> an
     let mut work = database.as_service().await?;
     upkeep::sweep(&mut work, now).await?;
     guests::sweep(&mut work, now).await?;
+    pairings::sweep(&mut work, now).await?;
     let strays = upkeep::strays(&mut work).await?;
     work.commit().await?;
     let mut work = database.as_service().await?;

@@ -5,6 +5,7 @@ mod enrolment;
 mod guests;
 mod joining;
 mod keeping;
+mod pairing;
 pub(crate) mod settings;
 mod sqlite_store;
 

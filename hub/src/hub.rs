@@ -151,6 +151,8 @@ pub(crate) struct Inner {
     pub(crate) songs_came: Notify,
     /// Songs whose files are here beyond what the licence allows, so that there is music.
     pub(crate) over_licence: Mutex<HashSet<SongId>>,
+    /// That managers at the cloud have begun to pair a player, or ended it.
+    pub(crate) pairings_came: watch::Sender<()>,
     /// By how much the cloud's time is ahead of the wall clock; 0 before it was heard.
     pub(crate) cloud_ahead_ms: AtomicI64,
     /// By which ways guests come.
@@ -315,11 +317,6 @@ impl Hub {
     /// A zone by id.
     pub fn zone(&self, zone: ZoneId) -> Option<Zone> {
         self.0.room(zone).map(|room| room.as_zone())
-    }
-
-    /// What the venue's licence allows.
-    pub fn licence(&self) -> Licence {
-        self.0.licence()
     }
 
     /// When a zone's music is.

@@ -11,7 +11,7 @@ use roomtone_schema::licence::Licence;
 use roomtone_schema::venue::ZoneSettings;
 use roomtone_schema::{PlayerId, UnixMillis, ZoneId};
 
-use crate::hub::Inner;
+use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
 use crate::room::ZoneRoom;
 use crate::store::{StoreError, Tx, hub_state};
@@ -62,6 +62,13 @@ impl InForce {
 /// Where it is kept which volume a zone's players were last turned to.
 pub(crate) fn volume_key(zone: ZoneId) -> String {
     format!("volume of {zone}")
+}
+
+impl Hub {
+    /// What the venue's licence allows.
+    pub fn licence(&self) -> Licence {
+        self.0.licence()
+    }
 }
 
 impl Inner {

@@ -157,6 +157,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         keys_changed: Notify::new(),
         songs_came: Notify::new(),
         over_licence: Mutex::default(),
+        pairings_came: watch::Sender::new(()),
         cloud_ahead_ms: AtomicI64::new(0),
         reach: crate::reach::Reach::default(),
         enrolment: RwLock::new(enrolment),

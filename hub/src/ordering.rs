@@ -172,8 +172,7 @@ impl Inner {
     pub(crate) async fn set_volume(&self, player: PlayerId, volume: f32) -> Result<(), StoreError> {
         self.store.write(move |tx| players::set_volume(tx, player, volume)).await?;
         if let Some(known) = locked(&self.players).get_mut(player) {
-            known.player.volume = volume;
-            known.order(PlayerCommandKind::Volume, |order| order.volume = Some(volume));
+            known.turn_to(volume);
         }
         self.show_players();
         Ok(())

@@ -41,6 +41,12 @@ impl Digits {
         Self(digits)
     }
 
+    /// From eight digits and nothing else.
+    pub fn read(text: &str) -> Option<Self> {
+        let digits: [u8; 8] = text.as_bytes().try_into().ok()?;
+        digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
+    }
+
     /// As people read them: in two halves.
     pub fn to_show(self) -> String {
         let text: String = self.0.iter().map(|digit| char::from(*digit)).collect();
@@ -252,6 +258,10 @@ mod tests {
     fn digits_are_eight_and_shown_in_halves() {
         assert_eq!(Digits::from_chance(42_u64.to_le_bytes()).to_show(), "0000 0042");
         assert_eq!(Digits::from_chance(123_456_789_u64.to_le_bytes()).to_show(), "2345 6789");
+        assert_eq!(Digits::read("00000042"), Some(Digits::from_chance(42_u64.to_le_bytes())));
+        for wrong in ["", "0000 042", "0000004", "000000042", "0000004x"] {
+            assert_eq!(Digits::read(wrong), None, "{wrong}");
+        }
         assert_eq!(format!("{:?} {TOKEN:?}", Digits(*b"12345678")), "Digits(..) Token(..)");
     }
 }

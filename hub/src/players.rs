@@ -64,6 +64,8 @@ pub struct PlayerState {
     pub tier: Tier,
     /// What it said of itself last.
     pub health: Option<PlayerHealth>,
+    /// The number of the cloud's newest word on its volume that was followed.
+    pub volume_order: i64,
 }
 
 impl PlayerState {
@@ -98,6 +100,8 @@ pub(crate) struct Known {
     pub(crate) tier: Tier,
     /// What it said of itself last.
     pub(crate) health: Option<PlayerHealth>,
+    /// The number of the cloud's newest word on its volume that was followed.
+    pub(crate) volume_order: i64,
     /// Plays that it has told the end of.
     closed: VecDeque<PlayId>,
     /// The plans that it was given, the newest first.
@@ -108,7 +112,12 @@ pub(crate) struct Known {
 
 impl Known {
     fn state(&self) -> PlayerState {
-        PlayerState { player: self.player.clone(), tier: self.tier, health: self.health.clone() }
+        PlayerState {
+            player: self.player.clone(),
+            tier: self.tier,
+            health: self.health.clone(),
+            volume_order: self.volume_order,
+        }
     }
 
     /// Gives an order to whoever listens; nobody need.
@@ -117,6 +126,12 @@ impl Known {
         order(&mut command);
         // An error means that nobody listens: a terminal that polls.
         let _nobody = self.orders.send(command);
+    }
+
+    /// Notes how loud it is to be, and orders it so.
+    pub(crate) fn turn_to(&mut self, volume: f32) {
+        self.player.volume = volume;
+        self.order(PlayerCommandKind::Volume, |order| order.volume = Some(volume));
     }
 
     fn command(&mut self, kind: PlayerCommandKind) -> PlayerCommand {
@@ -167,7 +182,7 @@ impl Known {
 
 impl Players {
     pub(crate) fn put(&mut self, kept: Kept, play: Option<Play>) {
-        let Kept { player, token, next } = kept;
+        let Kept { player, token, next, volume_order } = kept;
         let known = Known {
             saved_at: player.last_seen_at,
             key: Key::new(token),
@@ -175,6 +190,7 @@ impl Players {
             play,
             tier: Tier::Hub,
             health: None,
+            volume_order,
             closed: VecDeque::new(),
             plans: VecDeque::new(),
             orders: broadcast::Sender::new(ORDERS_KEPT),

@@ -167,6 +167,8 @@ ids! {
     ExportId = "HistoryExport";
     /// One line of the audit log.
     AuditEntryId = "AuditEntry";
+    /// A player that is being let in from the cloud.
+    PairingId = "PlayerPairing";
     /// A fact of a hub that the cloud keeps apart.
     DeadLetterId = "DeadLetter";
     /// What makes a retried request the same request.

@@ -34,6 +34,7 @@ pub mod vote;
 pub use embedding::{AXES, Axis, Embedding, EmbeddingError, EmbeddingVersion};
 pub use id::{
     AuditEntryId, BootId, DeadLetterId, DeviceId, ExportId, FactId, HubId, IdempotencyKey, ListenerId,
-    OrganisationId, PickId, PlayId, PlayerId, SessionId, SongId, UploadId, UserId, VenueId, VoteId, ZoneId,
+    OrganisationId, PairingId, PickId, PlayId, PlayerId, SessionId, SongId, UploadId, UserId, VenueId,
+    VoteId, ZoneId,
 };
 pub use time::{Clock, ManualClock, SystemClock, UnixMillis};

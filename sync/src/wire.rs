@@ -19,6 +19,7 @@ mod frame;
 mod guests;
 mod media;
 mod packing;
+mod pairing;
 mod rows;
 
 pub use facts::{Fact, Facts, Ragged};
@@ -27,9 +28,10 @@ pub use guests::{GuestSession, GuestVote, NowTold, RoomTold, VibeTold};
 pub use media::{
     Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
 };
+pub use pairing::{PairingAnswer, PairingAsk, PairingNews, PairingSaid};
 pub use rows::{
-    CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, ZoneNews,
-    revisions,
+    CatalogueSong, KINDS, Kind, LoudnessFacts, PlayerNews, TasteNews, VenueNews, VenueSong, VolumeOrder,
+    ZoneNews, revisions,
 };
 
 /// The media type of every message.
@@ -289,6 +291,10 @@ pub struct PlayerTold {
     pub last_seen_at: Option<UnixMillis>,
     /// For how long it was silent when it should not have been.
     pub silence_ms: u64,
+    /// How loud it is, and the number of the newest [`VolumeOrder`] that was followed (0: none yet). A cloud that has a newer
+    /// one knows by it that this is not the answer to it. Hubs before 1.1 do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeOrder>,
 }
 
 /// How a hub stands.

@@ -10,13 +10,15 @@ use roomtone_schema::session::SessionStatus;
 use roomtone_schema::view::OpenHoursView;
 use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{
-    BootId, DeviceId, HubId, ListenerId, OrganisationId, SessionId, SongId, UnixMillis, VenueId, ZoneId,
+    BootId, DeviceId, HubId, ListenerId, OrganisationId, PlayerId, SessionId, SongId, UnixMillis, VenueId,
+    ZoneId,
 };
 use roomtone_sync::wire::{
     Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, GuestSession, GuestVote, Head,
-    HeardAnswer, Hello, HelloAnswer, NowTold, Outcome, Page, Problem, ProblemCode, PullAsk, Push, PushAnswer,
-    RoomTold, RotateAnswer, RotateAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong,
-    VibeTold, ZoneTold, decode, encode, encode_noun,
+    HeardAnswer, Hello, HelloAnswer, NowTold, Outcome, Page, PairingAnswer, PairingAsk, PairingNews,
+    PairingSaid, PlayerNews, PlayerTold, Problem, ProblemCode, PullAsk, Push, PushAnswer, RoomTold,
+    RotateAnswer, RotateAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong, VibeTold,
+    VolumeOrder, ZoneTold, decode, encode, encode_noun,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -198,6 +200,55 @@ fn what_comes_down_is_understood() {
         "problem",
         &Problem { code: ProblemCode::Gap, message, ack: Some(80), retry_after_ms: Some(1_000) },
     );
+}
+
+#[test]
+fn what_is_said_of_players_is_understood() {
+    let volume = Some(VolumeOrder { percent: 40, number: 1_795_348_800_123 });
+    let told = PlayerTold {
+        id: PlayerId::from_uuid(id(12)),
+        status: "active".to_owned(),
+        tier: Some("plan".to_owned()),
+        song: Some(SongId::from_uuid(id(9))),
+        last_seen_at: Some(UnixMillis(5)),
+        silence_ms: 250,
+        volume,
+    };
+    is_as_it_was("hello-players", &Hello { players: vec![told], ..hello() });
+    let (name, zone) = ("Bar".to_owned(), Some("terrace".to_owned()));
+    let news = PlayerNews { name, zone, revoked: false, volume };
+    is_as_it_was("player-news", &news);
+    let (name, zone) = (Some("Bar".to_owned()), None);
+    let pairing = PairingNews { hub: HubId::from_uuid(id(13)), name, zone, until: UnixMillis(9) };
+    is_as_it_was("pairing-news", &pairing);
+    let said = [
+        PairingSaid::Wants,
+        PairingSaid::Opened,
+        PairingSaid::Paired(PlayerId::from_uuid(id(12))),
+        PairingSaid::UsedUp,
+        PairingSaid::NoZone,
+        PairingSaid::Closed,
+    ];
+    is_as_it_was("pairing", &said.map(|said| PairingAsk { pairing: id(14), said }).to_vec());
+    let answer = PairingAnswer { digits: Some("00424711".to_owned()), left_ms: 299_000 };
+    assert_eq!(format!("{answer:?}"), "PairingAnswer { left_ms: 299000, .. }", "no log has the code");
+    is_as_it_was("pairing-answer", &answer);
+}
+
+#[test]
+fn a_player_is_spoken_of_with_programs_that_know_no_volume() {
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct Before {
+        name: String,
+        zone: Option<String>,
+        revoked: bool,
+    }
+    let before = Before { name: "Bar".to_owned(), zone: None, revoked: false };
+    let news: PlayerNews = decode(&encode(&before).unwrap()).unwrap();
+    assert_eq!(news.volume, None);
+    let volume = Some(VolumeOrder { percent: 40, number: 7 });
+    let after = encode(&PlayerNews { volume, ..news }).unwrap();
+    assert_eq!(decode::<Before>(&after).unwrap(), before);
 }
 
 #[test]

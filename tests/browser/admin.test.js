@@ -8,9 +8,10 @@ import { promisify } from "node:util";
 
 import { Cloud } from "../upload/cloud.js";
 import { Hub } from "./hub.js";
-import { axe, readQr, serious } from "./look.js";
+import { axe, readQr, serious, settled } from "./look.js";
 import { CloudManager } from "./managers.js";
 import { openBrowser } from "./phone.js";
+import { Player } from "./player.js";
 import { someSongs } from "./songs.js";
 
 const skip = process.env.CLOUD_UNDER_TEST && process.env.ROOMTONE_POSTGRES_BIN ? false : "there is no cloud with a Postgres here";
@@ -252,9 +253,82 @@ manager("what a room showed before its hub fell silent looks old, and guests who
   assert.equal(await at.page.locator(".zone .far").count(), 0, "how far it is nobody knows");
   await at.page.evaluate(await axe());
   assert.deepEqual(await at.page.evaluate(serious), [], "what is old is read as well");
+  await at.page.unrouteAll({ behavior: "ignoreErrors" });
+  await pretend(at, (venue) => {
+    venue.hubs[0].guestsCutOff = true;
+    for (const { currentSong, ...player } of venue.players) if (currentSong) Object.assign(venue.players.find(({ id }) => id === player.id), { currentSong: null, status: "IDLE" });
+    for (const { room } of venue.zones) if (room?.toldAt) Object.assign(room, { nowPlaying: null, hours: { isOpen: false, asOf: "2026-11-30T12:00:00Z", opensAt: "2026-11-30T16:30:00Z", daypart: null } });
+  });
+  await at.page.reload();
+  await at.page.locator(".zone h2", { hasText: "Closed until 17:30" }).waitFor();
   await at.page.locator(".alarm", { hasText: "Guests cannot reach the hub Counter" }).getByRole("link", { name: "Open the page for guests" }).click();
   await at.button("Open the page").waitFor();
 });
+
+manager("a player is let in by the code that is shown, and is turned down and up again", async (at) => {
+  await at.page.locator(".row").click();
+  await at.tab("Hubs and players");
+  const door = at.page.getByRole("dialog", { name: "Pair a player" });
+  const code = async () => {
+    await at.button("Pair a player").click();
+    await door.getByLabel("Name").fill("Terrace");
+    await door.getByRole("button", { name: "Make a code" }).click();
+    await door.getByRole("status").filter({ hasText: "The hub Counter is ready" }).waitFor(LONG);
+    const shown = await door.locator(".digits").textContent();
+    assert.match(shown, /^\d{4} \d{4}$/);
+    return shown;
+  };
+  const box = await Player.start(hub, "Box 7");
+  try {
+    const put = await code();
+    assert.equal(await focused(at), put, "whoever listens hears the code");
+    assert.equal(await at.page.evaluate((code) => JSON.stringify({ ...localStorage, ...sessionStorage }).includes(code), put), false);
+    await at.page.evaluate(await axe());
+    for (const colorScheme of ["light", "dark"]) {
+      await at.page.emulateMedia({ colorScheme });
+      for (const [width, height] of [[390, 844], [1440, 900]]) {
+        await at.page.setViewportSize({ width, height });
+        await at.page.evaluate(settled);
+        assert.deepEqual(await at.page.evaluate(serious), []);
+        assert.ok(await door.locator(".digits").evaluate((digits) => digits.scrollWidth <= digits.clientWidth), `the code fits at ${width}`);
+        await at.shot(`pairing ${colorScheme} ${width}`);
+      }
+    }
+    await door.getByRole("button", { name: "Put it away" }).click();
+    await at.notice("The code opens nothing any more").waitFor();
+
+    box.type(await code());
+    await box.says(/Paired: this is Terrace/);
+    await door.getByRole("status").filter({ hasText: "Terrace is paired, and plays in main" }).waitFor(LONG);
+    await door.getByRole("button", { name: "Done" }).click();
+    const slider = at.page.getByRole("slider", { name: "Volume of Terrace" });
+    await slider.waitFor(LONG);
+    for (const colorScheme of ["light", "dark"]) {
+      await at.page.emulateMedia({ colorScheme });
+      await at.shot(`players ${colorScheme}`);
+    }
+    await slider.fill("35");
+    await at.notice("Terrace is at 35 %").waitFor();
+    await turnedTo(box, 0.35);
+    await at.undo("Terrace is at 35 %");
+    await turnedTo(box, 1);
+    await at.page.getByRole("button", { name: "Revoke Terrace" }).click();
+    await at.page.getByRole("dialog").getByRole("button", { name: "Revoke it" }).click();
+    await at.notice("Terrace is revoked").waitFor();
+  } finally {
+    await box.close();
+  }
+});
+
+async function turnedTo(player, volume) {
+  const until = Date.now() + 60_000;
+  for (;;) {
+    const status = await player.status();
+    if (Math.abs(status.volume - volume) < 0.001) return;
+    assert.ok(Date.now() < until, `the player is at ${status.volume}`);
+    await new Promise((soon) => setTimeout(soon, 200));
+  }
+}
 
 manager("a daypart comes down to the hub, and is taken back by undo; so is a word on the licence", async (at) => {
   await at.page.locator(".row").click();

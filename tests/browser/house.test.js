@@ -146,7 +146,7 @@ manager("what the room hears is seen and left, a player is renamed and turned do
 }, { allowed: /404 \(/ });
 
 manager("how people fare is told in the card of their zone, now and by day", async (at) => {
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   assert.equal(await at.page.locator(".heard:not([hidden])").count(), 0, "nobody has been here yet");
   const key = () => crypto.randomUUID();
@@ -177,7 +177,7 @@ manager("guests who do not reach the hub are a finding above the rooms, in the h
     if (told.rooms) assert.equal(told.guests_cut_off, null, "this hub has no cloud");
     await route.fulfill({ response, json: told.rooms ? { ...told, guests_cut_off: said } : told });
   });
-  await at.byPin();
+  await at.byPin(PIN);
   await at.inside();
   await at.page.locator("#guests-cut-off", { hasText: said }).waitFor();
   await at.page.unroute("**/api/manage");

@@ -8,5 +8,6 @@ mod guests;
 mod kills;
 mod ledger;
 mod pair;
+mod players;
 mod power;
 mod week;

@@ -45,9 +45,11 @@ pub(crate) fn functions(source: &str) -> Vec<(String, usize)> {
         let Some(name) = begins(line) else { continue };
         let indent = &line[..line.len() - line.trim_start().len()];
         let end = format!("{indent}}}");
+        // One that is declared over several lines, as in a trait, ends with its arguments.
+        let declared = format!("{indent})");
+        let is_end = |line: &&str| *line == end || (line.starts_with(&declared) && line.ends_with(';'));
         let one_line = line.ends_with('}') || line.ends_with(';');
-        let length =
-            if one_line { 1 } else { lines[at..].iter().position(|line| *line == end).map_or(1, |n| n + 1) };
+        let length = if one_line { 1 } else { lines[at..].iter().position(is_end).map_or(1, |n| n + 1) };
         found.push((name, length));
     }
     found
@@ -61,6 +63,9 @@ fn name_of(rest: &str) -> String {
 fn functions_are_found_with_their_length() {
     let source = "pub fn one() {}\n\nimpl X {\n    pub(crate) async fn two(\n        a: u8,\n    ) {\n        let b = 1;\n    }\n}\n";
     assert_eq!(functions(source), [("one".to_owned(), 1), ("two".to_owned(), 5)]);
+    let declared =
+        "trait Y {\n    fn three(\n        a: u8,\n    ) -> u8;\n    fn four() {\n        five()\n    }\n}\n";
+    assert_eq!(functions(declared), [("three".to_owned(), 3), ("four".to_owned(), 3)]);
 }
 
 #[test]

@@ -99,8 +99,7 @@ pub(super) struct AnalyticsPoint {
     likes: i64,
     /// Dislikes.
     dislikes: i64,
-    /// What was heard on the five axes: the mean of the songs that began, each as often as it did; null where none of them
-    /// has a direction.
+    /// What was heard on the five axes: the mean of the songs that began, by how often; null where none has a direction.
     axes: Option<Vec<Axis>>,
 }
 

@@ -61,6 +61,12 @@ impl Player {
         self.0.silence_seconds
     }
 
+    /// How loud it is, from 0 to 100: what was ordered here until its hub has followed, and then what the hub says. Null until
+    /// that is known.
+    async fn volume_percent(&self) -> Option<i16> {
+        self.0.volume_percent
+    }
+
     /// What it plays; null where that is not known.
     async fn current_song(&self, ctx: &Context<'_>) -> Result<Option<Song>> {
         let Some(id) = self.0.current_song_id else { return Ok(None) };

@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Interface, Object, Result};
 use roomtone_schema::id::{Id, split_global};
 use roomtone_schema::{
-    AuditEntryId, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId, UploadId, UserId,
-    VenueId, ZoneId,
+    AuditEntryId, DeadLetterId, ExportId, HubId, OrganisationId, PairingId, PlayId, PlayerId, SongId,
+    UploadId, UserId, VenueId, ZoneId,
 };
 
 use super::asking::{asker, cloud, coded, id as read_id, known};
@@ -15,6 +15,7 @@ use super::hub::Hub;
 use super::loaders::load;
 use super::member::User;
 use super::page::{PageArguments, size};
+use super::pairing::PlayerPairing;
 use super::play::Play;
 use super::player::Player;
 use super::song::Song;
@@ -24,7 +25,7 @@ use super::venue::{Organisation, Venue};
 use super::venues::VenueConnection;
 use super::zone::Zone;
 use crate::venues::Wanted;
-use crate::{audit, dead_letters, history, members};
+use crate::{audit, dead_letters, history, members, pairings};
 
 /// Ids that may be looked up in one request.
 const NODES_AT_ONCE: usize = 100;
@@ -47,6 +48,8 @@ pub(super) enum Node {
     Play(Play),
     /// See there.
     Player(Player),
+    /// See there.
+    PlayerPairing(PlayerPairing),
     /// See there.
     Song(Song),
     /// See there.
@@ -172,6 +175,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         AuditEntryId::TYPE => {
             let line = audit::find(cloud, user, AuditEntryId(uuid)).await?;
             line.map(AuditEntry).map(Node::AuditEntry)
+        }
+        PairingId::TYPE => {
+            let pairing = pairings::find(cloud, user, PairingId(uuid)).await?;
+            pairing.map(PlayerPairing).map(Node::PlayerPairing)
         }
         DeadLetterId::TYPE => {
             let letter = dead_letters::find(cloud, user, DeadLetterId(uuid)).await?;

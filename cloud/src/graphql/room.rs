@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use roomtone_schema::view::{VibeSource, VibeView};
+use roomtone_server::listener::hours::OpenHours;
 use roomtone_server::listener::play::Vibe;
 use roomtone_server::listener::scalar::DateTime;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::loaders::load_all;
 use super::song::Song;
 use super::venue::song;
 use super::words::date;
-use crate::rooms::{Room, millis};
+use crate::rooms::{Room, hours, millis};
 
 /// Songs of what comes next; a song's own fields are asked that often.
 const NEXT: usize = 5;
@@ -52,6 +53,12 @@ impl ZoneRoom {
         let next = self.0.next();
         let songs = load_all(ctx, next.iter().copied()).await?;
         Ok(next.iter().take(NEXT).filter_map(|id| songs.get(id).cloned().map(Song)).collect())
+    }
+
+    /// When its music is, as was told and carried on to now; null where that was not told.
+    async fn hours(&self, ctx: &Context<'_>) -> Option<OpenHours> {
+        let told = self.0.told.hours.as_ref()?;
+        Some(OpenHours(hours(told, cloud(ctx).now())))
     }
 
     /// What it wants, and how many people are checked in.

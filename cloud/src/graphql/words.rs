@@ -10,6 +10,7 @@ use crate::dead_letters;
 use crate::history;
 use crate::hubs;
 use crate::members;
+use crate::pairings;
 use crate::venues;
 
 /// How a fact is kept that is not applied.
@@ -20,6 +21,26 @@ pub(super) enum DeadLetterOutcome {
     Parked,
     /// It can never be applied as it is; a person decides.
     Rejected,
+}
+
+/// How far the pairing of a player is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "pairings::Stored")]
+pub(super) enum PlayerPairingState {
+    /// It was ended before anybody came: here, by another one, or because the hub or its line went.
+    Closed,
+    /// Nobody came in time.
+    Expired,
+    /// The hub does not know the zone yet: it takes a new one at its next start.
+    NoZone,
+    /// Somebody came in.
+    Paired,
+    /// The hub has fetched the code, and lets in who knows it.
+    Ready,
+    /// It was typed wrongly too often.
+    UsedUp,
+    /// The hub has not fetched the code.
+    Waiting,
 }
 
 /// What somebody may do in a venue: each may do what those below may.

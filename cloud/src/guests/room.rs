@@ -22,6 +22,7 @@ use super::people::{self, People};
 use super::shown::{self, Songs};
 use crate::cloud::Cloud;
 use crate::config::GuestSection;
+use crate::rooms::hours;
 use crate::store::guests::{self as store, Place, SongsVersion};
 
 /// How often it is looked whether the songs have changed: counting them costs the database something.
@@ -248,7 +249,7 @@ impl Room for GuestRoom {
     fn hours(&self, zone: ZoneId) -> Option<OpenHoursView> {
         let zone = self.zone(zone)?;
         let told = zone.hours.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(shown::hours(&told, self.cloud.now()))
+        Some(hours(&told, self.cloud.now()))
     }
 
     fn now_playing(&self, zone: ZoneId) -> Option<watch::Receiver<Option<Arc<NowPlayingView>>>> {

@@ -9,8 +9,7 @@ use roomtone_schema::play::Tier;
 use roomtone_schema::song::{Sha256, Song, SongFacts, SongStatus};
 use roomtone_schema::venue::{Zone, ZoneSettings};
 use roomtone_schema::view::{
-    Explanation, NowPlayingView, OpenHoursView, PickView, Recommendation, SyncState, SyncStatusView,
-    VibeSource, VibeView,
+    Explanation, NowPlayingView, PickView, Recommendation, SyncState, SyncStatusView, VibeSource, VibeView,
 };
 use roomtone_schema::{Embedding, EmbeddingVersion, PickId, PlayerId, SongId, UnixMillis, ZoneId};
 use serde_json::Value;
@@ -133,17 +132,6 @@ pub(super) fn vibe(told: Option<&(Told, DateTime<Utc>)>) -> VibeView {
     }
 }
 
-/// When the zone's music is: as the hub told, carried on to now.
-pub(super) fn hours(told: &OpenHoursView, now: UnixMillis) -> OpenHoursView {
-    let has_come = |at: Option<UnixMillis>| at.is_some_and(|at| at <= now);
-    let is_open = if told.is_open {
-        !has_come(told.closes_at) || has_come(told.opens_at)
-    } else {
-        has_come(told.opens_at)
-    };
-    OpenHoursView { as_of: now, is_open, opens_at: told.opens_at.filter(|at| now < *at), ..told.clone() }
-}
-
 /// Whether the hub is heard, and when it was last.
 pub(super) fn standing(heard_at: Option<DateTime<Utc>>, songs: usize, now: UnixMillis) -> SyncStatusView {
     let heard_at = heard_at.map(millis);
@@ -200,7 +188,10 @@ pub(super) fn song(row: store::Song) -> Song {
 
 #[cfg(test)]
 mod tests {
+    use roomtone_schema::view::OpenHoursView;
+
     use super::*;
+    use crate::rooms::hours;
 
     const NOON: UnixMillis = UnixMillis(1_795_348_800_000);
 

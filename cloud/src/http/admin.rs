@@ -116,6 +116,7 @@ const FILES: &[(&str, &[u8])] = roomtone_server::page_files![
     "venue-members.js",
     "venue-now.js",
     "venue-numbers.js",
+    "venue-pairing.js",
     "venue-reports.js",
     "venue-settings.js",
     "venue-week.js",

@@ -11,8 +11,8 @@ use roomtone_schema::song::{Explicit, SongKind, SongStatus};
 use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{DeviceId, HubId, ListenerId, SessionId, SongId, UnixMillis};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, GuestSession, GuestVote, Head, Kind, LoudnessFacts, PlayerNews, Row, Scope,
-    TasteNews, VenueNews, VenueSong, ZoneNews, encode_noun,
+    CatalogueSong, Cursor, GuestSession, GuestVote, Head, Kind, LoudnessFacts, PairingNews, PlayerNews, Row,
+    Scope, TasteNews, VenueNews, VenueSong, VolumeOrder, ZoneNews, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -236,6 +236,7 @@ async fn bodies_of(
         Kind::Taste => (TASTES, taste),
         Kind::GuestSession => (GUEST_SESSIONS, guest_session),
         Kind::GuestVote => (GUEST_VOTES, guest_vote),
+        Kind::PlayerPairing => (PAIRINGS, pairing),
     };
     let rows = sqlx::query(sql).bind(whose).bind(pks).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get("pk")?, read(row)?))).collect()
@@ -320,7 +321,7 @@ fn venue_song(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
     noun(&VenueSong { song: SongId(row.try_get("pk")?), enabled: row.try_get("enabled")? })
 }
 
-const PLAYERS: &str = "select p.id as pk, p.name, z.name as zone, p.revoked_at is not null as revoked
+const PLAYERS: &str = "select p.id as pk, p.name, z.name as zone, p.revoked_at is not null as revoked, p.volume_ordered, p.volume_order
      from public.players p left join public.zones z on z.venue_id = p.venue_id and z.id = p.zone_id
      where p.venue_id = $1 and p.id = any ($2)";
 
@@ -329,6 +330,13 @@ fn player(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
         name: row.try_get("name")?,
         zone: row.try_get("zone")?,
         revoked: row.try_get("revoked")?,
+        volume: match row.try_get::<Option<i16>, _>("volume_ordered")? {
+            Some(percent) => Some(VolumeOrder {
+                percent: u8::try_from(percent).unwrap_or(100),
+                number: row.try_get("volume_order")?,
+            }),
+            None => None,
+        },
     })
 }
 
@@ -397,5 +405,18 @@ fn guest_vote(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
         song: SongId(row.try_get("song_id")?),
         value: if is_like { VoteValue::Like } else { VoteValue::Dislike },
         cast_at: UnixMillis(row.try_get::<DateTime<Utc>, _>("cast_at")?.timestamp_millis()),
+    })
+}
+
+const PAIRINGS: &str = "select p.id as pk, p.hub_id, p.name, z.name as zone, p.expires_at
+     from public.player_pairings p left join public.zones z on z.venue_id = p.venue_id and z.id = p.zone_id
+     where p.venue_id = $1 and p.id = any ($2)";
+
+fn pairing(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
+    noun(&PairingNews {
+        hub: HubId(row.try_get("hub_id")?),
+        name: row.try_get("name")?,
+        zone: row.try_get("zone")?,
+        until: UnixMillis(row.try_get::<DateTime<Utc>, _>("expires_at")?.timestamp_millis()),
     })
 }

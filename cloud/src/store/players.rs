@@ -29,6 +29,8 @@ pub struct Player {
     pub tier: Option<Word<Tier>>,
     /// For how long it was silent when it should not have been.
     pub silence_seconds: i32,
+    /// How loud it is, as its hub has told or a manager has ordered since.
+    pub volume_percent: Option<i16>,
     /// When it was last heard of.
     pub last_poll_at: Option<DateTime<Utc>>,
     /// When it was told to go.
@@ -36,7 +38,7 @@ pub struct Player {
 }
 
 const COLUMNS: &str = "select p.id, p.venue_id, p.zone_id, p.hub_id, p.name, p.current_song_id, p.status, p.tier, \
-    p.silence_seconds, p.last_poll_at, p.revoked_at from public.players p where ";
+    p.silence_seconds, p.volume_percent, p.last_poll_at, p.revoked_at from public.players p where ";
 
 /// Those of some ids that the caller may see.
 pub async fn find(work: &mut PgConnection, ids: &[PlayerId]) -> Result<Vec<Player>, sqlx::Error> {
@@ -72,6 +74,16 @@ pub async fn change(
         .bind(player.0)
         .bind(name)
         .bind(zone.map(|id| id.0))
+        .fetch_one(work)
+        .await?;
+    Ok(venue.0)
+}
+
+/// Makes it so loud, in percent.
+pub async fn turn(work: &mut PgConnection, player: PlayerId, percent: i16) -> Result<VenueId, sqlx::Error> {
+    let venue: Key<VenueId> = sqlx::query_scalar("select private.turn_player($1, $2)")
+        .bind(player.0)
+        .bind(percent)
         .fetch_one(work)
         .await?;
     Ok(venue.0)

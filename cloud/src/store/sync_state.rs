@@ -217,9 +217,10 @@ pub async fn note_players(
     let seconds = |ms: u64| i32::try_from(ms / 1_000).unwrap_or(i32::MAX);
     sqlx::query(
         "update public.players p set status = coalesce(n.status, 'offline'), tier = n.tier, current_song_id = s.id,
-                last_poll_at = coalesce(n.seen, p.last_poll_at), silence_seconds = n.silence
-         from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::int[])
-              n (id, status, tier, song, seen, silence)
+                last_poll_at = coalesce(n.seen, p.last_poll_at), silence_seconds = n.silence,
+                volume_percent = case when p.volume_order <= n.volume_order then n.volume else p.volume_percent end
+         from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[], $8::int[], $9::smallint[], $10::bigint[])
+              n (id, status, tier, song, seen, silence, volume, volume_order)
          left join private.song_aliases a on a.hub_song = n.song
          left join public.songs s on s.id = coalesce(a.song_id, n.song)
          where p.id = n.id and p.venue_id = $2 and p.hub_id = $1 and p.revoked_at is null",
@@ -232,6 +233,8 @@ pub async fn note_players(
     .bind(column(players, |player| player.song.map(|song| song.0)))
     .bind(column(players, |player| player.last_seen_at.map(time)))
     .bind(column(players, |player| seconds(player.silence_ms)))
+    .bind(column(players, |player| player.volume.map(|volume| i16::from(volume.percent.min(100)))))
+    .bind(column(players, |player| player.volume.map(|volume| volume.number)))
     .execute(conn)
     .await?;
     Ok(())

@@ -9,7 +9,7 @@ use roomtone_sync::wire::{Problem, ProblemCode};
 
 use super::enrolment::{self, Wrong};
 use super::snapshots::{self, Wanted};
-use super::{Desk, media, problem, questions};
+use super::{Desk, media, pairing, problem, questions};
 use crate::cloud::Cloud;
 
 /// What these routes work with. Clones are the same one.
@@ -35,6 +35,7 @@ pub fn routes<S: CloudStore>(office: Office, desk: Desk<S>) -> Router {
         .route("/v1/hubs/enrol", post(enrolment::enrol::<S>))
         .route("/v1/hubs/rotate", post(enrolment::rotate::<S>))
         .route("/v1/sync/snapshot", post(snapshots::snapshot::<S>))
+        .route("/v1/sync/pairing", post(pairing::pairing::<S>))
         .route("/v1/sync/downloads", post(media::downloads::<S>))
         .route("/v1/sync/upload", post(media::upload::<S>))
         .route("/v1/sync/uploaded", post(media::uploaded::<S>))

@@ -98,6 +98,24 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
     let moved = json!({ "id": global(player), "name": "door", "zoneId": zone });
     let moved = place.mutate(ana, "updatePlayer", moved, "player { name zone { name } }").await;
     assert_eq!(done(&moved)["player"], json!({ "name": "door", "zone": { "name": "terrace" } }));
+    // How loud it is, its hub has not told.
+    let louder = async |percent: i32| {
+        let input = json!({ "id": global(player), "volumePercent": percent });
+        place.mutate(ana, "updatePlayer", input, "player { name volumePercent }").await
+    };
+    assert_eq!(refused(&louder(30).await), "CONFLICT");
+    sqlx::query("update public.players set volume_percent = 80")
+        .execute(&mut place.arrange().await)
+        .await
+        .unwrap();
+    for wrong in [-1, 101, 65_636] {
+        let payload = louder(wrong).await;
+        assert_eq!(
+            (refused(&payload), &payload["userErrors"][0]["field"]),
+            ("INVALID", &json!(["input", "volumePercent"]))
+        );
+    }
+    assert_eq!(done(&louder(30).await)["player"], json!({ "name": "door", "volumePercent": 30 }));
     // Not into somebody else's zone.
     let bea = place.manager("bea").await;
     let hers = place.venue(bea, "borea").await;
@@ -117,7 +135,66 @@ async fn hubs_and_players_are_renamed_moved_and_told_to_go() {
         .mutate(ana, "revokeHub", json!({ "id": global(hub) }), "hub { status reasons revokedAt }")
         .await;
     assert_eq!((&done(&gone)["hub"]["status"], &gone["hub"]["reasons"]), (&json!("REVOKED"), &json!([])));
-    let log =
-        ["venue.created", "hub.renamed", "zone.created", "player.updated", "player.revoked", "hub.revoked"];
+    let log = [
+        "venue.created",
+        "hub.renamed",
+        "zone.created",
+        "player.updated",
+        "player.updated",
+        "player.revoked",
+        "hub.revoked",
+    ];
     assert_eq!(place.log(venue).await, log);
+}
+
+#[tokio::test]
+async fn the_code_of_a_pairing_is_shown_once_and_lies_nowhere_else() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    let (hub, _) = fleet(&place, venue).await;
+    let (key, input) = (Uuid::new_v4(), json!({ "hubId": global(hub), "name": "Bar" }));
+    let wanted = "pairing { id state name expiresAt hub { name } zone { name } player { name } } code";
+    let first = place.mutate_again(ana, "createPlayerPairing", key, input.clone(), wanted).await;
+    let pairing = &done(&first)["pairing"];
+    assert_eq!((&pairing["state"], &pairing["name"]), (&json!("WAITING"), &json!("Bar")));
+    assert_eq!((&pairing["hub"]["name"], &pairing["player"]), (&json!("box"), &Value::Null));
+    let code = |payload: &Value| payload["code"].as_str().unwrap().replace(' ', "");
+    let again = place.mutate_again(ana, "createPlayerPairing", key, input.clone(), wanted).await;
+    assert_eq!(done(&again)["pairing"]["id"], pairing["id"]);
+    assert_ne!(code(&again), code(&first), "the code before is void");
+    let kept: String = sqlx::query_scalar("select digits from public.player_pairings")
+        .fetch_one(&mut place.arrange().await)
+        .await
+        .unwrap();
+    assert_eq!(kept, code(&again));
+    let secrets: i64 = sqlx::query_scalar(
+        "select (select count(*) from public.idempotency where result::text like '%' || $1 || '%')
+              + (select count(*) from public.audit_log where detail::text like '%' || $1 || '%')",
+    )
+    .bind(code(&again))
+    .fetch_one(&mut place.arrange().await)
+    .await
+    .unwrap();
+    assert_eq!(secrets, 0);
+    let ended = json!({ "id": pairing["id"] });
+    let ended = place.mutate(ana, "cancelPlayerPairing", ended, "pairing { state }").await;
+    assert_eq!(done(&ended)["pairing"]["state"], "CLOSED");
+    assert_eq!(
+        refused(&place.mutate_again(ana, "createPlayerPairing", key, input, wanted).await),
+        "CONFLICT"
+    );
+
+    for (wrong, why) in [
+        (json!({ "name": "x" }), "INVALID"),
+        (json!({ "hubId": global(hub), "venueId": global(venue) }), "INVALID"),
+        (json!({ "hubId": global(hub), "name": "a\u{202e}b" }), "INVALID"),
+        (json!({ "hubId": global(hub), "name": "x".repeat(61) }), "INVALID"),
+    ] {
+        assert_eq!(refused(&place.mutate(ana, "createPlayerPairing", wrong, "code").await), why);
+    }
+    let bea = place.manager("bea").await;
+    let theirs = json!({ "venueId": global(venue) });
+    assert_eq!(refused(&place.mutate(bea, "createPlayerPairing", theirs, "code").await), "NOT_FOUND");
+    assert_eq!(place.log(venue).await[1..], ["pairing.opened", "pairing.closed"]);
 }

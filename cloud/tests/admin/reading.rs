@@ -117,6 +117,49 @@ async fn a_list_of_venues_asks_once_for_all_rows() {
     assert!(one > 0 && fifty < 300, "{one} statements for one venue, {fifty} for fifty");
 }
 
+#[tokio::test]
+async fn what_rooms_show_is_asked_once_for_all_venues() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let wanted = "{ venues(first: 20) { nodes { zones { room { toldAt hours { isOpen } vibe { source } nowPlaying { positionMs song { title } } upNext { title } } } } } }";
+    let mut counts = Vec::new();
+    for number in 0..20 {
+        let venue = place.venue(ana, &format!("venue-{number}")).await;
+        let (hub, _) = fleet(&place, venue).await;
+        let (now, next) = (place.song(venue, "now").await, place.song(venue, "next").await);
+        sqlx::query(
+            "insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at, ahead)
+             select venue_id, id, $2, 0, jsonb_build_object(
+               'now', jsonb_build_object('song', $3, 'started_at', 0, 'position_ms', 60000), 'next', '[]'::jsonb, 'axes',
+               '[0, 0, 0, 0, 1]'::jsonb, 'consensus', 0, 'listeners', 0, 'source', 'profile', 'needs_screen_code', false),
+               now(), array[$3, $4] from public.zones where venue_id = $1",
+        )
+        .bind(venue.0)
+        .bind(hub.0)
+        .bind(now.0)
+        .bind(next.0)
+        .execute(&mut place.arrange().await)
+        .await
+        .unwrap();
+        if number == 0 || number == 19 {
+            let (answer, count) = counted(&place, ana, wanted).await;
+            let room = &answer["venues"]["nodes"][number]["zones"][0]["room"];
+            assert_eq!(room["nowPlaying"]["song"]["title"], "now", "{answer}");
+            assert!(room["nowPlaying"]["positionMs"].as_i64() >= Some(60_000));
+            assert_eq!(
+                (&room["upNext"], &room["vibe"]["source"]),
+                (&json!([{ "title": "next" }]), &json!("PROFILE"))
+            );
+            counts.push(count);
+        }
+    }
+    // As above: three lists and two of songs, in a unit of work each.
+    assert!(
+        0 < counts[0] && counts[1] < counts[0] + 40,
+        "{counts:?} statements for one venue and for twenty"
+    );
+}
+
 thread_local! {
     /// Statements of this test: it has one thread, and everything that is started runs on it.
     static COUNTED: Cell<usize> = const { Cell::new(0) };
@@ -124,13 +167,18 @@ thread_local! {
 
 /// How many statements it takes.
 async fn statements(place: &Place, who: UserId, document: &str) -> usize {
+    let (answer, count) = counted(place, who, document).await;
+    assert!(answer["venues"]["nodes"][0]["members"][0]["user"]["email"].is_string(), "{answer}");
+    assert_eq!(answer["venues"]["nodes"][0]["hubs"][0]["players"][0]["name"], "bar");
+    count
+}
+
+async fn counted(place: &Place, who: UserId, document: &str) -> (Value, usize) {
     static COUNTING: Once = Once::new();
     COUNTING.call_once(|| tracing::subscriber::set_global_default(Counter).unwrap());
     COUNTED.set(0);
     let answer = place.ask(who, document, json!({})).await;
-    assert!(answer["venues"]["nodes"][0]["members"][0]["user"]["email"].is_string(), "{answer}");
-    assert_eq!(answer["venues"]["nodes"][0]["hubs"][0]["players"][0]["name"], "bar");
-    COUNTED.get()
+    (answer, COUNTED.get())
 }
 
 /// Counts what the driver tells of its statements.

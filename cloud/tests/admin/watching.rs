@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
+use roomtone_cloud::bus::Topic;
 use roomtone_cloud::exporting;
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -35,6 +36,20 @@ async fn the_fleet_is_told_whole_and_again_when_it_changes() {
         );
         let second = next(&mut states).await.unwrap();
         assert_eq!(second["data"]["fleetStatus"][0]["name"], name);
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_shows_something_else_wakes_whoever_looks_at_its_venue() {
+    let place = Place::new().await;
+    let ana = place.manager("ana").await;
+    let venue = place.venue(ana, "aurora").await;
+    fleet(&place, venue).await;
+    for ids in [json!([global(venue)]), json!([])] {
+        let mut states = pin!(place.watch(Caller::User(ana), FLEET, json!({ "ids": ids })));
+        next(&mut states).await.unwrap();
+        place.cloud.bus.publish(Topic::Room(venue));
+        next(&mut states).await.unwrap();
     }
 }
 

@@ -48,7 +48,12 @@ const CALLS: &[(&str, ForViewers)] = &[
     ("private.rename_hub('{t}0040', 'New')", No),
     ("private.revoke_hub('{t}0040')", No),
     ("private.edit_player('{t}0070', 'New', null)", No),
+    ("private.turn_player('{t}0070', 40::smallint)", No),
     ("private.revoke_player('{t}0070')", No),
+    ("private.open_pairing(gen_random_uuid(), '{t}0040', null, null, null, '12345678', 300, 60)", No),
+    ("private.open_pairing(gen_random_uuid(), null, '{t}0020', null, null, '12345678', 300, 60)", No),
+    ("private.renew_pairing('{t}0130', '12345678', 300)", No),
+    ("private.close_pairing('{t}0130')", No),
     (
         "private.begin_song_upload(gen_random_uuid(), '{t}0010', 'a.flac', sha256('new'), 1, 'audio/flac', '1 hour', 10)",
         No,

@@ -92,6 +92,12 @@ async fn nobody_goes_past_the_functions(#[case] sql: &str) {
 #[case("private.open_guest_page('{1}0020')", "guest_page.opened")]
 #[case("private.close_guest_page('{1}0020')", "guest_page.closed")]
 #[case("private.edit_player('{1}0070', 'New', null)", "player.updated")]
+#[case(
+    "private.open_pairing('{1}0131', '{1}0040', null, 'Bar', null, '12345678', 300, 60)",
+    "pairing.opened"
+)]
+#[case("private.close_pairing('{1}0130')", "pairing.closed")]
+#[case("private.turn_player('{1}0070', 40::smallint)", "player.updated")]
 #[tokio::test]
 async fn each_function_leaves_a_line(#[case] call: &str, #[case] action: &str) {
     let (_database, mut conn) = tenants().await;

@@ -26,6 +26,7 @@ async fn refused(conn: &mut PgConnection, asker: Asker, sql: &str) -> Option<Str
 #[case("public.hubs", "enrolment_hash", &[Owner, Hub])]
 #[case("private.ticket_keys", "seed", &[Owner, Hub])]
 #[case("private.guest_sessions", "token_hash", &[Owner, Hub, Guest])]
+#[case("public.player_pairings", "digits", &[Owner, Hub, Guest, Service])]
 #[case("private.guest_doors", "code", &[Owner, Hub, Guest])]
 #[case("public.hubs", "public_key", &[Guest])]
 #[case("public.venues", "settings", &[Guest])]

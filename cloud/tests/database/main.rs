@@ -13,6 +13,7 @@ mod hidden;
 mod ingest;
 mod migrating;
 mod oracle;
+mod pairing;
 mod ranking;
 mod rooms;
 mod statements;

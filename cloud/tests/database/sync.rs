@@ -8,12 +8,15 @@ use roomtone_schema::fairness::Fairness;
 use roomtone_schema::id::Id;
 use roomtone_schema::replay::Figures;
 use roomtone_schema::vote::{Hlc, Vote, VoteValue};
-use roomtone_schema::{BootId, HubId, ListenerId, SessionId, SongId, UnixMillis, VenueId, VoteId, ZoneId};
+use roomtone_schema::{
+    BootId, HubId, ListenerId, PlayerId, SessionId, SongId, UnixMillis, UserId, VenueId, VoteId, ZoneId,
+};
 use roomtone_sync::credential::{SigningKey, Ticket};
 use roomtone_sync::store::{CloudStore as _, KnownHub};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, Fact, Facts, FaresTold, Hello, Kind, Outcome, ProblemCode, PullAsk, Push,
-    PushAnswer, RowsAsk, Scope, Stamp, Standing, TasteNews, VenueSong, ZoneTold, decode_noun,
+    CatalogueSong, Cursor, Fact, Facts, FaresTold, Hello, Kind, Outcome, PlayerNews, PlayerTold, ProblemCode,
+    PullAsk, Push, PushAnswer, RowsAsk, Scope, Stamp, Standing, TasteNews, VenueSong, VolumeOrder, ZoneTold,
+    decode_noun,
 };
 use roomtone_sync::{chain, digest};
 use serde_bytes::ByteArray;
@@ -408,4 +411,70 @@ async fn what_hubs_tell_of_players_does_not_come_back_to_them() {
     run(&mut stage.eyes, "update public.players set name = 'Window' where true").await;
     let page = stage.pull(stage.hub.scopes()[1], at).await;
     assert_eq!((page.rows.len(), page.rows[0].kind.as_str()), (1, "player"));
+}
+
+#[tokio::test]
+async fn what_a_manager_wants_of_a_volume_stands_until_the_hub_has_followed_it() {
+    let mut stage = Stage::set().await;
+    stage.store.hello(&stage.hub, stage.hello(), NOON).await.unwrap();
+    let player = Uuid::from_u128(80);
+    let added = json!({ "id": player, "name": "Bar", "tag": null, "zone": Uuid::from_u128(77), "status": "idle",
+        "current_song": null, "last_seen_at": null, "volume": 1.0, "silence_ms": 0, "created_at": NOON.0 - BEHIND });
+    assert_eq!(stage.push(&[("player_added", added)]).await.apart, []);
+    let scope = stage.hub.scopes()[1];
+    let at = stage.pull(scope, Cursor::default()).await.to;
+    let owner: Uuid = sqlx::query_scalar("select user_id from public.venue_members where role = 'owner'")
+        .fetch_one(&mut stage.eyes)
+        .await
+        .unwrap();
+    let turn = async |stage: &mut Stage, percent: i16| {
+        let mut work = stage.test.open().as_user(UserId(owner)).await.unwrap();
+        let turned = roomtone_cloud::store::players::turn(&mut work, PlayerId(player), percent).await;
+        if turned.is_ok() {
+            work.commit().await.unwrap();
+        }
+        turned
+    };
+    let tell = async |stage: &mut Stage, volume: Option<VolumeOrder>| {
+        let told = PlayerTold {
+            id: PlayerId(player),
+            status: "idle".to_owned(),
+            tier: None,
+            song: None,
+            last_seen_at: None,
+            silence_ms: 0,
+            volume,
+        };
+        let hello = Hello { players: vec![told], ..stage.hello() };
+        stage.store.hello(&stage.hub, hello, NOON).await.unwrap();
+    };
+    let shown = async |stage: &mut Stage| -> Option<i16> {
+        sqlx::query_scalar("select volume_percent from public.players")
+            .fetch_one(&mut stage.eyes)
+            .await
+            .unwrap()
+    };
+    // A hub of before that tells nothing would not follow either.
+    tell(&mut stage, None).await;
+    assert!(turn(&mut stage, 40).await.is_err());
+    tell(&mut stage, Some(VolumeOrder { percent: 80, number: 0 })).await;
+    assert_eq!(shown(&mut stage).await, Some(80));
+    assert_eq!(stage.pull(scope, at).await.rows, [], "what a hub tells does not come back to it");
+
+    turn(&mut stage, 40).await.unwrap();
+    let rows = stage.pull(scope, at).await.rows;
+    let news: PlayerNews = decode_noun(rows[0].body.as_ref().unwrap()).unwrap();
+    let order = news.volume.expect("an order comes down");
+    assert_eq!(order.percent, 40);
+    // What it had said before it heard of it, and then.
+    tell(&mut stage, Some(VolumeOrder { percent: 80, number: 0 })).await;
+    assert_eq!(shown(&mut stage).await, Some(40));
+    tell(&mut stage, Some(order)).await;
+    tell(&mut stage, Some(VolumeOrder { percent: 55, ..order })).await;
+    assert_eq!(shown(&mut stage).await, Some(55), "somebody turned it at the hub");
+    turn(&mut stage, 40).await.unwrap();
+    let page = stage.pull(scope, at).await;
+    let news: PlayerNews = decode_noun(page.rows[0].body.as_ref().unwrap()).unwrap();
+    assert!(news.volume.is_some_and(|again| order.number < again.number), "the same again is another order");
+    assert_eq!(shown(&mut stage).await, Some(40));
 }

@@ -92,6 +92,7 @@ const OWN: &[(&str, [&str; 7])] = &[
     ("public.hubs",               ["s",    "s",    "s",    "s",    "s",    "s",    "su"]),
     ("public.idempotency",        ["si",   "",     "",     "",     "",     "",     "sd"]),
     ("public.organisations",      ["s",    "s",    "s",    "s",    "",     "",     "s"]),
+    ("public.player_pairings",    ["s",    "s",    "",     "",     "s",    "",     "s"]),
     ("public.players",            ["s",    "s",    "s",    "s",    "siu",  "",     "s"]),
     ("public.preferences",        ["s",    "",     "",     "",     "siu",  "",     "s"]),
     ("public.profiles",           ["su",   "s",    "s",    "s",    "",     "",     "s"]),

@@ -31,9 +31,9 @@ insert into public.song_uploads (id, organisation_id, user_id, filename, object_
   content_type, expires_at)
 values ('00000000-0000-7000-8000-0000000{n}0060', '00000000-0000-7000-8000-0000000{n}0010',
   '00000000-0000-7000-8000-0000000{n}0001', 'song.flac', 'staging/00000000-0000-7000-8000-0000000{n}0060', sha256('{n}'), 1, 'audio/flac', now());
-insert into public.players (id, venue_id, zone_id, hub_id, name, token)
+insert into public.players (id, venue_id, zone_id, hub_id, name, token, volume_percent)
 values ('00000000-0000-7000-8000-0000000{n}0070', '00000000-0000-7000-8000-0000000{n}0020',
-  '00000000-0000-7000-8000-0000000{n}0030', '00000000-0000-7000-8000-0000000{n}0040', 'Player', encode(sha256('{n}'), 'hex'));
+  '00000000-0000-7000-8000-0000000{n}0030', '00000000-0000-7000-8000-0000000{n}0040', 'Player', encode(sha256('{n}'), 'hex'), 50);
 insert into public.guests (id, venue_id)
 values ('00000000-0000-7000-8000-0000000{n}0080', '00000000-0000-7000-8000-0000000{n}0020');
 insert into public.preferences (id, user_id, guest_id, embedding_model_id)
@@ -85,3 +85,6 @@ insert into private.guest_keys (venue_id, listener_id, key, what, target, at)
 values ('00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0121', gen_random_uuid(), 'vote',
   '00000000-0000-7000-8000-0000000{n}0123', now());
 insert into private.guest_limits (venue_id, what, full_at) values ('00000000-0000-7000-8000-0000000{n}0020', 'guess x', now());
+insert into public.player_pairings (id, venue_id, hub_id, digits, expires_at)
+values ('00000000-0000-7000-8000-0000000{n}0130', '00000000-0000-7000-8000-0000000{n}0020', '00000000-0000-7000-8000-0000000{n}0040', '12345678',
+  now() + interval '5 minutes');

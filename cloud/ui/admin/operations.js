@@ -2,8 +2,8 @@
 
 export const SONG = "id title artist bpm durationMs axes { name value }";
 export const HUB = "id name status reasons guestsCutOff lastSeenAt pendingOperations clockSkewMs duplicates codeExpiresAt enrolledAt revokedAt version epoch";
-export const PLAYER = `id name status tier silenceSeconds lastSeenAt revokedAt zone { id name } hub { id } currentSong { ${SONG} }`;
-export const ROOM = `room { toldAt nowPlaying { positionMs song { ${SONG} } } upNext { id title artist }
+export const PLAYER = `id name status tier silenceSeconds volumePercent lastSeenAt revokedAt zone { id name } hub { id } currentSong { ${SONG} }`;
+export const ROOM = `room { toldAt hours { isOpen asOf opensAt daypart } nowPlaying { positionMs song { ${SONG} } } upNext { id title artist }
   vibe { axes { name value } consensus activeListeners source } }`;
 export const SETTINGS = `settings { profile { name value } fairness penaltyHours crossfadeMs loudnessLufs allowExplicit artistSeparationMin
   skipShare skipMin showUpNext requireRotatingCode

@@ -146,6 +146,7 @@ const DONE = {
   "hub.code_renewed": "made another code for a hub", "hub.created": "made a code for a hub", "hub.enrolled": "let a hub in",
   "hub.renamed": "renamed a hub", "hub.revoked": "revoked a hub",
   "member.added": "added a member", "member.changed": "gave a member another role", "member.removed": "removed a member",
+  "pairing.closed": "took the code for a player back", "pairing.opened": "made a code for a player",
   "player.revoked": "revoked a player", "player.updated": "changed a player",
   "song.restored": "brought a song back", "song.updated": "corrected a song", "song.withdrawn": "withdrew a song",
   "songs.assigned": "assigned songs", "songs.unassigned": "took songs out",

@@ -1,9 +1,10 @@
-// The boxes of a venue: hubs are let in by a code that is shown once; players come in at their hub and are looked after here.
+// The boxes of a venue: hubs are let in by a code that is shown once; players are let in and looked after here.
 
 import { change } from "./api.js";
 import { h, render } from "./dom.js";
 import { attempt, button, empty, field, form, input, notice, panel, question, select } from "./parts.js";
 import { qr } from "./qr.js";
+import { pair } from "./venue-pairing.js";
 import { TIERS, hubTroubles, lasting, playerTrouble, sentenceCase, since, when } from "./say.js";
 
 const ENROLMENT = "code expiresAt hub { id name }";
@@ -13,6 +14,8 @@ export function tab(place, { id, look, role }) {
   // The code is known to this page alone, for as long as it is shown.
   let shown = null;
   let timer = 0;
+  // The window in which a player is being let in.
+  let door = null;
 
   async function enrol({ name }, key, at) {
     const { code, expiresAt, hub } = await change("createHubEnrolment", { venueId: id, name: name.trim() }, ENROLMENT, key);
@@ -54,6 +57,16 @@ export function tab(place, { id, look, role }) {
     await look();
   }
 
+  async function turn(player, percent) {
+    const before = player.volumePercent;
+    const to = (volumePercent) => change("updatePlayer", { id: player.id, volumePercent }, "player { id }");
+    await attempt(async () => {
+      await to(percent);
+      notice(`${player.name} is at ${percent} % from now on.`, async () => { await to(before); await look(); });
+    });
+    await look();
+  }
+
   async function revokePlayer(player) {
     const text = "It stops being a player of this venue, as soon as its hub hears of it, and has to be paired again to come back. What it has played stays in the history.";
     if (!(await question(`Revoke ${player.name}?`, text, "Revoke it"))) return;
@@ -62,6 +75,10 @@ export function tab(place, { id, look, role }) {
       notice(`${player.name} is revoked.`);
       await look();
     });
+  }
+
+  function openDoor() {
+    door ??= pair(venue, look, () => { door = null; });
   }
 
   function draw() {
@@ -85,21 +102,27 @@ export function tab(place, { id, look, role }) {
           gone.length > 0 && h("details", { key: "gone" }, h("summary", {}, `Revoked: ${gone.length}`), h("ul", { class: "rows" }, gone.map((hub) => h("li", { class: "quiet", key: hub.id }, `${hub.name}, ${since(hub.revokedAt, venue.timeZone)}`))))),
         h("section", { class: "stack", key: "players", "aria-labelledby": "players-head" }, h("h2", { id: "players-head" }, "Players"),
           players.length === 0
-            ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They come in at their hub, once it is there.")
-            : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),
+            ? h("p", { class: "quiet" }, hubs.some((hub) => hub.enrolledAt) ? "None has been paired yet." : "They can be paired once the hub is there.")
+            : h("ul", { class: "rows" }, players.map((player) => playerCard(player, venue, canDo, { move, turn, revokePlayer, rename: () => rename(player, "updatePlayer", "player { id }") }))))),
       h("div", { class: "stack" },
         canDo && h("section", { class: "card stack", key: "enrol" }, h("h2", {}, hubs.length ? "Enrol another hub" : "Enrol the hub"),
           form({ class: "stack" }, enrol, field("Name", input("name", { value: hubs.length ? "" : "Counter", maxlength: 80, required: true }), "Where it stands, such as Counter."),
             h("button", { class: hubs.length ? "pill solid" : "big solid", type: "submit" }, "Make a code"))),
         h("section", { class: "card stack", key: "pair" }, h("h2", {}, "Pair a player"),
-          h("p", {}, "Players join at their hub, not here: it must be somebody who is in the room."),
-          h("ol", { class: "numbered" },
-            h("li", {}, "On the hub, type ", h("code", {}, "roomtone-hub pair"), ", or show a code on its own page at ", h("code", {}, "/manage"), "."),
-            h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits."),
-            h("li", {}, "It plays, and stands here within a minute."))))));
+          canDo && hubs.some((hub) => hub.enrolledAt)
+            ? [h("p", {}, "A player is the small box behind the amplifier. You get a code here, and somebody types it there."),
+              h("p", {}, button("Pair a player", openDoor, { class: players.length ? "pill solid" : "big solid" }))]
+            : h("p", {}, "A manager lets players in here, once there is a hub."),
+          h("details", { key: "there" }, h("summary", {}, "Without this page"),
+            h("ol", { class: "numbered" },
+              h("li", {}, "On the hub, type ", h("code", {}, "roomtone-hub pair"), ", or show a code on its own page at ", h("code", {}, "/manage"), "."),
+              h("li", {}, "On the box with the loudspeaker, type ", h("code", {}, "roomtone-player pair"), " and the digits.")))))));
   }
 
-  return { show(next) { venue = next; draw(); }, stop: () => clearInterval(timer) };
+  return {
+    show(next) { venue = next; draw(); door?.refresh(); },
+    stop() { clearInterval(timer); door?.close(); },
+  };
 }
 
 function codeCard({ code, expiresAt, hub }, close) {
@@ -138,7 +161,7 @@ function hubCard(hub, venue, canDo, { revoke, rename, renew }) {
 
 const DOES = { ACTIVE: "Plays", IDLE: "Idle", OFFLINE: "Out of reach" };
 
-function playerCard(player, venue, canDo, { move, rename, revokePlayer }) {
+function playerCard(player, venue, canDo, { move, turn, rename, revokePlayer }) {
   const trouble = playerTrouble(player, venue.timeZone);
   const zones = venue.zones.filter(({ archivedAt }) => !archivedAt);
   const about = [
@@ -149,9 +172,21 @@ function playerCard(player, venue, canDo, { move, rename, revokePlayer }) {
     trouble && h("p", { class: "alarm" }, trouble.text),
     h("div", { class: "box-head" }, h("span", { class: `dot ${player.status.toLowerCase()}`, "aria-hidden": "true" }), h("h3", {}, player.name), h("span", { class: "quiet" }, player.currentSong && player.status === "ACTIVE" ? player.currentSong.title : DOES[player.status])),
     h("p", { class: "quiet" }, sentenceCase(about.join(" · "))),
+    player.volumePercent !== null && volume(player, canDo, turn),
     canDo && h("div", { class: "buttons" },
       zones.length > 1 && h("label", { class: "inline" }, h("span", { class: "unseen" }, `Zone of ${player.name}`),
         select("zone", Object.fromEntries(zones.map((zone) => [zone.id, zone.name])), player.zone?.id, { class: "field small", onchange: (event) => move(player, event.target.value) })),
       button("Rename", rename, { "aria-label": `Rename ${player.name}` }),
       button("Revoke", () => revokePlayer(player), { "aria-label": `Revoke ${player.name}` })));
+}
+
+// What is not known is not shown: its hub tells of it within half a minute, or is of before.
+function volume(player, canDo, turn) {
+  const id = `volume-${player.id}`;
+  const said = (percent) => `${percent} %`;
+  return h("div", { class: "volume" }, h("label", { for: id }, "Volume", h("span", { class: "unseen" }, ` of ${player.name}`)),
+    canDo && h("input", { id, type: "range", min: 0, max: 100, value: player.volumePercent, "aria-valuetext": said(player.volumePercent),
+      oninput: ({ target }) => { target.setAttribute("aria-valuetext", said(target.value)); target.nextElementSibling.textContent = said(target.value); },
+      onchange: ({ target }) => turn(player, Number(target.value)) }),
+    h("output", { for: id }, said(player.volumePercent)));
 }

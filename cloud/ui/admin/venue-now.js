@@ -1,7 +1,7 @@
 // What plays in each zone, what has played, who is there, and what is amiss.
 
 import { numbers } from "/ui/curve.js";
-import { minutes, mood, peopleHere, roomMood } from "/ui/words.js";
+import { closedUntil, minutes, mood, peopleHere, roomMood } from "/ui/words.js";
 import { ask } from "./api.js";
 import { filled, iso, last } from "./calendar.js";
 import { chart } from "./chart.js";
@@ -100,12 +100,14 @@ function zoneNow(venue, zone, at, came) {
   const players = at.players.filter((player) => player.zone?.id === zone.id);
   const lead = players.find((player) => player.status === "ACTIVE" && player.currentSong) ?? null;
   const song = room?.nowPlaying?.song ?? lead?.currentSong ?? null;
+  const isClosed = room?.hours && !room.hours.isOpen;
   const isOnly = venue.zones.filter(({ archivedAt }) => !archivedAt).length === 1;
   return h("section", { class: "card zone toned", key: zone.id, style: toned(song?.axes), "aria-label": isOnly ? "Now" : `Now in ${zone.name}` },
     shape(song?.axes, { breathes: Boolean(song), bpm: song?.bpm, rich: true }),
     h("div", { class: "names" },
       !isOnly && h("p", { class: "quiet" }, zone.name),
-      h("h2", {}, song ? song.title : players.length ? "Nothing is known to play" : "No player stands here"),
+      h("h2", {}, song ? song.title : players.length === 0 ? "No player stands here" : isClosed ? closedUntil(room.hours, venue.timeZone) : "Nothing is known to play"),
+      !song && isClosed && h("p", { class: "quiet" }, "No song begins until it opens."),
       song && h("p", { class: "by" }, song.artist ?? ""),
       song && h("p", { class: "quiet" }, [mood(numbers(song.axes)), !room?.nowPlaying && minutes(song.durationMs), TIERS[lead?.tier]].filter(Boolean).join(" · ")),
       room?.nowPlaying && h("p", { class: "far", key: zone.id }, far(room.nowPlaying, came)),

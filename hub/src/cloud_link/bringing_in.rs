@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use roomtone_schema::player::Player;
 use roomtone_schema::{PlayerId, SongId, UnixMillis, ZoneId};
-use roomtone_sync::wire::PlayerNews;
+use roomtone_sync::wire::{PlayerNews, VolumeOrder};
 
 use crate::hub::Inner;
 use crate::locks::locked;
 use crate::store::down_rows::{self, Changed};
+use crate::store::players::share_of;
 use crate::store::tastes::Shown;
 use crate::store::{StoreError, hub_state};
 
@@ -35,8 +36,14 @@ impl Inner {
         for (player, news) in changed.players {
             self.bring_in_player(player, news).await;
         }
+        for (player, order) in changed.volumes {
+            self.bring_in_volume(player, order);
+        }
         if changed.venue {
             self.take_settings().await?;
+        }
+        if changed.pairings {
+            self.pairings_came.send_replace(());
         }
         Ok(())
     }
@@ -107,6 +114,18 @@ impl Inner {
                 tracing::warn!("a manager's word on the player {name} could not be followed: {error}");
             }
         }
+    }
+
+    /// It is in the database already.
+    fn bring_in_volume(&self, player: PlayerId, VolumeOrder { percent, number }: VolumeOrder) {
+        {
+            let mut players = locked(&self.players);
+            let Some(known) = players.get_mut(player) else { return };
+            known.volume_order = number;
+            known.turn_to(share_of(percent));
+            tracing::info!("{} is turned to {percent} % by a manager", known.player.name);
+        }
+        self.show_players();
     }
 
     /// Songs that this venue's zones have heard, by what the cloud remembers.

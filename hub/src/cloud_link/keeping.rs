@@ -11,7 +11,7 @@ use roomtone_sync::transport::Internet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Enrolment, SqliteStore, unlinked};
+use super::{Enrolment, SqliteStore, pairing, unlinked};
 use crate::config::CloudSection;
 use crate::drill::{Cut, until};
 use crate::hub::{Hub, Inner};
@@ -89,6 +89,8 @@ impl Inner {
         let key = Arc::new(key);
         let road = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
         let files = media_link::keep_carrying(hub.clone(), road, config.media_budget_mb);
+        let aside = media_link::line(&cloud, enrolment.hub, Arc::clone(&key), self.clock.source())?;
+        let pairing = Box::pin(pairing::keep_pairing(hub.clone(), aside, enrolment.hub));
         let link = LinkSettings { cloud, hub: enrolment.hub, key };
         let told = Mutex::new(Told::default());
         let report = |report: LinkReport| self.note_report(report, &mut locked(&told));
@@ -98,6 +100,7 @@ impl Inner {
             ended = run_over(Internet::new(), settings, store, link, clock, report, wake, stop) => ended,
             never = keys => never,
             never = files => never,
+            never = pairing => never,
         }
     }
 

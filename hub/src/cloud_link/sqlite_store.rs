@@ -9,7 +9,9 @@ use std::sync::Arc;
 use roomtone_schema::HubId;
 use roomtone_schema::player::PlayerStatus;
 use roomtone_sync::store::{HubStore, LinkState, LocalTrouble, Present};
-use roomtone_sync::wire::{Apart, Cursor, Fact, HeardAnswer, PlayerTold, Row, Scope, Stamp, ZoneTold};
+use roomtone_sync::wire::{
+    Apart, Cursor, Fact, HeardAnswer, PlayerTold, Row, Scope, Stamp, VolumeOrder, ZoneTold,
+};
 use roomtone_sync::wire::{decode, encode};
 use tokio::task::JoinError;
 use uuid::Uuid;
@@ -308,7 +310,8 @@ impl HubStore for SqliteStore {
 }
 
 fn told(state: PlayerState) -> PlayerTold {
-    let PlayerState { player, tier, .. } = state;
+    let PlayerState { player, tier, volume_order, .. } = state;
+    let percent = (player.volume.clamp(0.0, 1.0) * 100.0).round() as u8;
     let status = match player.status {
         PlayerStatus::Active => "active",
         PlayerStatus::Idle => "idle",
@@ -322,6 +325,7 @@ fn told(state: PlayerState) -> PlayerTold {
         song: player.current_song,
         last_seen_at: player.last_seen_at,
         silence_ms: player.silence_ms,
+        volume: Some(VolumeOrder { percent, number: volume_order }),
     }
 }
 

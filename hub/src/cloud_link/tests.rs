@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::song::{Explicit, SongStatus};
 use roomtone_schema::taste::{TasteState, fixed_unit};
@@ -11,7 +12,7 @@ use roomtone_sync::digest;
 use roomtone_sync::store::HubStore as _;
 use roomtone_sync::wire::{
     Apart, CatalogueSong, Cursor, HeardAnswer, Kind, LoudnessFacts, Outcome, PlayerNews, Row, Scope,
-    TasteNews, VenueSong, encode_noun,
+    TasteNews, VenueSong, VolumeOrder, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -24,6 +25,7 @@ use crate::library::media_path;
 use crate::locks::locked;
 use crate::store::down_rows::{Here, Unstaging};
 use crate::store::{dead_letters, down_rows, hub_state, link};
+use crate::view::PlayerCommandKind;
 
 mod first_songs;
 mod guests;
@@ -458,12 +460,60 @@ async fn a_player_that_a_manager_renames_or_sends_away_follows() {
     let venue = Venue::empty().await;
     let store = link_of(&venue).await;
     let added = venue.hub.add_player("bar".to_owned(), None, None).await.unwrap();
-    let news = |name: &str, revoked| PlayerNews { name: name.to_owned(), zone: None, revoked };
+    let news = |name: &str, revoked| PlayerNews { name: name.to_owned(), zone: None, revoked, volume: None };
     let told = |seq, noun| row(Kind::Player, added.player.id.uuid(), seq, &noun);
     store.apply(venue_scope(), at(0), at(1), vec![told(1, news("counter", false))]).await.unwrap();
     assert_eq!(venue.hub.player_named("counter"), Some(added.player.id));
     store.apply(venue_scope(), at(1), at(2), vec![told(2, news("counter", true))]).await.unwrap();
     assert_eq!(venue.hub.player_by_token(&added.token), None);
+}
+
+#[tokio::test]
+async fn a_volume_from_the_cloud_is_followed_once_and_what_is_turned_here_afterwards_holds() {
+    let venue = Venue::empty().await;
+    let store = link_of(&venue).await;
+    let added = venue.hub.add_player("bar".to_owned(), None, None).await.unwrap();
+    let player = added.player.id;
+    let told = |seq, name: &str, volume: Option<(u8, i64)>| {
+        let volume = volume.map(|(percent, number)| VolumeOrder { percent, number });
+        let news = PlayerNews { name: name.to_owned(), zone: None, revoked: false, volume };
+        row(Kind::Player, player.uuid(), seq, &news)
+    };
+    let volume_of = async |store: &SqliteStore| {
+        store.present().await.unwrap().players[0].volume.map(|volume| (volume.percent, volume.number))
+    };
+    assert_eq!(volume_of(&store).await, Some((100, 0)));
+    let mut orders = Box::pin(venue.hub.player_commands(player));
+    let mut ordered = async || orders.next().await.and_then(|order| order.volume);
+    assert_eq!(ordered().await, Some(1.0));
+    store.apply(venue_scope(), at(0), at(1), vec![told(1, "bar", Some((40, 1_000)))]).await.unwrap();
+    assert_eq!(volume_of(&store).await, Some((40, 1_000)));
+    while ordered().await != Some(0.4) {}
+
+    venue.hub.command(player, PlayerCommandKind::Volume, Some(0.7)).await.unwrap();
+    let holds = Some((70, 1_000));
+    // A name that comes, the same row fetched anew, an older order of a cloud that was restored: none turns it back.
+    store.apply(venue_scope(), at(1), at(2), vec![told(2, "counter", Some((40, 1_000)))]).await.unwrap();
+    assert_eq!(volume_of(&store).await, holds);
+    let again = vec![told(2, "counter", Some((40, 1_000)))];
+    store.replace(venue_scope(), vec![], vec![], again, Some(at(2))).await.unwrap();
+    assert_eq!(volume_of(&store).await, holds);
+    store.apply(venue_scope(), at(2), at(3), vec![told(3, "counter", Some((10, 999)))]).await.unwrap();
+    assert_eq!(volume_of(&store).await, holds);
+    store.apply(venue_scope(), at(3), at(4), vec![told(4, "counter", None)]).await.unwrap();
+    assert_eq!(volume_of(&store).await, holds);
+
+    drop(orders);
+    let venue = venue.restart().await;
+    let store = link_of(&venue).await;
+    assert_eq!(volume_of(&store).await, holds);
+    store.stage(venue_scope(), "anew".to_owned()).await.unwrap();
+    store.stage_part(venue_scope(), 0, vec![told(5, "counter", Some((40, 1_000)))]).await.unwrap();
+    store.unstage(venue_scope(), at(5), true).await.unwrap();
+    assert_eq!(volume_of(&store).await, holds, "also after a fresh start from a snapshot");
+    store.apply(venue_scope(), at(5), at(6), vec![told(6, "counter", Some((25, 1_001)))]).await.unwrap();
+    assert_eq!(volume_of(&store).await, Some((25, 1_001)));
+    assert_eq!(store.scrub(1_000).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ fn player(name: &str, status: PlayerStatus, planned_ms: Option<u64>) -> PlayerSt
         player,
         tier: Tier::Hub,
         health: Some(PlayerHealth { planned_ms, ..PlayerHealth::default() }),
+        volume_order: 0,
     }
 }
 

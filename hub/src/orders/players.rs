@@ -96,7 +96,7 @@ pub fn lines(hub: &Hub) -> Vec<PlayerLine> {
 fn line(hub: &Hub, zone: String, state: PlayerState) -> PlayerLine {
     let silent = state.is_silent();
     let is_online = state.is_online();
-    let PlayerState { player, tier, health } = state;
+    let PlayerState { player, tier, health, .. } = state;
     let song = player.current_song.filter(|_| is_online).and_then(|song| hub.song(song));
     PlayerLine {
         id: roomtone_schema::id::Id::to_global(player.id),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use roomtone_schema::{UnixMillis, ZoneId};
+use roomtone_schema::player::Player;
+use roomtone_schema::{PlayerId, UnixMillis, ZoneId};
 use tokio::sync::watch;
 
 use super::exchange::{self, Shared};
@@ -55,6 +56,8 @@ pub struct News {
 /// A player that has come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paired {
+    /// Which.
+    pub player: PlayerId,
     /// What it is called.
     pub name: String,
     /// Where it plays.
@@ -100,11 +103,16 @@ pub enum PairError {
 impl Hub {
     /// Opens a window for a player; one that was open is closed.
     pub fn open_pairing(&self, meant: Meant) -> Shown {
-        let (digits, token) = (Digits::from_chance(random()), Token(random()));
+        self.open_pairing_with(meant, Digits::from_chance(random()), DIGITS_LAST)
+    }
+
+    /// The same with digits that the cloud has drawn, which are good for so long, and never for longer than our own.
+    pub(crate) fn open_pairing_with(&self, meant: Meant, digits: Digits, left: Duration) -> Shown {
         let (now, desk) = (self.now(), &self.0.desk);
+        let opened_at = UnixMillis(now.0 - DIGITS_LAST.saturating_sub(left).as_millis() as i64);
         let mut state = locked(&desk.state);
         state.attempts.clear();
-        let window = state.windows.open(meant, digits, token, now).clone();
+        let window = state.windows.open(meant, digits, Token(random()), opened_at).clone();
         let shown = shown(&window, now);
         desk.news.send_replace(News { window: window.id, is_open: true, tries_left: TRIES, paired: None });
         drop(state);
@@ -204,7 +212,8 @@ impl Hub {
         match added {
             Ok(added) => {
                 state.attempts.clear();
-                let paired = Paired { name: added.player.name.clone(), zone: added.player.zone };
+                let Player { id, name, zone, .. } = added.player.clone();
+                let paired = Paired { player: id, name, zone };
                 tracing::info!(player.name = paired.name, "the player {} was paired", paired.name);
                 desk.news.send_if_modified(|news| {
                     let is_its = news.window == window.id;

@@ -149,7 +149,8 @@ impl Inner {
         let (token, hash) = new_token();
         let (op, stored): (FactId, Player) = (new_id(now), player.clone());
         self.store.write(move |tx| players::insert(tx, op, &stored, &hash)).await?;
-        locked(&self.players).put(Kept { player: player.clone(), token: hash, next: None }, None);
+        locked(&self.players)
+            .put(Kept { player: player.clone(), token: hash, next: None, volume_order: 0 }, None);
         self.show_players();
         Ok(AddedPlayer { player, token })
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{HubId, ListenerId, PlayerId, SessionId, SongId, UnixMillis, VoteId};
 use roomtone_sync::digest;
-use roomtone_sync::wire::{BUCKETS, Cursor, Kind, PlayerNews, Row, Scope};
+use roomtone_sync::wire::{BUCKETS, Cursor, Kind, PlayerNews, Row, Scope, VolumeOrder};
 use rusqlite::{CachedStatement, Connection, params};
 use uuid::Uuid;
 
 use super::guests::{self, Came};
 use super::tastes::{self, Shown};
 use super::tx::Tx;
-use super::{link, vec};
+use super::{link, players, vec};
 
 mod noun;
 mod scrub;
@@ -85,8 +85,12 @@ pub struct Changed {
     pub tastes: Vec<Shown>,
     /// Players that the cloud has renamed, moved or sent away.
     pub players: Vec<(PlayerId, PlayerNews)>,
+    /// Players that the cloud has turned up or down, with what is followed now.
+    pub volumes: Vec<(PlayerId, VolumeOrder)>,
     /// Those who came by the cloud, and what they did.
     pub guests: Vec<Came>,
+    /// Whether managers have begun to pair players, or ended it.
+    pub pairings: bool,
     /// Whether the venue or its zones have changed.
     pub venue: bool,
     /// Rows of kinds that are not known.
@@ -101,7 +105,9 @@ impl Changed {
         self.songs.extend(later.songs);
         self.tastes.extend(later.tastes);
         self.players.extend(later.players);
+        self.volumes.extend(later.volumes);
         self.guests.extend(later.guests);
+        self.pairings |= later.pairings;
         self.venue |= later.venue;
         self.unknown += later.unknown;
         self.done |= later.done;
@@ -216,6 +222,7 @@ impl<'a> Hands<'a> {
             | Content::Player(_, body, sum)
             | Content::GuestSession(_, body, sum)
             | Content::GuestVote(_, body, sum)
+            | Content::Pairing(body, sum)
             | Content::Venue(body, sum)
             | Content::Zone(body, sum) => (Some(sum), None, Some(body)),
         };
@@ -244,10 +251,20 @@ fn small(
         (Content::GuestVote(news, ..), _) => {
             changed.guests.extend(guests::take_vote(tx, here, VoteId::from_uuid(pk), news)?);
         }
-        (Content::Player(news, ..), _) => changed.players.push((PlayerId::from_uuid(pk), news.clone())),
+        (Content::Player(news, ..), _) => {
+            let player = PlayerId::from_uuid(pk);
+            changed.players.push((player, news.clone()));
+            // In this transaction: a hub that is killed before the room hears of it has it all the same.
+            if let Some(order) = news.volume.filter(|_| !news.revoked)
+                && players::follow_volume(tx, player, order)?
+            {
+                changed.volumes.push((player, order));
+            }
+        }
         (Content::Venue(..) | Content::Zone(..), _) | (Content::Gone, Some(Kind::Venue | Kind::Zone)) => {
             changed.venue = true;
         }
+        (Content::Pairing(..), _) | (Content::Gone, Some(Kind::PlayerPairing)) => changed.pairings = true,
         (Content::Unknown, _) => changed.unknown += 1,
         _ => {}
     }

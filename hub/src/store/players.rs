@@ -3,6 +3,7 @@
 use roomtone_schema::id::Id;
 use roomtone_schema::player::{Player, PlayerMode, PlayerStatus};
 use roomtone_schema::{FactId, PlayerId, SongId, UnixMillis};
+use roomtone_sync::wire::VolumeOrder;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::outbox::{self, FactKind};
@@ -21,6 +22,8 @@ pub struct Kept {
     pub token: [u8; 32],
     /// Of the one that will count once it was shown.
     pub next: Option<[u8; 32]>,
+    /// The number of the cloud's newest word on its volume that was followed.
+    pub volume_order: i64,
 }
 
 /// Records a player with its fact. Its name must be free.
@@ -56,9 +59,14 @@ pub fn by_token_hash(conn: &Connection, token_hash: &[u8; 32]) -> rusqlite::Resu
 
 /// Every player with what it may show, by id.
 pub fn all(conn: &Connection) -> rusqlite::Result<Vec<Kept>> {
-    conn.prepare_cached(&format!("select {COLUMNS}, token_hash, next_token_hash from players order by id"))?
-        .query_map([], |row| Ok(Kept { player: from_row(row)?, token: row.get(13)?, next: row.get(14)? }))?
-        .collect()
+    conn.prepare_cached(&format!(
+        "select {COLUMNS}, token_hash, next_token_hash, volume_order from players order by id"
+    ))?
+    .query_map([], |row| {
+        let (token, next, volume_order) = (row.get(13)?, row.get(14)?, row.get(15)?);
+        Ok(Kept { player: from_row(row)?, token, next, volume_order })
+    })?
+    .collect()
 }
 
 /// Keeps a player's last sign of life. Heartbeats are state, not facts: write them down when something changes.
@@ -87,6 +95,23 @@ pub fn set_volume(tx: &Tx<'_>, id: PlayerId, volume: f32) -> rusqlite::Result<bo
         .prepare_cached("update players set volume = :volume where id = :id")?
         .execute(named_params! { ":id": id.to_bytes(), ":volume": volume })?;
     Ok(changed == 1)
+}
+
+/// Follows the cloud's word on how loud a player is to be, unless it was followed already or a newer one was.
+pub fn follow_volume(tx: &Tx<'_>, id: PlayerId, order: VolumeOrder) -> rusqlite::Result<bool> {
+    let changed = tx
+        .prepare_cached(
+            "update players set volume = :volume, volume_order = :number where id = :id and volume_order < :number",
+        )?
+        .execute(named_params! {
+            ":id": id.to_bytes(), ":volume": share_of(order.percent), ":number": order.number,
+        })?;
+    Ok(changed == 1)
+}
+
+/// A volume in percent as a player is told it, 0 to 1.
+pub fn share_of(percent: u8) -> f32 {
+    f32::from(percent.min(100)) / 100.0
 }
 
 /// Keeps what was ordered last.

@@ -283,7 +283,7 @@ mod tests {
         let mut conn = connection::writer(&backup).unwrap();
         salvage(&mut conn, &folder.path().join(FILE_NAME)).unwrap();
         let kept = players::all(&conn).unwrap();
-        assert_eq!(kept, [players::Kept { player: player(), token: [9; 32], next: None }]);
+        assert_eq!(kept, [players::Kept { player: player(), token: [9; 32], next: None, volume_order: 0 }]);
         let known = |key| hub_state::get::<[u8; 32]>(&conn, key).unwrap().unwrap();
         assert_eq!(known(hub_state::MANAGER), [9; 32]);
         assert_eq!(known(hub_state::SECRET), [1; 32], "who the hub is stands in its backup");

@@ -462,6 +462,7 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
         alter table players drop column next_token_hash;
         alter table players drop column secret_made_at;
         alter table players drop column mode;
+        alter table players drop column volume_order;
         drop index votes_replaced;
         alter table votes drop column fact;
         alter table songs drop column born_here;
@@ -481,7 +482,7 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
     Connection::open(&file).unwrap().execute_batch(before).unwrap();
     let (store, _) = Store::open(dir.path(), Arc::new(ManualClock::at(NOW))).unwrap();
     let kept = store.read_blocking(players::all).unwrap();
-    assert_eq!(kept, [players::Kept { player: player.clone(), token: [7; 32], next: None }]);
+    assert_eq!(kept, [players::Kept { player: player.clone(), token: [7; 32], next: None, volume_order: 0 }]);
     store.close();
     // A fact of that time says nothing of it either.
     let old = serde_json::json!({

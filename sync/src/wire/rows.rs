@@ -24,18 +24,21 @@ pub enum Kind {
     GuestSession,
     /// [`GuestVote`](super::GuestVote), by the vote's id.
     GuestVote,
+    /// [`PairingNews`](super::PairingNews), by the pairing's id.
+    PlayerPairing,
 }
 
 /// All kinds with the revision of their rows that this program reads: it grows with each column.
-pub const KINDS: [(Kind, u32); 8] = [
+pub const KINDS: [(Kind, u32); 9] = [
     (Kind::Song, 1),
     (Kind::Venue, 1),
     (Kind::Zone, 1),
     (Kind::VenueSong, 1),
-    (Kind::Player, 1),
+    (Kind::Player, 2),
     (Kind::Taste, 1),
     (Kind::GuestSession, 1),
     (Kind::GuestVote, 1),
+    (Kind::PlayerPairing, 1),
 ];
 
 /// What a cloud of this program says of each kind in its answer to a hello.
@@ -55,6 +58,7 @@ impl Kind {
             Self::Taste => "taste",
             Self::GuestSession => "guest_session",
             Self::GuestVote => "guest_vote",
+            Self::PlayerPairing => "player_pairing",
         }
     }
 
@@ -169,6 +173,20 @@ pub struct PlayerNews {
     pub zone: Option<String>,
     /// Whether it was told to go.
     pub revoked: bool,
+    /// How loud a manager wants it, and when they said so; absent until somebody has, and from clouds before revision 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeOrder>,
+}
+
+/// A manager's word on how loud a player is to be. It is followed once: whatever is turned at the hub afterwards holds, and
+/// the row may come down again as often as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeOrder {
+    /// 0 to 100.
+    pub percent: u8,
+    /// Its number: the cloud's time in milliseconds, and greater than that of every order before. A cloud that was restored
+    /// from a backup tells an order that is older than what was followed, and it is not followed again.
+    pub number: i64,
 }
 
 /// What the cloud knows of the taste of somebody with an account who was here lately.

@@ -8,6 +8,7 @@ use crate::graphql::asking::{Key, UserError, cloud, doer, id, key, payload, sett
 use crate::graphql::hub::Hub;
 use crate::graphql::player::Player;
 use crate::graphql::words::date;
+use crate::players::PlayerChange;
 use crate::refusal::Unmet;
 use crate::{hubs, players};
 
@@ -88,6 +89,8 @@ pub(crate) struct UpdatePlayerInput {
     name: Option<String>,
     /// Another zone of its venue.
     zone_id: Option<ID>,
+    /// How loud it is to be, from 0 to 100. It is followed once: what is turned at the hub afterwards holds.
+    volume_percent: Option<i32>,
 }
 
 payload!(/// Changed, or why not.
@@ -133,7 +136,7 @@ impl HubMutation {
         settle(revoke(ctx, &input).await)
     }
 
-    /// Gives a player another name or zone; for managers.
+    /// Gives a player another name, zone or volume; for managers.
     async fn update_player(
         &self,
         ctx: &Context<'_>,
@@ -171,7 +174,8 @@ async fn update_player(ctx: &Context<'_>, input: &UpdatePlayerInput) -> Result<P
     let (user, key) = (doer(ctx)?, key(input.idempotency_key));
     let player = id(&input.id, "id")?;
     let zone = input.zone_id.as_ref().map(|given| id::<ZoneId>(given, "zoneId")).transpose()?;
-    Ok(Player(players::update(cloud(ctx), user, key, player, input.name.as_deref(), zone).await?))
+    let change = PlayerChange { name: input.name.as_deref(), zone, volume: input.volume_percent };
+    Ok(Player(players::update(cloud(ctx), user, key, player, change).await?))
 }
 
 async fn revoke_player(ctx: &Context<'_>, input: &RevokePlayerInput) -> Result<Player, Unmet> {

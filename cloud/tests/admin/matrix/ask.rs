@@ -54,7 +54,7 @@ fn ask(object: &str, asked: &str, name: &str) -> Ask {
 }
 
 /// Objects that have an id: they are asked for by it.
-const NODES: [&str; 12] = [
+const NODES: [&str; 13] = [
     "AuditEntry",
     "DeadLetter",
     "HistoryExport",
@@ -62,6 +62,7 @@ const NODES: [&str; 12] = [
     "Organisation",
     "Play",
     "Player",
+    "PlayerPairing",
     "Song",
     "SongUpload",
     "User",
@@ -99,6 +100,7 @@ fn way_to(object: &str) -> (String, String) {
         "ZoneFairness" => (in_zone("fairness { @ }"), "node fairness"),
         "FairnessFigures" => (in_zone("fairness { now { @ } }"), "node fairness now"),
         "ZoneRoom" => (in_zone("room { @ }"), "node room"),
+        "OpenHours" => (in_zone("room { hours { @ } }"), "node room hours"),
         "RoomPlaying" => (in_zone("room { nowPlaying { @ } }"), "node room nowPlaying"),
         "Vibe" => (in_zone("room { vibe { @ } }"), "node room vibe"),
         "FairnessDay" => (in_zone("fairness { days { @ } }"), "node fairness days"),
@@ -156,8 +158,10 @@ fn input(mutation: &str) -> String {
         "removeMember" => "venueId: \"$Venue\", userId: \"$User\"",
         "renameHub" => "id: \"$Hub\", name: \"other\"",
         "revokeHub" => "id: \"$Hub\"",
-        "updatePlayer" => "id: \"$Player\", name: \"other\"",
+        "updatePlayer" => "id: \"$Player\", name: \"other\", volumePercent: 40",
         "revokePlayer" => "id: \"$Player\"",
+        "createPlayerPairing" => "hubId: \"$Hub\", name: \"new\"",
+        "cancelPlayerPairing" => "id: \"$PlayerPairing\"",
         "updateSong" => "id: \"$Song\", title: \"other\"",
         "withdrawSong" | "restoreSong" => "id: \"$Song\"",
         "assignSongs" | "unassignSongs" => "songIds: [\"$Song\"], venueIds: [\"$Venue\"]",

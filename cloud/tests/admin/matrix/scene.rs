@@ -6,8 +6,8 @@ use std::pin::pin;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use roomtone_schema::{
-    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PlayId, PlayerId, SongId,
-    SystemClock, UploadId, UserId, VenueId, ZoneId,
+    AuditEntryId, Clock as _, DeadLetterId, ExportId, HubId, OrganisationId, PairingId, PlayId, PlayerId,
+    SongId, SystemClock, UploadId, UserId, VenueId, ZoneId,
 };
 use roomtone_server::caller::Caller;
 use serde_json::{Value, json};
@@ -81,8 +81,8 @@ impl Scene {
                rt as (insert into private.rooms_told (venue_id, zone_id, hub_id, place, told, told_at, ahead) select v.id, z.id, h.id, 0,
                  jsonb_build_object('now', jsonb_build_object('song', s.id, 'started_at', (extract(epoch from now()) * 1000)::bigint, 'position_ms', 0), 'next', '[]'::jsonb,
                    'axes', '[0.1, 0.2, 0.3, 0.4, 0.5]'::jsonb, 'consensus', 0.5, 'listeners', 3, 'source', 'listeners',
-                   'needs_screen_code', false), now(), array[o2.id] from v, z, h, s, o2),
-               p as (insert into public.players (venue_id, hub_id, zone_id, name, current_song_id) select v.id, h.id, z.id, 'sesame player', s.id from v, h, z, s returning id),
+                   'needs_screen_code', false, 'hours', jsonb_build_object('as_of', 0, 'is_open', true, 'closes_at', null, 'opens_at', null, 'daypart', 'sesame')), now(), array[o2.id] from v, z, h, s, o2),
+               p as (insert into public.players (venue_id, hub_id, zone_id, name, current_song_id, volume_percent) select v.id, h.id, z.id, 'sesame player', s.id, 50 from v, h, z, s returning id),
                f as (insert into public.songs_playing (id, venue_id, zone_id, player_id, song_id, played_at) select private.uuid7(now() - interval '1 hour'), v.id, z.id, p.id, s.id, now() - interval '1 hour' from v, z, p, s returning id),
                e as (insert into public.history_exports (venue_id, range_from, range_to, format) select id, now() - interval '1 day', now(), 'csv' from v returning id),
                a as (insert into public.audit_log (organisation_id, venue_id, actor_id, action, target) select organisation_id, id, $2, 'venue.created', 'sesame' from v returning id)
@@ -115,6 +115,18 @@ impl Scene {
         .await
         .unwrap();
         self.things.insert("$DeadLetter", global(DeadLetterId(letter)));
+        let pairing: Uuid = sqlx::query_scalar(
+            "insert into public.player_pairings (id, venue_id, hub_id, zone_id, name, digits, player_id, expires_at)
+             select private.uuid7(), $1, $2, $3, 'sesame', '73737373', $4, now() + interval '5 minutes' returning id",
+        )
+        .bind(venue.0)
+        .bind(row.2)
+        .bind(row.1)
+        .bind(row.4)
+        .fetch_one(&mut self.conn)
+        .await
+        .unwrap();
+        self.things.insert("$PlayerPairing", global(PairingId(pairing)));
         for (placeholder, state, refusal) in
             [("$SongUpload", "waiting", None), ("$RefusedUpload", "refused", Some("UNSUPPORTED"))]
         {
@@ -206,6 +218,7 @@ impl Scene {
                (select string_agg(h::text, ',' order by h.id) from public.hubs h where venue_id = $1),
                (select string_agg(q::text, ',' order by q.id) from public.sync_quarantine q where venue_id = $1),
                (select string_agg(p::text, ',' order by p.id) from public.players p where venue_id = $1),
+               (select string_agg(p::text, ',' order by p.id) from public.player_pairings p where venue_id = $1),
                (select string_agg(s::text, ',' order by s.id) from public.songs s join public.venues v using (organisation_id) where v.id = $1),
                (select string_agg(a::text, ',' order by a.song_id) from public.venue_songs a where venue_id = $1),
                (select string_agg(e::text, ',' order by e.id) from public.history_exports e where venue_id = $1),

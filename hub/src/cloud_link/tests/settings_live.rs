@@ -99,8 +99,10 @@ async fn a_player_that_a_manager_moves_plays_what_its_new_zone_plays() {
     let stands = || venue.hub.players().borrow().iter().map(|view| view.player.zone).collect::<Vec<_>>();
     let zone = |name: &str| venue.hub.zones().iter().find(|zone| zone.name == name).map(|zone| zone.id);
     assert_eq!(stands(), [venue.hub.main_zone()]);
-    let news =
-        |zone: &str| PlayerNews { name: "bar".to_owned(), zone: Some(zone.to_owned()), revoked: false };
+    let news = |zone: &str| {
+        let (name, zone) = ("bar".to_owned(), Some(zone.to_owned()));
+        PlayerNews { name, zone, revoked: false, volume: None }
+    };
     let told = |seq, zone| row(Kind::Player, added.player.id.uuid(), seq, &news(zone));
     store.apply(venue_scope(), at(0), at(1), vec![told(1, "terrace")]).await.unwrap();
     assert_eq!(stands(), [zone("terrace").unwrap()]);

@@ -46,6 +46,25 @@ async fn a_player_comes_in_by_the_digits_or_the_token_and_closes_the_window() {
 }
 
 #[tokio::test]
+async fn digits_that_the_cloud_has_drawn_are_good_for_what_is_left_of_their_time() {
+    let venue = Venue::empty().await;
+    let digits = Digits(*b"00424711");
+    let left = Duration::from_secs(40);
+    let shown = venue.hub.open_pairing_with(Meant::default(), digits, left);
+    assert_eq!((shown.digits, shown.digits_for, shown.tries_left), (digits, left, TRIES));
+    let bar = by_digits(&venue.hub, b"00424711", "bar").await.unwrap();
+    assert_eq!(
+        venue.hub.pairing_news().borrow().paired.as_ref().map(|paired| paired.player),
+        Some(bar.player.id)
+    );
+    let long = venue.hub.open_pairing_with(Meant::default(), digits, Duration::from_hours(9));
+    assert_eq!(long.digits_for, DIGITS_LAST, "never for longer than our own");
+    venue.hub.open_pairing_with(Meant::default(), digits, left);
+    venue.pass(left).await;
+    assert_eq!(shut(by_digits(&venue.hub, b"00424711", "late").await), Shut::UsedUp);
+}
+
+#[tokio::test]
 async fn ten_thousand_guesses_at_once_are_five() {
     let venue = Venue::empty().await;
     let shown = venue.hub.open_pairing(Meant::default());
