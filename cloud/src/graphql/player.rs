@@ -61,8 +61,7 @@ impl Player {
         self.0.silence_seconds
     }
 
-    /// How loud it is, from 0 to 100: what was ordered here until its hub has followed, and then what the hub says. Null until
-    /// that is known.
+    /// From 0 to 100: what was ordered until its hub has followed, then what the hub says; null until that is known.
     async fn volume_percent(&self) -> Option<i16> {
         self.0.volume_percent
     }

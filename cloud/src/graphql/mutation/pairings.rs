@@ -67,8 +67,7 @@ pub(crate) struct PairingMutation;
 /// Changing.
 #[Object]
 impl PairingMutation {
-    /// A code, good for 5 minutes, by which a box becomes a player of a hub; for managers. The hub fetches it as soon as it
-    /// hears of it, and lets in who proves to know it. One that was open at this hub is closed.
+    /// A code, good for 5 minutes, by which its hub lets a player in; for managers. One that was open there is closed.
     async fn create_player_pairing(
         &self,
         ctx: &Context<'_>,
