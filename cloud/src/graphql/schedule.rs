@@ -124,8 +124,7 @@ pub(super) struct Licence {
     skips_per_hour: Option<u32>,
     /// Whether within 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row) are played.
     performance_complement: bool,
-    /// Whether songs may be kept on hubs and players. Where they may not be, players hold the next hour, hubs of the
-    /// cloud's songs what that needs and as much again to choose from, and what was heard goes.
+    /// Whether hubs and players may keep songs; else they hold the next hours of them, and what was heard goes.
     offline_storage: bool,
 }
 
@@ -138,8 +137,7 @@ pub(super) struct LicenceInput {
     skips_per_hour: Option<i32>,
     /// Whether within 3 hours at most 3 songs of an album (2 in a row) and 4 of an artist (3 in a row) are played.
     performance_complement: bool,
-    /// Whether songs may be kept on hubs and players. Where they may not be, players hold the next hour, hubs of the
-    /// cloud's songs what that needs and as much again to choose from, and what was heard goes.
+    /// Whether hubs and players may keep songs; else they hold the next hours of them, and what was heard goes.
     #[graphql(default = true)]
     offline_storage: bool,
 }

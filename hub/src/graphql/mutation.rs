@@ -57,8 +57,7 @@ pub(super) struct ClaimNextSongPayload {
     plan: Vec<Pick>,
     /// When there is to be music: a player without its hub keeps them by itself.
     hours: Option<OpenHours>,
-    /// Whether the venue's licence lets a player keep songs that it needs no more; where it does not, it keeps what sounds
-    /// and the plan.
+    /// Whether a player may keep songs that it needs no more, by the licence; else what sounds, and the plan.
     offline_storage: Option<bool>,
     /// Why not.
     user_errors: Vec<UserError>,

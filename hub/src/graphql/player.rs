@@ -92,8 +92,7 @@ pub(super) struct PlayerPlan {
     pub(super) plan: Vec<Pick>,
     /// When there is to be music: a player without its hub keeps them by itself.
     pub(super) hours: OpenHours,
-    /// Whether the venue's licence lets a player keep songs that it needs no more; where it does not, it keeps what sounds
-    /// and the plan.
+    /// Whether a player may keep songs that it needs no more, by the licence; else what sounds, and the plan.
     pub(super) offline_storage: bool,
 }
 
