@@ -31,7 +31,7 @@ fn on_disk(player: &Loudspeaker) -> BTreeSet<String> {
     let folders = below(player.data().join("media")).filter(|entry| entry.file_name() != "arriving");
     folders
         .flat_map(|folder| below(folder.path()))
-        .map(|file| file.file_name().into_string().unwrap())
+        .map(|file| file.file_name().into_string().expect("a name"))
         .collect()
 }
 
