@@ -121,6 +121,12 @@ async fn beside(cloud: &Arc<Cloud>, venue: &Venue) -> (Porter, JoinSet<()>) {
         .route("/file", get(hand_out))
         .route("/put", put(take))
         .with_state(Arc::clone(cloud));
+    porter(venue, listener, router)
+}
+
+/// Whoever carries the venue's files to and from a cloud that answers so, until it is dropped.
+fn porter(venue: &Venue, listener: tokio::net::TcpListener, router: Router) -> (Porter, JoinSet<()>) {
+    let address = format!("http://{}", listener.local_addr().unwrap());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
     let key = Arc::new(SigningKey::from_seed(&[1; 32]).unwrap());

@@ -44,13 +44,7 @@ async fn cloud_for(venue: &Venue) -> (Porter, JoinSet<()>) {
         .route(DOWNLOADS, post(found))
         .route("/file/{number}", get(|Path(number): Path<u128>| async move { content(number) }))
         .with_state(cloud);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let key = Arc::new(SigningKey::from_seed(&[1; 32]).unwrap());
-    let client =
-        line(&address, HubId::from_uuid(Uuid::from_u128(5)), key, Arc::new(SystemClock::new())).unwrap();
-    let files = Arc::new(FileCache::open(&venue.hub.media_dir(), None).unwrap());
-    (Porter::new(venue.hub.clone(), client, files, None), tasks)
+    porter(venue, listener, router)
 }
 
 /// So many songs come down; their files do not, yet.
