@@ -1,11 +1,12 @@
 // The hub under test: `roomtone-hub demo`, or `serve`, on a folder of its own.
 
 import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { ended } from "../ended.mjs";
 
 // A debug build synthesises and imports its songs in this time on a busy machine.
 const READY_WITHIN_MS = 180_000;
@@ -95,11 +96,8 @@ export class Hub {
     return /^ +(\S{20,})$/m.exec(await this.order(...words))[1];
   }
 
-  async stop(signal) {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const gone = once(this.process, "exit");
-    this.process.kill(signal);
-    await gone;
+  stop(signal) {
+    return ended(this.process, signal);
   }
 
   powerCut() {

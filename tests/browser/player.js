@@ -1,11 +1,12 @@
 // The player under test, in a terminal of its own: what is typed there, and what its loudspeaker gets.
 
 import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { ended } from "../ended.mjs";
 
 const WINDOW_S = 0.05;
 // -60 dBFS: nobody in a room with people hears that.
@@ -62,11 +63,7 @@ export class Player {
   }
 
   async close() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      const gone = once(this.process, "exit");
-      this.process.kill("SIGTERM");
-      await gone;
-    }
+    await ended(this.process);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

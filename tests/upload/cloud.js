@@ -7,6 +7,8 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { ended } from "../ended.mjs";
+
 // A Postgres is made and migrated in this time on a busy machine.
 const READY_WITHIN_MS = 180_000;
 
@@ -54,11 +56,7 @@ export class Cloud {
   }
 
   async close() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      const gone = once(this.process, "exit");
-      this.process.kill("SIGTERM");
-      await gone;
-    }
+    await ended(this.process);
     await rm(this.folder, { recursive: true, force: true });
   }
 }
