@@ -91,6 +91,10 @@ impl Remembering for ZoneOrder {
     fn rest_for(&mut self, window: Duration) {
         self.set_window(window);
     }
+
+    fn ranks(&self, song: SongId) -> bool {
+        self.index().slots.contains_key(&song)
+    }
 }
 
 #[cfg(test)]

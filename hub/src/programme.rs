@@ -100,8 +100,9 @@ impl Inner {
 
     /// Makes the plan anew and shows it, from the end of the current song on.
     pub(crate) fn plan(&self, room: &ZoneRoom) {
+        // Counted first: where the zone moves on while its moment is taken down, what is taken down is of no moment at all.
+        let counter = locked(&room.stage).counter;
         let moment = self.moment(room, None);
-        let counter = moment.outlook.counter;
         let planned = {
             // On a copy: nobody who advances waits for a plan of hundreds of songs.
             let order = {
@@ -214,11 +215,11 @@ impl Inner {
         writing(&room.order).mark_played(pick.song.id, now);
         {
             let mut stage = locked(&room.stage);
-            stage.play(Current::begin(Arc::clone(pick), player, now));
-            // Whoever claims is handed the plan as well. Where that is an hour and no more, it is short of this song, and the
-            // next one is told at once.
-            let is_long = self.licence().offline_storage;
-            stage.told = stage.plan.front().filter(|_| is_long).map(|next| (next.view.song.id, now));
+            let goes_on = stage.play(Current::begin(Arc::clone(pick), player, now));
+            // Whoever claims is handed the plan as well. Where that is one for another song, or an hour and no more and so short
+            // of this song, the next one is told at once.
+            let is_good = goes_on && self.licence().offline_storage;
+            stage.told = stage.plan.front().filter(|_| is_good).map(|next| (next.view.song.id, now));
         }
         self.show_now_playing(room);
         self.show_up_next(room);
@@ -401,7 +402,9 @@ impl Inner {
         };
         let stage = locked(&room.stage);
         let begins = stage.current.as_ref().map_or(now, |current| current.next_begins(room.crossfade(), now));
+        let began = stage.current.as_ref().map_or(now, |current| current.started_at);
         let outlook = Outlook {
+            made_at: now.max(began),
             now: at.unwrap_or(begins),
             rules: PickRules::from(&*settings).under(&self.licence()),
             artists: stage.artists.clone(),

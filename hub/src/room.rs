@@ -186,8 +186,9 @@ impl ZoneRoom {
 }
 
 impl Stage {
-    /// Moves on to a song that has just been decided.
-    pub(crate) fn play(&mut self, current: Current) {
+    /// Moves on to a song that has just been decided. Whether the plan goes on from it; else it was made for another one, and
+    /// serves until the next.
+    pub(crate) fn play(&mut self, current: Current) -> bool {
         let song = &current.pick.song;
         self.counter += 1;
         self.played.insert(song.id, current.started_at);
@@ -195,10 +196,11 @@ impl Stage {
         self.log.hear(song, current.started_at);
         self.recent.push_front(Arc::clone(&current.pick));
         self.recent.truncate(REMEMBERED_PICKS);
-        if self.plan.front().is_some_and(|head| head.view.song.id == song.id) {
-            self.plan.pop_front();
-        }
+        let place = self.plan.iter().position(|upcoming| upcoming.view.song.id == song.id);
+        // Also where it comes later: who holds such a plan would hear it again too soon.
+        place.and_then(|place| self.plan.remove(place));
         self.current = Some(current);
+        place == Some(0)
     }
 
     /// Takes out of the plan what a player has passed over.

@@ -8,7 +8,7 @@ use crate::id::SongId;
 use crate::licence::HeardLog;
 use crate::pick::{ArtistLog, Pick, PickRules, Scene, pick};
 use crate::rank::{Candidate, Ranked, Ranking, place};
-use crate::replay::Occasion;
+use crate::replay::{Made, Occasion};
 use crate::room::Room;
 use crate::seed;
 use crate::song::Song;
@@ -30,6 +30,8 @@ const SHORTEST_STEP: Duration = Duration::from_secs(1);
 /// A zone at the moment when its next song is decided: all that the decision depends on but the ranking.
 #[derive(Debug, Clone)]
 pub struct Outlook {
+    /// When it is looked at: not before what is heard began.
+    pub made_at: UnixMillis,
     /// When the next song would begin.
     pub now: UnixMillis,
     /// Who is there.
@@ -72,6 +74,8 @@ pub struct Basis {
     pub rules: PickRules,
     /// How long songs rested.
     pub window: Duration,
+    /// When that was.
+    pub made: Made,
     /// The plan, and when its songs were to begin.
     pub songs: Vec<(SongId, UnixMillis)>,
 }
@@ -80,19 +84,19 @@ impl Planned {
     /// A decision by itself.
     pub fn alone(pick: Pick, outlook: &Outlook, window: Duration) -> Self {
         let (room, rules, songs) = (outlook.room.clone(), outlook.rules, Vec::new());
-        let basis = Arc::new(Basis { room, rules, window, songs });
+        let basis = Arc::new(Basis { room, rules, window, made: outlook.made(), songs });
         Self { pick, starts_at: outlook.now, basis, place: 0 }
     }
 
     /// What it was decided from: the room as it would have been by then.
     pub fn occasion<'s>(&self, songs: &impl Fn(SongId) -> Option<&'s Song>) -> Occasion {
-        let Basis { room, rules, window, songs: plan } = &*self.basis;
+        let Basis { room, rules, window, made, songs: plan } = &*self.basis;
         let mut room = room.clone();
         let ahead: Vec<(SongId, UnixMillis)> = plan.iter().take(self.place).copied().collect();
         for (song, _) in &ahead {
             room.hear(songs(*song).and_then(direction).as_ref());
         }
-        Occasion { now: self.starts_at, rules: *rules, window: *window, room, ahead }
+        Occasion { now: self.starts_at, rules: *rules, window: *window, room, ahead, made: Some(*made) }
     }
 }
 
@@ -147,7 +151,7 @@ impl Outlook {
         ranking: &R,
         songs: &impl Fn(SongId) -> Option<&'s Song>,
     ) -> Result<Vec<Planned>, R::Error> {
-        let begins_at = self.now;
+        let (begins_at, made) = (self.now, self.made());
         let (room, rules, window) = (self.room.clone(), self.rules, ranking.window());
         let mut ahead = Ahead::of(ranking);
         let mut planned = Vec::new();
@@ -159,9 +163,13 @@ impl Outlook {
             self.play(song);
         }
         let songs = planned.iter().map(|(pick, starts_at)| (pick.song, *starts_at)).collect();
-        let basis = Arc::new(Basis { room, rules, window, songs });
+        let basis = Arc::new(Basis { room, rules, window, made, songs });
         let plan = |(place, (pick, starts_at))| Planned { pick, starts_at, basis: Arc::clone(&basis), place };
         Ok(planned.into_iter().enumerate().map(plan).collect())
+    }
+
+    fn made(&self) -> Made {
+        Made { at: self.made_at, after: self.current }
     }
 
     /// Counts a song as heard from `now` on, and moves on to its end.
@@ -180,7 +188,7 @@ fn is_long_enough(songs: usize, covered: Duration) -> bool {
     songs >= PLAN_AT_MOST || (songs >= PLAN_AT_LEAST && covered >= PLAN_COVERS)
 }
 
-/// A ranking as it would be after the plan's songs so far, without touching the one it stands on.
+/// A ranking with other last plays than the one it stands on, which it does not touch.
 pub(crate) struct Ahead<'r, R> {
     ranking: &'r R,
     played: HashMap<SongId, Candidate>,
@@ -192,8 +200,12 @@ impl<'r, R> Ahead<'r, R> {
     }
 
     pub(crate) fn play(&mut self, song: &Song, at: UnixMillis) {
-        let candidate =
-            Candidate { song: song.id, embedding: song.facts.comparable(), last_played_at: Some(at) };
+        self.as_if_played(song, Some(at));
+    }
+
+    /// Has a song of the ranking rest as if it had been played last at that time, or never.
+    pub(crate) fn as_if_played(&mut self, song: &Song, last_played_at: Option<UnixMillis>) {
+        let candidate = Candidate { song: song.id, embedding: song.facts.comparable(), last_played_at };
         self.played.insert(song.id, candidate);
     }
 }

@@ -5,15 +5,15 @@
 //! the same picks again, and others make the picks that would have been. What stays as it was: who came, what they voted
 //! for, when they left, and when a song was asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fairness::{Debt, Fairness, summary};
 use crate::id::{ListenerId, SongId};
-use crate::licence::HeardLog;
-use crate::look_ahead::{Ahead, Outlook, PLAN_AT_MOST, direction};
+use crate::licence::{COMPLEMENT_WINDOW, HeardLog};
+use crate::look_ahead::{Ahead, Outlook, direction};
 use crate::pick::{ArtistLog, PickRules};
 use crate::rank::{Candidate, Ranking, Shelf};
 use crate::room::Room;
@@ -38,6 +38,20 @@ pub struct Occasion {
     /// The songs of the plan it was part of that came before it, and when they were to begin: it was decided then, and not
     /// when they did.
     pub ahead: Vec<(SongId, UnixMillis)>,
+    /// When it was decided, or the plan it was part of; `None` of one that was written before this was kept. Then nothing but
+    /// `ahead` was heard since.
+    #[serde(default)]
+    pub made: Option<Made>,
+}
+
+/// When something was decided. It knows nothing of what was heard afterwards, though that may be a lot: a player may hold a plan
+/// while its zone moves on without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// By the hub's clock.
+    pub at: UnixMillis,
+    /// What was heard then: songs may begin within one millisecond.
+    pub after: Option<SongId>,
 }
 
 /// A decision of the log.
@@ -133,6 +147,9 @@ pub trait Remembering: Ranking {
 
     /// Lets songs rest for so long from now on.
     fn rest_for(&mut self, window: Duration);
+
+    /// Whether a song is one of those that it ranks.
+    fn ranks(&self, song: SongId) -> bool;
 }
 
 impl Remembering for Shelf {
@@ -143,6 +160,10 @@ impl Remembering for Shelf {
 
     fn rest_for(&mut self, window: Duration) {
         self.window = window;
+    }
+
+    fn ranks(&self, song: SongId) -> bool {
+        self.candidates.iter().any(|candidate| candidate.song == song)
     }
 }
 
@@ -191,22 +212,15 @@ pub fn replay<'s, R: Remembering>(
     let mut world = World::default();
     for logged in log {
         let Some(occasion) = &logged.occasion else {
-            world.play(ranking, songs, logged.song, logged.decided_at);
+            world.play(ranking, logged, logged.song);
             continue;
         };
         let (mut room, rules) = what_if.apply(occasion);
         world.put_debts(&mut room);
         ranking.rest_for(occasion.window);
-        let mut now = world.outlook(occasion.now, room, rules);
+        let (now, seen) = world.at(occasion, (room, rules), &*ranking, songs);
         // A song that came later was not to be had.
         let here = |song| songs(song).filter(|song: &&Song| song.created_at <= occasion.now);
-        let mut seen = Ahead::of(&*ranking);
-        for ((_, at), song) in occasion.ahead.iter().rev().zip(&world.lately) {
-            if let Some(song) = songs(*song) {
-                seen.play(song, *at);
-                now.artists.hear(song, *at);
-            }
-        }
         let picked = now.drawn(&seen, &here, logged.seed)?.map(|pick| pick.song);
         let heard = picked.unwrap_or(logged.song);
         let mut would_be = now.room;
@@ -216,37 +230,97 @@ pub fn replay<'s, R: Remembering>(
         replay.now.hear(day, &would_be, other.as_ref());
         would_be.hear(other.as_ref());
         world.keep_debts(occasion, then.as_ref(), &would_be);
-        world.play(ranking, songs, heard, logged.decided_at);
+        world.play(ranking, logged, heard);
         replay.steps.push(Step { decided_at: logged.decided_at, then: logged.song, now: picked });
     }
     Ok(replay)
 }
 
+/// What a zone has heard.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// By the log.
+    then: SongId,
+    /// In the world that would have been.
+    song: SongId,
+    at: UnixMillis,
+}
+
 /// What a zone remembers from song to song.
 #[derive(Debug, Default)]
 struct World {
-    artists: ArtistLog,
-    heard: HeardLog,
-    current: Option<SongId>,
-    /// The last songs, newest first: as many as a plan holds.
-    lately: VecDeque<SongId>,
+    /// Oldest first.
+    heard: Vec<Heard>,
+    /// Where in `heard` each song of the world that would have been is.
+    places: HashMap<SongId, Vec<usize>>,
     /// What everybody had by the log, and what they would have had.
     debts: HashMap<ListenerId, (Debt, Debt)>,
 }
 
 impl World {
-    fn outlook(&self, now: UnixMillis, room: Room, rules: PickRules) -> Outlook {
-        Outlook {
-            now,
+    /// How much of what was heard was known when something was decided.
+    fn known(&self, occasion: &Occasion) -> usize {
+        let Some(made) = occasion.made else { return self.heard.len().saturating_sub(occasion.ahead.len()) };
+        let before = self.heard.partition_point(|heard| heard.at < made.at);
+        let at_once = self.heard[before..].iter().take_while(|heard| heard.at == made.at);
+        let through = at_once.zip(1..).filter(|(heard, _)| Some(heard.then) == made.after).last();
+        before + through.map_or(0, |(_, through)| through)
+    }
+
+    /// The zone as it was when something was decided, with the songs of the plan that come before it.
+    fn at<'r, 's, R: Remembering>(
+        &self,
+        occasion: &Occasion,
+        (room, rules): (Room, PickRules),
+        ranking: &'r R,
+        songs: &impl Fn(SongId) -> Option<&'s Song>,
+    ) -> (Outlook, Ahead<'r, R>) {
+        let (known, mut later) = self.heard.split_at(self.known(occasion));
+        let mut seen = Ahead::of(ranking);
+        for song in
+            later.iter().filter(|heard| ranking.ranks(heard.song)).filter_map(|heard| songs(heard.song))
+        {
+            seen.as_if_played(song, self.last_played_at(song.id, known));
+        }
+        let (mut artists, mut heard) = logs(known, occasion.now - rules.artist_separation, songs);
+        let after = occasion.made.map_or(known.last().map(|last| last.then), |made| made.after);
+        let mut current = after.map(|after| {
+            let same = known.iter().rev().find(|heard| heard.then == after);
+            same.map_or(after, |same| same.song)
+        });
+        for (song, at) in &occasion.ahead {
+            let mut would_be = *song;
+            if let Some(place) = later.iter().position(|heard| heard.then == *song) {
+                would_be = later[place].song;
+                later = &later[place + 1..];
+            }
+            current = Some(would_be);
+            if let Some(song) = songs(would_be) {
+                if ranking.ranks(song.id) {
+                    seen.as_if_played(song, Some(*at));
+                }
+                artists.hear(song, *at);
+                heard.hear(song, *at);
+            }
+        }
+        let outlook = Outlook {
+            made_at: occasion.now,
+            now: occasion.now,
             room,
             rules,
-            artists: self.artists.clone(),
-            heard: self.heard.clone(),
-            current: self.current,
+            artists,
+            heard,
+            current,
             crossfade: Duration::ZERO,
             zone_seed: 0,
             counter: 0,
-        }
+        };
+        (outlook, seen)
+    }
+
+    fn last_played_at(&self, song: SongId, known: &[Heard]) -> Option<UnixMillis> {
+        let mut places = self.places.get(&song)?.iter().rev();
+        places.find_map(|place| known.get(*place)).map(|heard| heard.at)
     }
 
     /// Gives everybody what they would have had. Where the log knows better than its own songs (a new visit, a hub that
@@ -270,20 +344,26 @@ impl World {
         }
     }
 
-    fn play<'s>(
-        &mut self,
-        ranking: &mut impl Remembering,
-        songs: &impl Fn(SongId) -> Option<&'s Song>,
-        song: SongId,
-        at: UnixMillis,
-    ) {
-        ranking.hear(song, at);
-        self.current = Some(song);
-        self.lately.push_front(song);
-        self.lately.truncate(PLAN_AT_MOST);
-        if let Some(song) = songs(song) {
-            self.artists.hear(song, at);
-            self.heard.hear(song, at);
-        }
+    /// Counts what a decision came to as heard.
+    fn play(&mut self, ranking: &mut impl Remembering, logged: &Logged, song: SongId) {
+        ranking.hear(song, logged.decided_at);
+        self.places.entry(song).or_default().push(self.heard.len());
+        self.heard.push(Heard { then: logged.song, song, at: logged.decided_at });
     }
+}
+
+/// Who was heard lately, as far back as `since` and as a licence counts it.
+fn logs<'s>(
+    heard: &[Heard],
+    since: UnixMillis,
+    songs: &impl Fn(SongId) -> Option<&'s Song>,
+) -> (ArtistLog, HeardLog) {
+    let (mut artists, mut log) = (ArtistLog::default(), HeardLog::default());
+    let counts = heard.last().map_or(since, |last| since.min(last.at - COMPLEMENT_WINDOW));
+    let from = heard.partition_point(|heard| heard.at < counts);
+    for (song, at) in heard[from..].iter().filter_map(|heard| Some((songs(heard.song)?, heard.at))) {
+        artists.hear(song, at);
+        log.hear(song, at);
+    }
+    (artists, log)
 }

@@ -78,6 +78,7 @@ pub(crate) fn outlook(seed: u64) -> Outlook {
         |_| Listener { weight: chance.next_share(), taste: direction(&mut chance), ..Listener::default() };
     let settings = ZoneSettings::default();
     Outlook {
+        made_at: NOW,
         now: NOW,
         room: Room {
             listeners: (0..people).map(listener).collect(),

@@ -76,6 +76,7 @@ fn zone(seed: u64, library: &Library) -> Outlook {
         Listener { weight: chance.next_share(), taste, ..Listener::default() }
     });
     Outlook {
+        made_at: NOW,
         now: NOW,
         room: Room { listeners: listeners.collect(), fairness: settings.fairness, ..Room::default() },
         rules: PickRules::from(&settings),

@@ -12,8 +12,8 @@ use roomtone_schema::{EmbeddingVersion, SongId, UnixMillis};
 
 use super::venue::{SONG, Venue, active, along, key};
 use crate::library::media_path;
-use crate::playing::{AddPlayerError, ClaimError, CommandError, ReportError};
-use crate::view::{PlaybackReport, PlayerCommandKind, Recommendation};
+use crate::playing::{AddPlayerError, ClaimError, ClaimRequest, CommandError, ReportError};
+use crate::view::{PickView, PlaybackReport, PlayerCommandKind, Recommendation};
 
 #[tokio::test]
 async fn two_hours_of_music_repeat_no_song_within_its_rest() {
@@ -337,6 +337,29 @@ async fn players_hear_of_a_changed_plan_but_not_with_every_vote() {
         told.push(order.kind);
     }
     assert_eq!(told, [PlayerCommandKind::PlanChanged]);
+}
+
+#[tokio::test]
+async fn whoever_is_handed_a_plan_for_another_song_hears_of_the_next_one_at_once() {
+    let venue = Venue::with_songs(40).await;
+    let bar = venue.player("bar").await.player.id;
+    let ana = venue.check_in("ana").await;
+    let held = venue.claim(bar).await.plan;
+    venue.pass(SONG).await;
+    let liked = venue.songs.iter().find(|song| held[0].song.id != **song).unwrap();
+    venue.vote(&ana, *liked, Like).await.unwrap();
+    venue.hub.settle().await;
+    let mut orders = venue.hub.player_commands(bar).skip(2);
+    let place =
+        |plan: &[std::sync::Arc<PickView>]| plan.iter().position(|next| next.song.id == held[0].song.id);
+    let meant = place(&venue.hub.player_plan(bar).unwrap().plan).unwrap();
+    assert_ne!(meant, 0, "the plan begins with another song than the one that the player holds");
+    let request = ClaimRequest { begun: Some(held[0].id), ..key().into() };
+    let handed = venue.hub.claim_next_song(bar, request).await.unwrap().plan;
+    assert!(place(&handed).is_none_or(|again| again > meant), "it would be heard twice within a few songs");
+    venue.hub.settle().await;
+    let told = orders.next().now_or_never().flatten().map(|order| order.kind);
+    assert_eq!(told, Some(PlayerCommandKind::PlanChanged));
 }
 
 #[tokio::test]

@@ -80,6 +80,32 @@ async fn what_a_player_began_from_its_plan_comes_again_too() {
 }
 
 #[tokio::test]
+async fn what_was_begun_from_a_plan_that_the_room_has_left_behind_comes_again_too() {
+    let venue = Venue::empty().await.and_songs(60).await;
+    let bar = venue.player("bar").await.player.id;
+    let guest = venue.check_in("Ada").await;
+    let first = venue.claim(bar).await;
+    let (mut heard, mut plans) = (vec![first.pick.song.id], vec![first.plan]);
+    for n in 0..24 {
+        venue.pass(SONG).await;
+        if n % 3 == 0 {
+            // The hub's plan is another one now than the one that the player holds.
+            venue.vote(&guest, venue.songs[n * 2], if n % 2 == 0 { Like } else { Dislike }).await.unwrap();
+            venue.hub.settle().await;
+        }
+        // Every fourth song is the next one of a plan that is two songs older still.
+        let held = &plans[if n % 4 == 3 { plans.len().saturating_sub(3) } else { plans.len() - 1 }];
+        let begun = held.iter().find(|next| !heard.contains(&next.song.id)).map(|next| next.id);
+        let claim = venue.hub.claim_next_song(bar, ClaimRequest { begun, ..key().into() }).await.unwrap();
+        assert_eq!(Some(claim.pick.id), begun);
+        heard.push(claim.pick.song.id);
+        plans.push(claim.plan);
+    }
+    let again = venue.hub.replay(venue.hub.main_zone(), AS_IT_WAS).await.unwrap().unwrap();
+    assert_eq!((again.songs, again.same), (25, 25), "{again:?}");
+}
+
+#[tokio::test]
 async fn another_setting_makes_another_evening_and_the_same_one_each_time() {
     let venue = evening().await;
     let main = venue.hub.main_zone();
