@@ -269,6 +269,8 @@ async fn note_rooms(
             song: ours(playing.song),
             started_at: UnixMillis(playing.started_at.0.saturating_add(shift)),
             position_ms: playing.position_ms,
+            skip_votes: playing.skip_votes,
+            skip_votes_needed: playing.skip_votes_needed,
         });
         let told = guests::Told {
             now,

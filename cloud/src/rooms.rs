@@ -18,7 +18,7 @@ pub use crate::store::rooms::Room;
 const LINGERS: Duration = Duration::from_secs(90);
 
 /// A song that is told of began when it was told of, give or take what a message takes.
-const SAME_START: Duration = Duration::from_secs(2);
+pub(crate) const SAME_START: Duration = Duration::from_secs(2);
 
 /// A song that was heard somewhere, as of a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub fn millis(at: DateTime<Utc>) -> UnixMillis {
 
 /// Whether a zone shows the same to somebody who looks: how far the song is goes on by itself.
 pub fn shows_the_same(before: &(Told, Vec<SongId>), now: &(Told, Vec<SongId>)) -> bool {
-    let playing = |told: &Told| told.now.map(|now| now.song);
+    let playing = |told: &Told| told.now.map(|now| (now.song, now.skip_votes, now.skip_votes_needed));
     let ((a, ahead_a), (b, ahead_b)) = (before, now);
     let open =
         |told: &Told| told.hours.as_ref().map(|hours| (hours.is_open, hours.opens_at, hours.closes_at));

@@ -10,6 +10,7 @@ use crate::hub::Inner;
 use crate::locks::locked;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::room::{Current, ZoneRoom};
+use crate::store::guests::Wish as WishByCloud;
 use crate::store::{StoreError, Tx, idempotency, skip_votes};
 use crate::view::{NowPlayingView, Viewer};
 
@@ -92,6 +93,27 @@ impl Inner {
         self.show_now_playing(&room);
         let shown = room.now_playing.borrow().clone();
         Ok(shown)
+    }
+
+    /// Counts the wish of somebody who came by the cloud, where it is for what plays.
+    pub(crate) async fn wish_by_cloud(self: &Arc<Self>, wish: WishByCloud) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let here = locked(&self.people).session(wish.session).map(|here| (here.zone, here.listener));
+        let Some((room, listener)) = here.and_then(|(zone, who)| Some((self.room(zone)?, who))) else {
+            return Ok(());
+        };
+        let room = Arc::clone(room);
+        let _turn = room.advancing.lock().await;
+        {
+            let mut stage = locked(&room.stage);
+            let current = stage.current.as_mut().filter(|current| !current.has_faded(now));
+            let meant = current.filter(|current| wish.is_for(current.pick.song.id, current.started_at));
+            let Some(meant) = meant else { return Ok(()) };
+            meant.skip_votes.insert(listener);
+        }
+        self.skip_if_wanted(&room).await?;
+        self.show_now_playing(&room);
+        Ok(())
     }
 
     /// Leaves the current song where enough of the people here want it. The caller holds `advancing`.

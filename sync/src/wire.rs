@@ -24,7 +24,7 @@ mod rows;
 
 pub use facts::{Fact, Facts, Ragged};
 pub use frame::{MOST_BYTES, WireError, decode, decode_within, encode};
-pub use guests::{GuestSession, GuestVote, NowTold, RoomTold, VibeTold};
+pub use guests::{GuestSession, GuestSkip, GuestVote, NowTold, RoomTold, VibeTold};
 pub use media::{
     Downloads, DownloadsAsk, MediaFile, UploadAnswer, UploadAsk, UploadedAnswer, UploadedAsk, UploadedState,
 };

@@ -14,8 +14,8 @@ use roomtone_schema::{
     ZoneId,
 };
 use roomtone_sync::wire::{
-    Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, GuestSession, GuestVote, Head,
-    HeardAnswer, Hello, HelloAnswer, NowTold, Outcome, Page, PairingAnswer, PairingAsk, PairingNews,
+    Apart, Cursor, DigestAnswer, EnrolAnswer, EnrolAsk, Fact, Facts, GuestSession, GuestSkip, GuestVote,
+    Head, HeardAnswer, Hello, HelloAnswer, NowTold, Outcome, Page, PairingAnswer, PairingAsk, PairingNews,
     PairingSaid, PlayerNews, PlayerTold, Problem, ProblemCode, PullAsk, Push, PushAnswer, RoomTold,
     RotateAnswer, RotateAsk, Row, RowsAnswer, RowsAsk, Scope, Snapshot, Stamp, Standing, VenueSong, VibeTold,
     VolumeOrder, ZoneTold, decode, encode, encode_noun,
@@ -66,7 +66,13 @@ fn hello() -> Hello {
 fn room() -> RoomTold {
     RoomTold {
         zone: ZoneId::from_uuid(id(4)),
-        now: Some(NowTold { song: SongId::from_uuid(id(9)), started_at: UnixMillis(77), position_ms: 1_500 }),
+        now: Some(NowTold {
+            song: SongId::from_uuid(id(9)),
+            started_at: UnixMillis(77),
+            position_ms: 1_500,
+            skip_votes: 0,
+            skip_votes_needed: 0,
+        }),
         next: vec![SongId::from_uuid(id(10))],
         ahead: vec![],
         vibe: VibeTold {
@@ -103,6 +109,8 @@ fn what_goes_up_is_understood() {
     is_as_it_was("hello", &hello());
     let facts = Facts::of(&facts()).unwrap();
     is_as_it_was("hello-rooms", &Hello { rooms: vec![room()], ..hello() });
+    let playing = room().now.map(|now| NowTold { skip_votes: 1, skip_votes_needed: 2, ..now });
+    is_as_it_was("hello-skips", &Hello { rooms: vec![RoomTold { now: playing, ..room() }], ..hello() });
     let ahead = vec![SongId::from_uuid(id(10)), SongId::from_uuid(id(11))];
     let rooms = vec![RoomTold { ahead, ..room() }];
     is_as_it_was("hello-staff", &Hello { rooms, guests_cut_off: true, ..hello() });
@@ -177,6 +185,12 @@ fn what_comes_down_is_understood() {
         cast_at: UnixMillis(6),
     };
     is_as_it_was("guest-vote", &vote);
+    let skip = GuestSkip {
+        session: SessionId::from_uuid(id(2)),
+        song: SongId::from_uuid(id(9)),
+        cast_at: UnixMillis(1_000),
+    };
+    is_as_it_was("guest-skip", &skip);
     is_as_it_was("pull", &PullAsk { scope, from, limit: 5_000 });
     is_as_it_was("page", &Page { scope, from, to, head: 6, changes: 2, rows: vec![row.clone(), gone] });
     let ask = RowsAsk {

@@ -94,6 +94,12 @@ test("a phone checks in at the cloud, sees the room's music, and its vote counts
     await phone.ready();
     await phone.page.locator("#votes").waitFor();
     await phone.pressed("like");
+    // One wish is not enough, but the page says that the hub has counted it. Where the song ends meanwhile, the next one is meant.
+    const wish = phone.page.locator("#skip");
+    await until("a wish to skip counts", async () => {
+      if ((await wish.isVisible()) && (await wish.getAttribute("aria-pressed")) !== "true") await wish.click();
+      return (await phone.text("skip-count")) === "1 of 2";
+    });
     await isAccessible(phone);
     await shown(phone, "guests-phone");
     const foreign = phone.requests.filter((url) => new URL(url).host !== new URL(cloud.origin).host);

@@ -114,6 +114,48 @@ async fn who_does_not_reach_the_hub_counts_in_its_room_all_the_same() {
     pair.cloud.stop(&[]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_does_not_reach_the_hub_skips_with_the_room() {
+    let test = "who_does_not_reach_the_hub_skips_with_the_room";
+    let Some(mut pair) = Pair::open(test, SONGS).await else { return };
+    let ana = pair.venue.check_in("ana").await;
+    pair.enrol().await;
+    pair.in_step(&ana).await;
+    own_songs_are_ready(&pair, SONGS as usize).await;
+    let code = opened(&pair.cloud, &pair.at_cloud).await;
+    let mut bo = Guest::at(&page(&pair.cloud, "resonance"));
+    room_is_told(&bo).await;
+    bo.check_in(&code, "bo").await;
+    assert_eq!(skip(&bo).await.refusal().0, "NOT_FOUND", "silence cannot be skipped");
+
+    let bar = pair.venue.player("bar");
+    let first = bar.claim().await["pick"]["song"]["id"].clone();
+    let plays = "subscription { nowPlaying { song { id } skipVotes skipVotesNeeded } }";
+    let (mut here, mut there) = (ana.subscribe(plays).await, bo.subscribe(plays).await);
+    let needed = |now: &Value| now["nowPlaying"]["skipVotesNeeded"] == 2;
+    there.until(IN_STEP, "the page knows how many it takes", needed).await;
+
+    // One wish, however often it is said: it counts in the room, and the page says so.
+    let begun = Instant::now();
+    for _ in 0..2 {
+        assert_eq!(skip(&bo).await.data()["voteToSkip"]["userErrors"], json!([]));
+    }
+    let one = |now: &Value| now["nowPlaying"]["skipVotes"] == 1;
+    let (now, _) = here.until(SOON, "the wish counts in the room", one).await;
+    println!("a wish to skip at the cloud counts at the hub after {:?}", begun.elapsed());
+    assert_eq!(now["nowPlaying"]["song"]["id"], first, "one phone has skipped the song");
+    there.until(SOON, "the page says that it counts", one).await;
+    println!("and the page says so after {:?}", begun.elapsed());
+    assert_eq!(skip(&ana).await.data()["voteToSkip"]["userErrors"], json!([]));
+    here.until(SOON, "the two of them have skipped it", |now| now["nowPlaying"]["song"]["id"] != first).await;
+    pair.venue.close_apart_from(&AFTER_FAULTS);
+    pair.cloud.stop(&[]);
+}
+
+async fn skip(guest: &Guest) -> roomtone_tests::Answer {
+    guest.mutate("voteToSkip", "VoteToSkipInput", json!({}), "nowPlaying { skipVotes }").await
+}
+
 /// The same phone at a hub that was started anew, on another port.
 async fn again(pair: &Pair, before: &Guest) -> Guest {
     let mut guest = pair.venue.passer_by();

@@ -15,7 +15,7 @@ use roomtone_schema::view::{
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::Vote;
 use roomtone_schema::{AXES, IdempotencyKey, SongId, UnixMillis, VenueId, ZoneId};
-use roomtone_server::listener::{Catalogue, Room, Unmet, UserError, UserErrorCode};
+use roomtone_server::listener::{Catalogue, Room, Unmet};
 use tokio::sync::watch;
 
 use super::people::{self, People};
@@ -200,7 +200,9 @@ impl ZoneShown {
         let playing = told.and_then(|zone| shown::playing(zone, songs, now)).map(Arc::new);
         let song = playing.as_ref().map(|view| view.pick.song.id);
         let key = |view: &Option<Arc<NowPlayingView>>| {
-            view.as_ref().map(|view| (Arc::clone(&view.pick.song), view.started_at))
+            view.as_ref().map(|view| {
+                (Arc::clone(&view.pick.song), view.started_at, view.skip_votes, view.skip_votes_needed)
+            })
         };
         self.now_playing.send_if_modified(|before| {
             let is_other = key(before) != key(&playing);
@@ -317,11 +319,10 @@ impl Room for GuestRoom {
 
     fn vote_to_skip(
         &self,
-        _viewer: Viewer,
-        _key: IdempotencyKey,
+        viewer: Viewer,
+        key: IdempotencyKey,
     ) -> BoxFuture<'_, Result<Option<Arc<NowPlayingView>>, Unmet>> {
-        let why = "skipping takes the room's own network; a vote says the same more gently, and counts";
-        async move { Err(UserError::new(UserErrorCode::Forbidden, why).into()) }.boxed()
+        Self::wish(self, viewer, key).boxed()
     }
 
     fn viewer_vote(&self, viewer: &Viewer, song: SongId) -> Option<Vote> {

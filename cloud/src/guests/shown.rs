@@ -56,10 +56,25 @@ pub(super) fn playing(zone: &store::Zone, songs: &Songs, now: UnixMillis) -> Opt
     let told = zone.told.as_ref().map(|(told, at)| (told, *at));
     let heard = rooms::heard(told, zone.newest)?;
     let song = Arc::clone(songs.get(&heard.song)?);
-    (!heard.is_over(song.facts.duration_ms, now)).then(|| view(ZoneId(zone.id), song, &heard))
+    (!heard.is_over(song.facts.duration_ms, now))
+        .then(|| view(ZoneId(zone.id), song, &heard, skip(zone, &heard, now)))
 }
 
-fn view(zone: ZoneId, song: Arc<Song>, heard: &Heard) -> NowPlayingView {
+/// How many want to skip what plays and how many it takes, as the hub told last; none where it has not been heard for a while, for
+/// then it hears of no wish either.
+fn skip(zone: &store::Zone, heard: &Heard, now: UnixMillis) -> (u32, u32) {
+    let told = zone.told.as_ref().filter(|(_, at)| now.since(millis(*at)) < HEARD_WITHIN);
+    let Some(playing) = told.and_then(|(told, _)| told.now) else { return (0, 0) };
+    let votes = if playing.song == heard.song { playing.skip_votes } else { 0 };
+    (votes, playing.skip_votes_needed)
+}
+
+fn view(
+    zone: ZoneId,
+    song: Arc<Song>,
+    heard: &Heard,
+    (skip_votes, skip_votes_needed): (u32, u32),
+) -> NowPlayingView {
     let Heard { started_at, position_ms, as_of, .. } = *heard;
     let pick =
         PickView { id: PickId(Uuid::nil()), song, crossfade_ms: 0, gain_db: 0.0, explanation: unknown() };
@@ -70,9 +85,8 @@ fn view(zone: ZoneId, song: Arc<Song>, heard: &Heard) -> NowPlayingView {
         started_at,
         position_ms,
         as_of,
-        // Who is not on the room's own network does not cut a song short.
-        skip_votes: 0,
-        skip_votes_needed: 0,
+        skip_votes,
+        skip_votes_needed,
         tier: Tier::Hub,
     }
 }
@@ -224,6 +238,8 @@ mod tests {
                 song: SongId(Uuid::from_u128(song)),
                 started_at: millis(at(began)),
                 position_ms: u32::try_from((told - began) * 1_000).unwrap(),
+                skip_votes: 1,
+                skip_votes_needed: 2,
             };
             let told_of = Told {
                 now: Some(now),
@@ -256,6 +272,18 @@ mod tests {
         assert_eq!(shown(&told, 40), Some((1, 40)));
         assert_eq!(shown(&zone(Some((1, 0, 30)), Some((2, 35, false))), 40), Some((2, 5)));
         assert_eq!(shown(&zone(None, Some((2, 35, false))), 40), Some((2, 5)));
+    }
+
+    #[test]
+    fn votes_to_skip_are_of_the_song_that_they_were_told_of_while_its_hub_is_heard() {
+        let skips = |zone: &store::Zone, now: i64| {
+            let view = playing(zone, &songs(), millis(at(now))).unwrap();
+            (view.skip_votes, view.skip_votes_needed)
+        };
+        let told = zone(Some((1, 0, 30)), None);
+        assert_eq!([skips(&told, 40), skips(&told, 104), skips(&told, 105)], [(1, 2), (1, 2), (0, 0)]);
+        assert_eq!(skips(&zone(Some((1, 0, 30)), Some((2, 35, false))), 40), (0, 2));
+        assert_eq!(skips(&zone(None, Some((2, 35, false))), 40), (0, 0), "nobody has told how many it takes");
     }
 
     #[test]

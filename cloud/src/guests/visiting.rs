@@ -1,19 +1,20 @@
 //! What guests do: each is one transaction in the name of a guest of this venue, and wakes the venue's hub after it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::session::{Session, SessionStatus};
-use roomtone_schema::view::Viewer;
+use roomtone_schema::view::{NowPlayingView, Viewer};
 use roomtone_schema::visiting::{Arrival, CheckedIn, Opinion, Voted};
 use roomtone_schema::vote::{Vote, VoteValue};
 use roomtone_schema::{DeviceId, IdempotencyKey, ListenerId, SessionId, SongId, UnixMillis, VoteId, ZoneId};
 use roomtone_server::caller::Caller;
 use roomtone_server::lease::Lease;
-use roomtone_server::listener::{Unmet, UserError, UserErrorCode};
+use roomtone_server::listener::{Room as _, Unmet, UserError, UserErrorCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -23,8 +24,8 @@ use super::people::{Hash, order, vote_for};
 use super::room::GuestRoom;
 use crate::bus::Topic;
 use crate::config::GuestSection;
-use crate::rooms::millis;
-use crate::store::guests::{self as store, Ballot, Seen};
+use crate::rooms::{SAME_START, millis};
+use crate::store::guests::{self as store, Ballot, Seen, Skip};
 use crate::uploads::random;
 
 /// Longest name that somebody calls themselves.
@@ -133,6 +134,39 @@ impl GuestRoom {
         let vote = vote_for(&votes, opinion.song).ok_or(Unmet::Ours)?;
         self.people().note(token, session, votes);
         Ok(Voted { vote, taste })
+    }
+
+    /// Counts a wish to skip what plays. Whether it is enough is the hub's to say.
+    pub(super) async fn wish(
+        &self,
+        viewer: Viewer,
+        key: IdempotencyKey,
+    ) -> Result<Option<Arc<NowPlayingView>>, Unmet> {
+        let (token, now) = (self.token_of(&viewer)?, self.cloud.now());
+        let shown = self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone());
+        let Some(shown) = shown else {
+            return Err(no(UserErrorCode::NotFound, "nothing plays that could be skipped"));
+        };
+        if shown.skip_votes_needed == 0 {
+            let why = "the room takes no votes to skip from here now; your likes and dislikes count";
+            return Err(no(UserErrorCode::Forbidden, why));
+        }
+        let skip = Skip {
+            key: key.uuid(),
+            vote: VoteId::mint(now, random()).0,
+            song: shown.pick.song.id.0,
+            since: shown.started_at - SAME_START,
+        };
+        let seen = self
+            .write(async |work| store::skip(work, &token, skip, &limits(&self.limits), now).await)
+            .await?;
+        match (seen.outcome.as_str(), read(&seen)) {
+            ("skipped", Some((session, votes))) => {
+                self.people().note(token, session, votes);
+                Ok(Some(shown))
+            }
+            _ => Err(not_done(&seen)),
+        }
     }
 
     /// One transaction; the hub hears of it after its commit.

@@ -11,8 +11,8 @@ use roomtone_schema::song::{Explicit, SongKind, SongStatus};
 use roomtone_schema::vote::VoteValue;
 use roomtone_schema::{DeviceId, HubId, ListenerId, SessionId, SongId, UnixMillis};
 use roomtone_sync::wire::{
-    CatalogueSong, Cursor, GuestSession, GuestVote, Head, Kind, LoudnessFacts, PairingNews, PlayerNews, Row,
-    Scope, TasteNews, VenueNews, VenueSong, VolumeOrder, ZoneNews, encode_noun,
+    CatalogueSong, Cursor, GuestSession, GuestSkip, GuestVote, Head, Kind, LoudnessFacts, PairingNews,
+    PlayerNews, Row, Scope, TasteNews, VenueNews, VenueSong, VolumeOrder, ZoneNews, encode_noun,
 };
 use serde::Serialize;
 use serde_bytes::ByteArray;
@@ -236,6 +236,7 @@ async fn bodies_of(
         Kind::Taste => (TASTES, taste),
         Kind::GuestSession => (GUEST_SESSIONS, guest_session),
         Kind::GuestVote => (GUEST_VOTES, guest_vote),
+        Kind::GuestSkip => (GUEST_SKIPS, guest_skip),
         Kind::PlayerPairing => (PAIRINGS, pairing),
     };
     let rows = sqlx::query(sql).bind(whose).bind(pks).fetch_all(conn).await?;
@@ -404,6 +405,17 @@ fn guest_vote(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
         listener: ListenerId(row.try_get("listener_id")?),
         song: SongId(row.try_get("song_id")?),
         value: if is_like { VoteValue::Like } else { VoteValue::Dislike },
+        cast_at: UnixMillis(row.try_get::<DateTime<Utc>, _>("cast_at")?.timestamp_millis()),
+    })
+}
+
+const GUEST_SKIPS: &str = "select id as pk, session_id, song_id, cast_at
+     from private.guest_skips where venue_id = $1 and id = any ($2)";
+
+fn guest_skip(row: &PgRow) -> Result<Vec<u8>, sqlx::Error> {
+    noun(&GuestSkip {
+        session: SessionId(row.try_get("session_id")?),
+        song: SongId(row.try_get("song_id")?),
         cast_at: UnixMillis(row.try_get::<DateTime<Utc>, _>("cast_at")?.timestamp_millis()),
     })
 }

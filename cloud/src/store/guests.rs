@@ -51,6 +51,12 @@ pub struct Playing {
     pub started_at: UnixMillis,
     /// How far it was when it was told.
     pub position_ms: u32,
+    /// People who wanted to skip it then.
+    #[serde(default)]
+    pub skip_votes: u32,
+    /// How many it took; 0 where it could not be skipped.
+    #[serde(default)]
+    pub skip_votes_needed: u32,
 }
 
 /// The newest song that began in a zone.
@@ -382,6 +388,39 @@ pub async fn vote(
         .bind(ballot.vote)
         .bind(ballot.song)
         .bind(ballot.value)
+        .bind(limits)
+        .bind(time(now))
+        .fetch_one(conn)
+        .await
+}
+
+/// A vote to skip.
+#[derive(Debug, Clone, Copy)]
+pub struct Skip {
+    /// Makes a retry the same vote.
+    pub key: Uuid,
+    /// The vote's id, in case it is a new one.
+    pub vote: Uuid,
+    /// What plays, as it is shown.
+    pub song: Uuid,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+/// Counts a vote to skip, or says why not.
+pub async fn skip(
+    conn: &mut PgConnection,
+    token: &[u8; 32],
+    skip: Skip,
+    limits: &Value,
+    now: UnixMillis,
+) -> Result<Seen, sqlx::Error> {
+    sqlx::query_as("select * from private.guest_skips_for($1, $2, $3, $4, $5, $6, $7)")
+        .bind(token.as_slice())
+        .bind(skip.key)
+        .bind(skip.vote)
+        .bind(skip.song)
+        .bind(time(skip.since))
         .bind(limits)
         .bind(time(now))
         .fetch_one(conn)

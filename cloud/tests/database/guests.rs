@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use roomtone_cloud::database::Database;
-use roomtone_cloud::store::guests::{self, Arrival, Ballot, Seen};
+use roomtone_cloud::store::guests::{self, Arrival, Ballot, Seen, Skip};
 use roomtone_schema::{UnixMillis, VenueId};
 use roomtone_sync::store::CloudStore as _;
-use roomtone_sync::wire::{Cursor, GuestSession, GuestVote, PullAsk, Scope, decode_noun};
+use roomtone_sync::wire::{Cursor, GuestSession, GuestSkip, GuestVote, PullAsk, Scope, decode_noun};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
@@ -39,7 +39,7 @@ impl Stage {
     async fn set() -> Self {
         let test = Postgres::start(Version::V18).database().await;
         let mut eyes = settle(&test).await;
-        run(&mut eyes, "delete from private.guest_keys where true; delete from private.guest_votes where true; delete from private.guest_sessions where true; delete from private.guest_devices where true; delete from private.guest_limits where true").await;
+        run(&mut eyes, "delete from private.guest_keys where true; delete from private.guest_skips where true; delete from private.guest_votes where true; delete from private.guest_sessions where true; delete from private.guest_devices where true; delete from private.guest_limits where true").await;
         let limits = json!({
             "votes_per_minute": 3, "new_devices_burst": 2, "new_device_every_s": 10, "code_guesses_burst": 2,
             "code_guess_every_s": 6, "device_check_ins_burst": 4, "device_check_in_every_s": 10, "sessions_per_device": 2,
@@ -99,6 +99,24 @@ impl Stage {
         let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
         let seen =
             guests::vote(&mut work, token, ballot, &self.limits, now).await.expect("the database answers");
+        work.commit().await.expect("the database answers");
+        seen
+    }
+
+    /// Wishes to skip a song that plays since noon and so many seconds.
+    async fn skips(
+        &mut self,
+        venue: Uuid,
+        token: &[u8; 32],
+        (song, since): (Uuid, u64),
+        key: Option<Uuid>,
+        now: UnixMillis,
+    ) -> Seen {
+        let key = key.unwrap_or_else(|| self.drawn());
+        let skip = Skip { key, vote: self.drawn(), song, since: after(since) };
+        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
+        let seen =
+            guests::skip(&mut work, token, skip, &self.limits, now).await.expect("the database answers");
         work.commit().await.expect("the database answers");
         seen
     }
@@ -217,6 +235,40 @@ async fn a_vote_counts_once_and_the_last_word_counts() {
 }
 
 #[tokio::test]
+async fn a_wish_to_skip_counts_once_for_each_time_that_a_song_plays() {
+    let mut stage = Stage::set().await;
+    let (venue, song) = (id(1, 0x20), id(1, 0x50));
+    let arrival = stage.arrival("phone", "one");
+    stage.arrives(venue, &arrival, NOON).await;
+    let token = &arrival.token;
+    let key = stage.drawn();
+    let mut outcomes = Vec::new();
+    for (since, key, now) in
+        [(0, Some(key), 1), (0, Some(key), 2), (0, None, 3), (100, None, 101), (200, None, 201)]
+    {
+        outcomes.push(stage.skips(venue, token, (song, since), key, after(now)).await.outcome);
+    }
+    assert_eq!(outcomes, ["skipped"; 5]);
+    assert_eq!(stage.count("private.guest_skips").await, 3, "the first play has one, and each later one");
+    // A key is of one intent.
+    let vote = stage.votes(venue, token, (song, 1), Some(key), after(202)).await;
+    assert_eq!(vote.outcome, "key_used");
+    stage.votes(venue, token, (song, 1), Some(Uuid::from_u128(77)), after(203)).await;
+    let skip = stage.skips(venue, token, (song, 200), Some(Uuid::from_u128(77)), after(204)).await;
+    assert_eq!(skip.outcome, "key_used");
+    // As many a minute as votes.
+    stage.skips(venue, token, (song, 205), None, after(205)).await;
+    stage.skips(venue, token, (song, 206), None, after(206)).await;
+    let often = stage.skips(venue, token, (song, 207), None, after(207)).await;
+    assert_eq!((often.outcome.as_str(), often.retry_s), ("too_often", 54));
+    assert_eq!(stage.skips(id(2, 0x20), token, (song, 0), None, after(208)).await.outcome, "nobody");
+    let gone = stage.skips(venue, token, (song, 300), None, after(60 * 60 * 13)).await;
+    assert_eq!(gone.outcome, "gone");
+    run(&mut stage.eyes, "select private.sweep_guests('2026-11-25')").await;
+    assert_eq!(stage.count("private.guest_skips").await, 0, "a wish is of the moment");
+}
+
+#[tokio::test]
 async fn a_token_opens_its_own_house_and_no_other() {
     let mut stage = Stage::set().await;
     let arrival = stage.arrival("phone", "one");
@@ -261,6 +313,7 @@ async fn what_guests_did_comes_down_to_their_own_hub_and_to_no_other() {
     let arrival = stage.arrival("phone", "one");
     let seen = stage.arrives(venue, &arrival, NOON).await;
     stage.votes(venue, &arrival.token, (song, 1), None, after(1)).await;
+    stage.skips(venue, &arrival.token, (song, 0), None, after(2)).await;
     let store = roomtone_cloud::hub_store::PgStore::new(stage.test.open(), &[]);
     let mut told = Vec::new();
     for tenant in [1, 2] {
@@ -275,7 +328,7 @@ async fn what_guests_did_comes_down_to_their_own_hub_and_to_no_other() {
         );
     }
     assert!(told[1].is_empty());
-    let [session, vote] = told[0].as_slice() else { panic!("{:?}", told[0]) };
+    let [session, vote, skip] = told[0].as_slice() else { panic!("{:?}", told[0]) };
     let session: GuestSession = decode_noun(session.body.as_ref().unwrap()).unwrap();
     assert_eq!((session.zone.as_str(), session.checked_in_at), ("Room", NOON));
     let noun: GuestVote = decode_noun(vote.body.as_ref().unwrap()).unwrap();
@@ -283,6 +336,8 @@ async fn what_guests_did_comes_down_to_their_own_hub_and_to_no_other() {
         (noun.song.0, noun.cast_at, Some(noun.listener.0)),
         (song, after(1), seen.presence.listener_id)
     );
+    let skip: GuestSkip = decode_noun(skip.body.as_ref().unwrap()).unwrap();
+    assert_eq!((skip.song.0, skip.cast_at, Some(skip.session.0)), (song, after(2), seen.presence.id));
     // A sign of life is told every few minutes, and not at every look.
     let head = "private.feed where kind = 'guest_session'";
     let before = stage.count(head).await;

@@ -27,7 +27,13 @@ fn hello(stage: &Stage, shown: usize) -> Hello {
     let steady = NOON.0 - BEHIND;
     let room = RoomTold {
         zone: ZoneId(Uuid::from_u128(77)),
-        now: Some(NowTold { song: SONGS[0], started_at: UnixMillis(steady - 10_000), position_ms: 10_000 }),
+        now: Some(NowTold {
+            song: SONGS[0],
+            started_at: UnixMillis(steady - 10_000),
+            position_ms: 10_000,
+            skip_votes: 1,
+            skip_votes_needed: 2,
+        }),
         next: SONGS[1..][..shown].to_vec(),
         ahead: SONGS[1..].to_vec(),
         vibe: VibeTold { axes: [0.5; AXES], consensus: 1.0, listeners: 2, source: "listeners".to_owned() },

@@ -79,6 +79,7 @@ const OWN: &[(&str, [&str; 7])] = &[
     ("private.guest_keys",        ["",     "",     "",     "",     "",     "",     "s"]),
     ("private.guest_limits",      ["",     "",     "",     "",     "",     "",     "s"]),
     ("private.guest_sessions",    ["",     "",     "",     "",     "s",    "",     "s"]),
+    ("private.guest_skips",       ["",     "",     "",     "",     "s",    "",     "s"]),
     ("private.guest_votes",       ["",     "",     "",     "",     "s",    "",     "s"]),
     ("private.rooms_told",        ["s",    "s",    "s",    "s",    "siu",  "s",    "s"]),
     ("private.snapshots",         ["",     "",     "",     "",     "",     "",     "siu"]),

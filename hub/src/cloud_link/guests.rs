@@ -38,6 +38,7 @@ impl Inner {
                 Came::Voted(listener) => {
                     voters.insert(listener);
                 }
+                Came::Wants(wish) => self.wish_by_cloud(wish).await?,
             }
         }
         for voter in voters {
@@ -116,6 +117,8 @@ impl Inner {
     pub(crate) fn room_told(&self, room: &ZoneRoom) -> RoomTold {
         let now = self.clock.now();
         let vibe = Arc::clone(&room.vibe.borrow());
+        // Where nobody may skip, nobody is asked to.
+        let may_skip = u32::from(self.may_skip(room).is_ok());
         let playing = room.now_playing.borrow().as_ref().map(|view| NowTold {
             song: view.pick.song.id,
             started_at: view.started_at,
@@ -123,6 +126,8 @@ impl Inner {
                 u128::from(view.position_ms).saturating_add(now.since(view.as_of).as_millis()),
             )
             .unwrap_or(u32::MAX),
+            skip_votes: may_skip * view.skip_votes,
+            skip_votes_needed: may_skip * view.skip_votes_needed,
         });
         let next = room.up_next.borrow().iter().take(TOLD_NEXT).map(|entry| entry.song.id).collect();
         let ahead = locked(&room.stage).plan.iter().take(TOLD_NEXT).map(|next| next.view.song.id).collect();

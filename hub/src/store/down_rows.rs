@@ -222,6 +222,7 @@ impl<'a> Hands<'a> {
             | Content::Player(_, body, sum)
             | Content::GuestSession(_, body, sum)
             | Content::GuestVote(_, body, sum)
+            | Content::GuestSkip(_, body, sum)
             | Content::Pairing(body, sum)
             | Content::Venue(body, sum)
             | Content::Zone(body, sum) => (Some(sum), None, Some(body)),
@@ -251,6 +252,7 @@ fn small(
         (Content::GuestVote(news, ..), _) => {
             changed.guests.extend(guests::take_vote(tx, here, VoteId::from_uuid(pk), news)?);
         }
+        (Content::GuestSkip(news, ..), _) => changed.guests.extend(guests::take_skip(tx, here, news)?),
         (Content::Player(news, ..), _) => {
             let player = PlayerId::from_uuid(pk);
             changed.players.push((player, news.clone()));

@@ -3,12 +3,14 @@
 //!
 //! What is absent: their going. A row that is trimmed from the feed takes nothing back that was said.
 
+use std::time::Duration;
+
 use roomtone_schema::id::Id as _;
 use roomtone_schema::session::{Session, SessionStatus};
 use roomtone_schema::taste::fixed_unit;
 use roomtone_schema::vote::{Hlc, Vote};
-use roomtone_schema::{FactId, ListenerId, SessionId, UnixMillis, VoteId, ZoneId};
-use roomtone_sync::wire::{GuestSession, GuestVote, Kind, decode_noun};
+use roomtone_schema::{FactId, ListenerId, SessionId, SongId, UnixMillis, VoteId, ZoneId};
+use roomtone_sync::wire::{GuestSession, GuestSkip, GuestVote, Kind, decode_noun};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::down_rows::Here;
@@ -16,8 +18,11 @@ use super::outbox::{self, FactKind};
 use super::row;
 use super::tx::Tx;
 use super::votes::{self, Direction};
-use super::{aliases, sessions, songs};
+use super::{aliases, picks, sessions, skip_votes, songs};
 use crate::secrets::{Hash, new_id};
+
+/// The cloud's time is known here to within this, amply; no song begins a second time within it.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// What became of somebody who came by the cloud, for those who hold it in memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +35,27 @@ pub enum Came {
     Out(Session),
     /// They have voted.
     Voted(ListenerId),
+    /// They want to skip.
+    Wants(Wish),
+}
+
+/// Somebody wants to skip what they see playing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// In which presence.
+    pub session: SessionId,
+    /// Which song, by the hub's name.
+    pub song: SongId,
+    /// When, by the steady clock.
+    pub cast_at: UnixMillis,
+}
+
+impl Wish {
+    /// Whether it is for a song that began then. The same song may have played before: that one began long ago, and this wish was
+    /// there by then.
+    pub fn is_for(&self, song: SongId, began_at: UnixMillis) -> bool {
+        song == self.song && began_at <= self.cast_at + CLOCKS_DIFFER
+    }
 }
 
 /// Takes a presence. `None` where it is no news, or of a zone that this hub does not have.
@@ -118,6 +144,22 @@ pub(super) fn take_vote(
     let fact = outbox::push(tx, FactKind::VoteCast, FactId::from_uuid(id.uuid()), here.now, &vote)?;
     votes::apply_in_order(tx, &before, &vote, direction.as_ref(), fact)?;
     Ok(Some(Came::Voted(vote.listener)))
+}
+
+/// Takes a vote to skip. `None` of somebody who is not here. Where it is for the zone's newest pick it is written down with that.
+pub(super) fn take_skip(tx: &Tx<'_>, here: Here, news: &GuestSkip) -> rusqlite::Result<Option<Came>> {
+    let session = sessions::by_id(tx, news.session)?.filter(|known| known.status == SessionStatus::Active);
+    let Some(session) = session else { return Ok(None) };
+    let wish = Wish {
+        session: session.id,
+        song: aliases::local(tx, news.song)?,
+        cast_at: here.steady(news.cast_at),
+    };
+    let newest = picks::recent(tx, session.zone, 1)?.pop();
+    if let Some(pick) = newest.filter(|pick| wish.is_for(pick.song, pick.decided_at)) {
+        skip_votes::insert(tx, pick.id, session.listener, here.now)?;
+    }
+    Ok(Some(Came::Wants(wish)))
 }
 
 /// Takes the votes whose songs have come by now.

@@ -74,7 +74,7 @@ function tellHowFresh(status) {
   return notices.show("room", unheard(heardAt, Date.now()), { lasting: true });
 }
 
-// What only the room's own network can do is not offered there: its music stays in its room, and so does skipping it.
+// What only the room's own network can do is not offered there: its music stays in its room.
 function standAtCloud() {
   document.documentElement.classList.add("at-cloud");
   document.getElementById("listen").hidden = true;

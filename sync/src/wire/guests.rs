@@ -40,6 +40,17 @@ pub struct NowTold {
     pub started_at: UnixMillis,
     /// How far it is, at the `steady_ms` of the hello.
     pub position_ms: u32,
+    /// People who want to skip it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub skip_votes: u32,
+    /// How many it takes. 0 where it cannot be skipped, and of hubs before 1.1.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub skip_votes_needed: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a zone wants.
@@ -88,5 +99,16 @@ pub struct GuestVote {
     /// Like or dislike.
     pub value: VoteValue,
     /// When.
+    pub cast_at: UnixMillis,
+}
+
+/// A vote to skip that was cast at the cloud. It is of the moment: where something else plays by now, it counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestSkip {
+    /// In which presence.
+    pub session: SessionId,
+    /// What played, as the catalogue names it.
+    pub song: SongId,
+    /// When it was cast, by the cloud's time.
     pub cast_at: UnixMillis,
 }

@@ -24,12 +24,14 @@ pub enum Kind {
     GuestSession,
     /// [`GuestVote`](super::GuestVote), by the vote's id.
     GuestVote,
+    /// [`GuestSkip`](super::GuestSkip), by an id of its own.
+    GuestSkip,
     /// [`PairingNews`](super::PairingNews), by the pairing's id.
     PlayerPairing,
 }
 
 /// All kinds with the revision of their rows that this program reads: it grows with each column.
-pub const KINDS: [(Kind, u32); 9] = [
+pub const KINDS: [(Kind, u32); 10] = [
     (Kind::Song, 1),
     (Kind::Venue, 1),
     (Kind::Zone, 1),
@@ -38,6 +40,7 @@ pub const KINDS: [(Kind, u32); 9] = [
     (Kind::Taste, 1),
     (Kind::GuestSession, 1),
     (Kind::GuestVote, 1),
+    (Kind::GuestSkip, 1),
     (Kind::PlayerPairing, 1),
 ];
 
@@ -58,13 +61,14 @@ impl Kind {
             Self::Taste => "taste",
             Self::GuestSession => "guest_session",
             Self::GuestVote => "guest_vote",
+            Self::GuestSkip => "guest_skip",
             Self::PlayerPairing => "player_pairing",
         }
     }
 
     /// Whether it is what a guest did at the cloud.
     pub fn is_guests(self) -> bool {
-        matches!(self, Self::GuestSession | Self::GuestVote)
+        matches!(self, Self::GuestSession | Self::GuestVote | Self::GuestSkip)
     }
 
     /// The kind of a word; one that this program does not know is counted and skipped.

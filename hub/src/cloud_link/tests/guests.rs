@@ -1,11 +1,12 @@
 //! Guests who came by the cloud's page, on the hub.
 
+use roomtone_schema::licence::Licence;
 use roomtone_schema::session::SessionStatus;
 use roomtone_schema::{DeviceId, ListenerId, SessionId, VoteId};
-use roomtone_sync::wire::{GuestSession, GuestVote};
+use roomtone_sync::wire::{GuestSession, GuestSkip, GuestVote};
 
 use super::*;
-use crate::hub::tests::venue::along;
+use crate::hub::tests::venue::{SONG, along};
 use crate::store::{outbox, sessions, votes};
 
 fn guest(number: u128) -> GuestSession {
@@ -34,6 +35,42 @@ fn vote_of(number: u128, vote: u128, song: SongId, value: VoteValue, after_s: u6
         cast_at: NOON + Duration::from_secs(after_s),
     };
     row(Kind::GuestVote, Uuid::from_u128(0x4000 + vote), seq, &noun)
+}
+
+fn skip_of(number: u128, song: SongId, after_s: u64, seq: i64) -> Row {
+    let noun = GuestSkip {
+        session: SessionId::from_uuid(pk(number)),
+        song,
+        cast_at: NOON + Duration::from_secs(after_s),
+    };
+    row(Kind::GuestSkip, Uuid::from_u128(0x5000 + u128::from(seq.cast_unsigned())), seq, &noun)
+}
+
+/// A room of three who came by the cloud, in which two votes skip, and what plays there since a second.
+async fn room_that_plays(licence: Licence) -> (Venue, SqliteStore, SongId) {
+    let venue = Venue::with(|options| {
+        options.licence = licence;
+        (options.zones[0].1.skip_share, options.zones[0].1.skip_min) = (0.5, 2);
+    });
+    let venue = venue.await.and_songs(20).await;
+    let store = link_of(&venue).await;
+    store.apply(venue_scope(), at(0), at(3), (1..=3).map(|n| came(n, n as i64)).collect()).await.unwrap();
+    let bar = venue.player("bar").await.player.id;
+    let song = venue.claim(bar).await.pick.song.id;
+    venue.pass(Duration::from_secs(1)).await;
+    (venue, store, song)
+}
+
+/// What plays, how many want to skip it, and how many it takes, as the room sees it.
+fn skips(venue: &Venue) -> (SongId, u32, u32) {
+    let now = venue.now_playing().unwrap();
+    (now.pick.song.id, now.skip_votes, now.skip_votes_needed)
+}
+
+/// The same as the cloud is told.
+async fn skips_told(store: &SqliteStore) -> Option<(u32, u32)> {
+    let [room] = store.present().await.unwrap().rooms.try_into().unwrap();
+    room.now.map(|now| (now.skip_votes, now.skip_votes_needed))
 }
 
 /// A room with two songs that point opposite ways, and its link; time has gone on for a minute.
@@ -209,4 +246,63 @@ async fn staff_at_the_cloud_are_told_what_comes_next_also_where_listeners_are_no
         assert!(!room.ahead.contains(&plays[0]));
         assert_eq!(room.next, if is_shown { room.ahead } else { Vec::new() });
     }
+}
+
+#[tokio::test]
+async fn who_came_by_the_cloud_skips_with_the_room_and_one_phone_does_not() {
+    let (venue, store, song) = room_that_plays(Licence::default()).await;
+    assert_eq!((skips(&venue), skips_told(&store).await), ((song, 0, 2), Some((0, 2))));
+    // The same person twice, and the same rows again: one wish.
+    let wishes = || vec![skip_of(1, song, 1, 4), skip_of(1, song, 1, 5)];
+    store.apply(venue_scope(), at(3), at(5), wishes()).await.unwrap();
+    store.replace(venue_scope(), Vec::new(), (0..=255).collect(), wishes(), None).await.unwrap();
+    assert_eq!((skips(&venue), skips_told(&store).await), ((song, 1, 2), Some((1, 2))));
+    // It is written down: a hub that is started anew has it still.
+    let venue = venue.restart().await;
+    venue.hub.0.show_now_playing(venue.hub.0.room(venue.hub.main_zone()).unwrap());
+    assert_eq!(skips(&venue), (song, 1, 2));
+    let store = link_of(&venue).await;
+    store.apply(venue_scope(), at(5), at(6), vec![skip_of(2, song, 1, 6)]).await.unwrap();
+    venue.hub.settle().await;
+    assert_ne!(venue.now_playing().map(|now| now.pick.song.id), Some(song), "two of three is enough");
+    assert_eq!(told(&venue).await, ["SessionStarted"; 3], "a wish is of the moment, and no history");
+}
+
+#[tokio::test]
+async fn a_wish_for_what_does_not_play_any_more_and_of_somebody_who_is_not_here_is_none() {
+    let (venue, store, song) = room_that_plays(Licence::default()).await;
+    let other = *venue.songs.iter().find(|other| **other != song).unwrap();
+    let left = GuestSession { status: SessionStatus::Ended, ..guest(2) };
+    let rows = vec![
+        skip_of(1, other, 1, 4),
+        row(Kind::GuestSession, pk(2), 5, &left),
+        skip_of(2, song, 1, 6),
+        skip_of(9, song, 1, 7),
+    ];
+    store.apply(venue_scope(), at(3), at(7), rows).await.unwrap();
+    assert_eq!(skips(&venue).1, 0);
+    // The song plays again hours later; a wish of its first time was on its way for so long.
+    venue.pass(SONG).await;
+    let bar = venue.hub.players().borrow()[0].player.id;
+    while venue.claim(bar).await.pick.song.id != song {
+        venue.pass(SONG).await;
+    }
+    venue.pass(Duration::from_secs(1)).await;
+    store.apply(venue_scope(), at(7), at(8), vec![came(4, 8)]).await.unwrap();
+    let late = venue.hub.now().since(NOON).as_secs();
+    store.apply(venue_scope(), at(8), at(9), vec![skip_of(4, song, 1, 9)]).await.unwrap();
+    assert_eq!(skips(&venue).1, 0, "it was for another time");
+    store.apply(venue_scope(), at(9), at(10), vec![skip_of(4, song, late, 10)]).await.unwrap();
+    assert_eq!(skips(&venue).1, 1);
+}
+
+#[tokio::test]
+async fn where_the_licence_allows_no_skip_nobody_at_the_cloud_is_asked_for_one() {
+    let none = Licence { skips_per_hour: Some(0), ..Licence::default() };
+    let (venue, store, song) = room_that_plays(none).await;
+    assert_eq!(skips_told(&store).await, Some((0, 0)));
+    let wishes = vec![skip_of(1, song, 1, 4), skip_of(2, song, 1, 5), skip_of(3, song, 1, 6)];
+    store.apply(venue_scope(), at(3), at(6), wishes).await.unwrap();
+    venue.hub.settle().await;
+    assert_eq!(venue.now_playing().map(|now| now.pick.song.id), Some(song), "it plays on");
 }

@@ -2,8 +2,8 @@
 
 use roomtone_schema::Embedding;
 use roomtone_sync::wire::{
-    CatalogueSong, GuestSession, GuestVote, Kind, LoudnessFacts, PairingNews, PlayerNews, Row, TasteNews,
-    VenueNews, VenueSong, ZoneNews,
+    CatalogueSong, GuestSession, GuestSkip, GuestVote, Kind, LoudnessFacts, PairingNews, PlayerNews, Row,
+    TasteNews, VenueNews, VenueSong, ZoneNews,
 };
 use roomtone_sync::wire::{WireError, decode_noun};
 use serde::de::DeserializeOwned;
@@ -34,6 +34,7 @@ pub(crate) enum Content {
     Player(PlayerNews, Vec<u8>, Sum),
     GuestSession(Box<GuestSession>, Vec<u8>, Sum),
     GuestVote(GuestVote, Vec<u8>, Sum),
+    GuestSkip(GuestSkip, Vec<u8>, Sum),
     Pairing(Vec<u8>, Sum),
     Venue(Vec<u8>, Sum),
     Zone(Vec<u8>, Sum),
@@ -73,6 +74,7 @@ fn read(kind: Kind, pk: Uuid, body: Vec<u8>) -> Result<Content, WireError> {
         Kind::Player => Content::Player(decode_noun(&body)?, body, sum),
         Kind::GuestSession => Content::GuestSession(Box::new(decode_noun(&body)?), body, sum),
         Kind::GuestVote => Content::GuestVote(decode_noun(&body)?, body, sum),
+        Kind::GuestSkip => Content::GuestSkip(decode_noun(&body)?, body, sum),
         Kind::PlayerPairing => Content::Pairing(checked::<PairingNews>(body)?, sum),
         Kind::Venue => Content::Venue(checked::<VenueNews>(body)?, sum),
         Kind::Zone => Content::Zone(checked::<ZoneNews>(body)?, sum),
