@@ -128,6 +128,8 @@ pub(crate) struct Inner {
     pub(crate) address_secret: [u8; 32],
     pub(crate) counters: Counters,
     pub(crate) stirred: Notify,
+    /// Notified where something has changed that the cloud is told with a hello.
+    pub(crate) news: Arc<Notify>,
     /// Held while songs change, on the disk and then here.
     pub(crate) cataloguing: tokio::sync::Mutex<()>,
     /// Held while shelf and index are built anew.

@@ -146,6 +146,7 @@ fn open_now(mut options: HubOptions, clock: Arc<dyn Clock>) -> Result<Inner, Ope
         limits: options.limits,
         counters: Counters::default(),
         stirred: Notify::new(),
+        news: Arc::default(),
         cataloguing: tokio::sync::Mutex::new(()),
         rebuilding: tokio::sync::Mutex::new(()),
         to_fill: Notify::new(),

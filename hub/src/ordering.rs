@@ -175,6 +175,7 @@ impl Inner {
             known.turn_to(volume);
         }
         self.show_players();
+        self.news.notify_one();
         Ok(())
     }
 }

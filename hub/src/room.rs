@@ -29,6 +29,13 @@ const LINGERS: Duration = Duration::from_secs(15);
 /// A licence counts skips by the hour.
 pub(crate) const SKIPS_ARE_KEPT: Duration = Duration::from_hours(1);
 
+/// What plays, what the zone wants, and what comes next.
+pub(crate) type Shown = (
+    watch::Receiver<Option<Arc<NowPlayingView>>>,
+    watch::Receiver<Arc<VibeView>>,
+    watch::Receiver<Arc<[Recommendation]>>,
+);
+
 /// A zone with everything that changes in it.
 #[derive(Debug)]
 pub(crate) struct ZoneRoom {
@@ -157,6 +164,11 @@ impl ZoneRoom {
     pub(crate) fn as_zone(&self) -> Zone {
         let Which { id, name } = self.zone.clone();
         Zone { id, name, settings: (*self.settings()).clone() }
+    }
+
+    /// What it shows, for whoever wants to know of each change.
+    pub(crate) fn shown(&self) -> Shown {
+        (self.now_playing.subscribe(), self.vibe.subscribe(), self.up_next.subscribe())
     }
 
     /// Says that vibe and plan may be out of date.

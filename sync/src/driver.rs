@@ -70,8 +70,16 @@ pub struct LinkReport {
     pub venue_name: Option<String>,
 }
 
-/// Keeps the hub and the cloud in agreement until told to stop. `wake` is told whenever facts were written; `report` hears
-/// of every change.
+/// What wakes the loop before its time.
+#[derive(Debug, Clone, Default)]
+pub struct Wakes {
+    /// Facts were written.
+    pub facts: Arc<Notify>,
+    /// What only a hello tells has changed ([`Engine::tell`]).
+    pub news: Arc<Notify>,
+}
+
+/// Keeps the hub and the cloud in agreement until told to stop; `report` hears of every change.
 ///
 /// # Errors
 /// Where `link` names no address.
@@ -80,7 +88,7 @@ pub async fn run(
     link: LinkSettings,
     clock: Arc<dyn Clock>,
     report: impl Fn(LinkReport) + Send + Sync,
-    wake: Arc<Notify>,
+    wakes: Wakes,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut drawn = [0; 24];
@@ -89,7 +97,7 @@ pub async fn run(
     let instance = store.begin(Uuid::from_slice(instance)?).await?;
     let seed = seed.iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte));
     let settings = Settings::new(instance, seed);
-    run_over(Internet::new(), settings, store, link, clock, report, wake, stop).await
+    run_over(Internet::new(), settings, store, link, clock, report, wakes, stop).await
 }
 
 /// The same over connections of somebody else's making, and with other pauses.
@@ -104,7 +112,7 @@ pub async fn run_over<C: Connect, S: HubStore>(
     link: LinkSettings,
     clock: Arc<dyn Clock>,
     report: impl Fn(LinkReport) + Send + Sync,
-    wake: Arc<Notify>,
+    wakes: Wakes,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = Address::parse(&link.cloud)?;
@@ -129,7 +137,8 @@ pub async fn run_over<C: Connect, S: HubStore>(
                 told.note(&result, hands.client().cloud_now());
                 engine.done(lane, result, now());
             }
-            () = wake.notified() => engine.wake(),
+            () = wakes.facts.notified() => engine.wake(),
+            () = wakes.news.notified() => engine.tell(now()),
             // A millisecond more, for clocks that round differently.
             () = tokio::time::sleep(pause.min(LOOK) + Duration::from_millis(1)) => {}
         }

@@ -131,6 +131,10 @@ pub struct Engine {
     agreed: Agreed,
     // Greeting.
     hello_at: u64,
+    /// When one was answered last.
+    greeted_at: u64,
+    /// When what has changed since the last one is to be told.
+    news_at: Option<u64>,
     /// Since when a hello waits for its answer, or for anything else to be heard of the cloud.
     asked_at: Option<u64>,
     /// Whether it has waited for too long.
@@ -176,6 +180,8 @@ impl Engine {
             paces: Default::default(),
             agreed: Agreed::Nothing,
             hello_at: 0,
+            greeted_at: 0,
+            news_at: None,
             asked_at: None,
             is_silent: false,
             has_forked: false,

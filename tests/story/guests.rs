@@ -128,6 +128,13 @@ async fn who_does_not_reach_the_hub_skips_with_the_room() {
     bo.check_in(&code, "bo").await;
     assert_eq!(skip(&bo).await.refusal().0, "NOT_FOUND", "silence cannot be skipped");
 
+    let (before, (liked, _)) = (axes(&bo).await, ana.songs().await.remove(0));
+    let begun = Instant::now();
+    ana.likes(&liked).await;
+    eventually_within(SOON, "the page shows what the room wants by now", async || axes(&bo).await != before)
+        .await;
+    println!("a vote in the room moves the vibe on the cloud's page after {:?}", begun.elapsed());
+
     let bar = pair.venue.player("bar");
     let first = bar.claim().await["pick"]["song"]["id"].clone();
     let plays = "subscription { nowPlaying { song { id } skipVotes skipVotesNeeded } }";

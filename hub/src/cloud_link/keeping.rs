@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use roomtone_sync::credential::SigningKey;
-use roomtone_sync::driver::{LinkReport, LinkSettings, run_over};
+use roomtone_sync::driver::{LinkReport, LinkSettings, Wakes, run_over};
 use roomtone_sync::engine::{Settings, Status};
 use roomtone_sync::transport::Internet;
 use tokio_util::sync::CancellationToken;
@@ -94,11 +95,12 @@ impl Inner {
         let link = LinkSettings { cloud, hub: enrolment.hub, key };
         let told = Mutex::new(Told::default());
         let report = |report: LinkReport| self.note_report(report, &mut locked(&told));
-        let wake = self.store.new_facts();
-        let (clock, keys) = (self.clock.source(), self.keep_changed_keys());
+        let wakes = Wakes { facts: self.store.new_facts(), news: Arc::clone(&self.news) };
+        let (clock, keys, news) = (self.clock.source(), self.keep_changed_keys(), self.keep_telling());
         tokio::select! {
-            ended = run_over(Internet::new(), settings, store, link, clock, report, wake, stop) => ended,
+            ended = run_over(Internet::new(), settings, store, link, clock, report, wakes, stop) => ended,
             never = keys => never,
+            never = news => never,
             never = files => never,
             never = pairing => never,
         }
@@ -114,6 +116,24 @@ impl Inner {
                     "the keys of check-in tickets could not be saved; they are until the hub stops: {error}"
                 );
             }
+        }
+    }
+
+    /// Says whenever a zone shows something else: the cloud shows it, too.
+    pub(super) async fn keep_telling(&self) -> anyhow::Result<()> {
+        let mut shown: Vec<_> = self.rooms.iter().map(|room| room.shown()).collect();
+        loop {
+            let changes = shown.iter_mut().map(|(now, vibe, next)| {
+                Box::pin(async move {
+                    tokio::select! {
+                        changed = now.changed() => changed,
+                        changed = vibe.changed() => changed,
+                        changed = next.changed() => changed,
+                    }
+                })
+            });
+            select_all(changes).await.0?;
+            self.news.notify_one();
         }
     }
 

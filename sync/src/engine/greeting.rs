@@ -5,9 +5,29 @@ use crate::engine::pulling::Task;
 use crate::store::LinkState;
 use crate::wire::{HelloAnswer, Kind, Scope};
 
+/// What changes within this is told as one.
+const TOLD_AFTER_MS: u64 = 1_000;
+
+/// A hello costs the cloud a transaction: what only hellos tell is told no more often than this, however often it changes.
+const TOLD_EVERY_MS: u64 = 5_000;
+
 impl Engine {
+    /// What only a hello tells has changed: what the zones show, how loud players are. The cloud hears of it in a moment, and not
+    /// with the next hello that is due; where it is out of reach, with the first that reaches it.
+    pub fn tell(&mut self, now: u64) {
+        // The first of what has changed: the rest of it waits no longer.
+        self.news_at.get_or_insert(now + TOLD_AFTER_MS);
+    }
+
+    /// When the next hello is due.
+    fn hello_due_at(&self) -> u64 {
+        let is_welcome = matches!(self.agreed, Agreed::Welcome { .. });
+        let news_at = self.news_at.filter(|_| is_welcome);
+        news_at.map_or(self.hello_at, |at| self.hello_at.min(at.max(self.greeted_at + TOLD_EVERY_MS)))
+    }
+
     pub(super) fn greets_at(&self) -> u64 {
-        if self.settling.is_empty() { self.hello_at } else { 0 }
+        if self.settling.is_empty() { self.hello_due_at() } else { 0 }
     }
 
     pub(super) fn greet(&mut self, now: u64) -> Option<Step> {
@@ -15,11 +35,13 @@ impl Engine {
             return Some(step.clone());
         }
         // What a push acknowledges while a hello is under way would be taken back by the hello's answer.
-        if now < self.hello_at || self.is_busy(Lane::Push) || self.to_acknowledge.is_some() {
+        if now < self.hello_due_at() || self.is_busy(Lane::Push) || self.to_acknowledge.is_some() {
             return None;
         }
         self.pulled_at_hello = self.pulled;
         self.asked_at = Some(now);
+        // What changes from now on may be too late for this one.
+        self.news_at = None;
         Some(Step::Hello { instance: self.settings.instance, forked: self.has_forked })
     }
 
@@ -34,6 +56,7 @@ impl Engine {
         // Spread, so that a thousand hubs that began together do not stay together.
         let every = millis(self.settings.hello_every);
         self.hello_at = now + every * 9 / 10 + (every as f64 * 0.1 * self.chance.draw()) as u64;
+        self.greeted_at = now;
         self.has_forked = false;
         let first = self.answer.is_none();
         self.agreed = standing_of(&answer);

@@ -11,9 +11,6 @@ use task::{After, Want};
 /// Where a comparison of digests found that both are in motion, it is tried again after this.
 const VERIFY_AGAIN_MS: u64 = 5_000;
 
-/// When a guest of the cloud's page has done something, the cloud is told within this what the room is like by then.
-const TOLD_SOON_MS: u64 = 2_500;
-
 impl Engine {
     /// The first scope of which the cloud is known to have more: the venue's before the catalogue, so that each song of the
     /// first chunk is known to play here, or not, when it comes.
@@ -94,7 +91,7 @@ impl Engine {
             self.heads.entry(page.scope).and_modify(|head| *head = head_of(*head));
             if page.rows.iter().any(|row| Kind::of(&row.kind).is_some_and(Kind::is_guests)) {
                 // Who came by the cloud sees there what they have changed here.
-                self.hello_at = self.hello_at.min(now + TOLD_SOON_MS);
+                self.tell(now);
             }
             if let Some(trouble) = task.ask().and_then(|ask| hole(&ask, page)) {
                 // A feed with a hole, or one that is not ours: what is here is compared, and nothing of it is applied.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use roomtone_schema::{OrganisationId, UnixMillis, VenueId};
 use roomtone_sync::engine::{Done, Engine, Fault, Lane, Settings, Status, Step};
 use roomtone_sync::store::LinkState;
-use roomtone_sync::wire::{Cursor, Head, HelloAnswer, Kind, Page, Scope, Standing};
+use roomtone_sync::wire::{Cursor, Head, HelloAnswer, Kind, Page, Problem, ProblemCode, Scope, Standing};
 use uuid::Uuid;
 
 #[derive(Debug, Clone)]
@@ -258,6 +258,45 @@ fn a_silent_line_shows_as_offline_within_seconds_and_an_answer_as_the_end_of_it(
     assert_eq!(until(&mut engine, 61_000, |_| false), None);
     assert_eq!(engine.status(), Status::Synced);
     assert_eq!(engine.trouble(), None);
+}
+
+/// The cloud's pages show what zones show: soon, and however often that changes at the price of a hello in five seconds.
+#[test]
+fn what_only_a_hello_tells_is_told_soon_and_not_with_every_change() {
+    let mut engine = Engine::new(settings(1));
+    engine.tell(0);
+    let (lane, _) = until(&mut engine, 0, is_hello).unwrap();
+    engine.done(lane, Ok(greeted(vec![])), 0);
+    let mut hellos = Vec::new();
+    // Something changes all the time for ten seconds, then once after a while, then nothing does. An answer takes a moment,
+    // in which it changes, too.
+    for now in (100..60_000).step_by(100) {
+        if let Some((lane, _)) = until(&mut engine, now, is_hello) {
+            hellos.push(now);
+            if now <= 10_100 || now == 21_000 {
+                engine.tell(now + 10);
+            }
+            engine.done(lane, Ok(greeted(vec![])), now + 20);
+        }
+        if now <= 10_000 || now == 20_000 {
+            engine.tell(now);
+        }
+    }
+    assert_eq!(
+        hellos[..4],
+        [5_000, 10_100, 15_200, 21_000],
+        "what changed after one was asked is in the next"
+    );
+    assert_eq!(hellos[4], 26_100);
+    assert!(hellos[5..].iter().all(|at| 53_000 <= *at), "then only what keeps the lease: {hellos:?}");
+    // Where the cloud does not want it, nothing makes it ask more often.
+    let mut engine = Engine::new(settings(1));
+    let (lane, _) = until(&mut engine, 0, is_hello).unwrap();
+    let refused =
+        Problem { code: ProblemCode::Revoked, message: String::new(), ack: None, retry_after_ms: None };
+    engine.done(lane, Err(Fault::Refused(refused)), 0);
+    engine.tell(0);
+    assert_eq!(until(&mut engine, 60_000, is_hello), None);
 }
 
 /// What comes for the venue says which songs of the catalogue may play there.

@@ -10,11 +10,11 @@ use roomtone_hub::hub::{Hub, HubOptions};
 use roomtone_hub::limits::LimitSettings;
 use roomtone_schema::{Clock, HubId, SystemClock, VenueId};
 use roomtone_sync::credential::SigningKey;
-use roomtone_sync::driver::{LinkReport, LinkSettings, run_over};
+use roomtone_sync::driver::{LinkReport, LinkSettings, Wakes, run_over};
 use roomtone_sync::engine::{Settings, Status};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -132,7 +132,7 @@ impl Box {
         let task = tokio::spawn(async move {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
             let report = move |report| drop(told.send_replace(Some(report)));
-            run_over(connect, engine, store, settings, clock, report, Arc::new(Notify::new()), stopped).await
+            run_over(connect, engine, store, settings, clock, report, Wakes::default(), stopped).await
         });
         Linked { reports, stop, task }
     }

@@ -15,7 +15,7 @@ use roomtone_cloud::sync::{Desk, Limits, questions};
 use roomtone_schema::id::Id as _;
 use roomtone_schema::{BootId, Clock as _, HubId, OrganisationId, VenueId};
 use roomtone_sync::credential::SigningKey;
-use roomtone_sync::driver::{LinkSettings, run_over};
+use roomtone_sync::driver::{LinkSettings, Wakes, run_over};
 use roomtone_sync::engine::{Settings, Status};
 use roomtone_sync::wire::{Kind, Scope, Stamp};
 use tokio::sync::{Notify, watch};
@@ -582,7 +582,8 @@ fn start_hub(
                 status.send_replace(Some(report.state));
             };
             let stop = CancellationToken::new();
-            run_over(Simulated, settings, store, link, clock, report, wake, stop).await?;
+            let wakes = Wakes { facts: wake, ..Wakes::default() };
+            run_over(Simulated, settings, store, link, clock, report, wakes, stop).await?;
             Ok(())
         }
     });

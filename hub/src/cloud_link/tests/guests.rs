@@ -6,7 +6,7 @@ use roomtone_schema::{DeviceId, ListenerId, SessionId, VoteId};
 use roomtone_sync::wire::{GuestSession, GuestSkip, GuestVote};
 
 use super::*;
-use crate::hub::tests::venue::{SONG, along};
+use crate::hub::tests::venue::{SONG, along, key};
 use crate::store::{outbox, sessions, votes};
 
 fn guest(number: u128) -> GuestSession {
@@ -305,4 +305,38 @@ async fn where_the_licence_allows_no_skip_nobody_at_the_cloud_is_asked_for_one()
     store.apply(venue_scope(), at(3), at(6), wishes).await.unwrap();
     venue.hub.settle().await;
     assert_eq!(venue.now_playing().map(|now| now.pick.song.id), Some(song), "it plays on");
+}
+
+/// Fails after a minute rather than never.
+async fn is_told(venue: &Venue, change: impl Future<Output = ()>) {
+    let told = async {
+        change.await;
+        venue.hub.settle().await;
+        venue.hub.0.news.notified().await;
+    };
+    tokio::select! {
+        biased;
+        never = venue.hub.0.keep_telling() => panic!("{never:?}"),
+        told = tokio::time::timeout(Duration::from_mins(1), told) => told.expect("a change is told"),
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_zone_shows_is_told_to_the_cloud_when_it_changes() {
+    let venue = Venue::with_songs(20).await;
+    let bar = venue.player("bar").await.player.id;
+    is_told(&venue, async {
+        venue.claim(bar).await;
+    })
+    .await;
+    let ana = venue.check_in("ana").await;
+    is_told(&venue, async {
+        venue.vote(&ana, venue.songs[3], VoteValue::Like).await.unwrap();
+    })
+    .await;
+    is_told(&venue, async {
+        venue.hub.vote_to_skip(&ana, key()).await.unwrap();
+    })
+    .await;
+    is_told(&venue, async { venue.hub.0.set_volume(bar, 0.5).await.unwrap() }).await;
 }
