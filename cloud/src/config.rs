@@ -37,6 +37,8 @@ pub struct Config {
     pub media: MediaSection,
     /// How replicas wake each other.
     pub bus: BusSection,
+    /// What hubs may ask of the cloud.
+    pub hubs: HubSection,
     /// What guests may do who come by the cloud.
     pub guests: GuestSection,
 }
@@ -116,6 +118,20 @@ pub struct MediaSection {
     pub secret_key: Secret,
     /// The endpoint as browsers and hubs reach it, where that is another one.
     pub public_endpoint: String,
+}
+
+/// `[hubs]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HubSection {
+    /// Seconds between two words of a hub on what its rooms show, while that changes. 0: with the word of every half minute only.
+    pub news_every_s: u32,
+}
+
+impl Default for HubSection {
+    fn default() -> Self {
+        Self { news_every_s: 5 }
+    }
 }
 
 /// `[guests]`: each as the hub's own limit of that name, for a venue's page at `/v/<slug>`.

@@ -1,6 +1,7 @@
 //! Postgres as hubs use it: what [`CloudStore`] asks, each in one transaction in the hub's own name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomtone_schema::{HubId, SongId, UnixMillis, ZoneId};
 use roomtone_sync::clocks::Sample;
@@ -35,18 +36,26 @@ pub struct PgStore {
     ticket_keys: Arc<[Hash]>,
     /// Who hears of what rooms show.
     bus: Option<Bus>,
+    /// How often a hub may say what has changed, besides its regular word; zero: not at all.
+    news_every: Duration,
 }
 
 impl PgStore {
     /// Hubs are told these public keys, newest first: they verify check-in tickets by them, and so does this.
     pub fn new(database: Database, ticket_keys: &[Hash]) -> Self {
-        Self { database, ticket_keys: ticket_keys.into(), bus: None }
+        Self { database, ticket_keys: ticket_keys.into(), bus: None, news_every: Duration::ZERO }
     }
 
     /// One that tells whoever looks at a room when it shows something else.
     #[must_use]
     pub fn telling(self, bus: Bus) -> Self {
         Self { bus: Some(bus), ..self }
+    }
+
+    /// One that is told between two hellos of what has changed, so often at most.
+    #[must_use]
+    pub fn hearing(self, news_every: Duration) -> Self {
+        Self { news_every, ..self }
     }
 
     fn shows_something_else(&self, hub: &KnownHub) {
@@ -136,6 +145,7 @@ impl PgStore {
             ticket_keys: self.ticket_keys.iter().map(|key| ByteArray::new(*key)).collect(),
             venue_name,
             hub_name,
+            news_every_ms: u64::try_from(self.news_every.as_millis()).unwrap_or(u64::MAX),
         };
         Ok((answer, is_other))
     }

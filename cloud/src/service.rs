@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Gatekeeper;
 use crate::bus::{self, Bus, Link};
 use crate::cloud::Cloud;
-use crate::config::Config;
+use crate::config::{Config, HubSection};
 use crate::database::Database;
 use crate::guests::Guests;
 use crate::hub_store::PgStore;
@@ -136,8 +136,10 @@ impl Service {
     }
 
     /// What answers hubs, and what keeps it up to date.
-    fn hubs(&self, ticket_keys: &[Hash], stopping: CancellationToken) -> Router {
-        let store = PgStore::new(self.cloud.database.clone(), ticket_keys).telling(self.cloud.bus.clone());
+    fn hubs(&self, config: &HubSection, ticket_keys: &[Hash], stopping: CancellationToken) -> Router {
+        let store = PgStore::new(self.cloud.database.clone(), ticket_keys)
+            .telling(self.cloud.bus.clone())
+            .hearing(Duration::from_secs(config.news_every_s.into()));
         let clock = Arc::clone(&self.cloud.clock);
         let desk = sync::Desk::new(store.clone(), clock, sync::Limits::default(), stopping);
         let office = Office::new(self.cloud.clone());
@@ -166,7 +168,7 @@ impl Service {
         settings.introspection = setup.introspection;
         let front = http::Front::new(self.cloud.clone(), gate, names, settings.clone());
         let guests = self.guests(&setup.config, &settings, front.stopping());
-        let hubs = self.hubs(ticket_keys, front.stopping());
+        let hubs = self.hubs(&setup.config.hubs, ticket_keys, front.stopping());
         let page = http::admin::Page::of(&setup.config);
         let front =
             front.holding(server.serving()).showing(page).welcoming(guests).with(setup.extra).with(hubs);

@@ -135,21 +135,21 @@ fn what_goes_up_is_understood() {
 fn what_comes_down_is_understood() {
     let scope = Scope::Venue(VenueId(id(6)));
     let catalogue = Scope::Catalogue(OrganisationId(id(7)));
-    is_as_it_was(
-        "hello-answer",
-        &HelloAnswer {
-            standing: Standing::Fenced,
-            now: UnixMillis(9),
-            epoch: 4,
-            ack: 80,
-            lease_ms: 90_000,
-            heads: vec![Head { scope, seq: 12 }],
-            revisions: vec![("song".to_owned(), 1)],
-            ticket_keys: vec![ByteArray::new([5; 32])],
-            venue_name: "Café".to_owned(),
-            hub_name: "Cellar".to_owned(),
-        },
-    );
+    let answer = HelloAnswer {
+        standing: Standing::Fenced,
+        now: UnixMillis(9),
+        epoch: 4,
+        ack: 80,
+        lease_ms: 90_000,
+        heads: vec![Head { scope, seq: 12 }],
+        revisions: vec![("song".to_owned(), 1)],
+        ticket_keys: vec![ByteArray::new([5; 32])],
+        venue_name: "Café".to_owned(),
+        hub_name: "Cellar".to_owned(),
+        news_every_ms: 0,
+    };
+    is_as_it_was("hello-answer", &answer);
+    is_as_it_was("hello-answer-news", &HelloAnswer { news_every_ms: 5_000, ..answer });
     is_as_it_was("rotate-answer", &RotateAnswer { pending: true });
     is_as_it_was(
         "enrol-answer",

@@ -30,6 +30,7 @@ impl Config {
             ("database.replicas", database.replicas, 1, 10_000),
             ("database.statement_s", database.statement_s, 1, 300),
             ("database.wait_s", database.wait_s, 1, 60),
+            ("hubs.news_every_s", self.hubs.news_every_s, 0, 30),
             ("guests.votes_per_minute", guests.votes_per_minute, 1, 1_000),
             ("guests.new_devices_burst", guests.new_devices_burst, 1, 10_000),
             ("guests.new_device_every_s", guests.new_device_every_s, 0, 3_600),

@@ -8,12 +8,12 @@ use crate::wire::{HelloAnswer, Kind, Scope};
 /// What changes within this is told as one.
 const TOLD_AFTER_MS: u64 = 1_000;
 
-/// A hello costs the cloud a transaction: what only hellos tell is told no more often than this, however often it changes.
-const TOLD_EVERY_MS: u64 = 5_000;
+/// What guests of the cloud's page have changed is told to it after this at the latest, also where news is not.
+const TOLD_TO_GUESTS_MS: u64 = 2_500;
 
 impl Engine {
-    /// What only a hello tells has changed: what the zones show, how loud players are. The cloud hears of it in a moment, and not
-    /// with the next hello that is due; where it is out of reach, with the first that reaches it.
+    /// What only a hello tells has changed: what the zones show, how loud players are. The cloud hears of it in a moment, as often
+    /// as it wants hellos; where it is out of reach, with the first that reaches it.
     pub fn tell(&mut self, now: u64) {
         // The first of what has changed: the rest of it waits no longer.
         self.news_at.get_or_insert(now + TOLD_AFTER_MS);
@@ -22,8 +22,14 @@ impl Engine {
     /// When the next hello is due.
     fn hello_due_at(&self) -> u64 {
         let is_welcome = matches!(self.agreed, Agreed::Welcome { .. });
-        let news_at = self.news_at.filter(|_| is_welcome);
-        news_at.map_or(self.hello_at, |at| self.hello_at.min(at.max(self.greeted_at + TOLD_EVERY_MS)))
+        let every = self.answer.as_ref().map_or(0, |answer| answer.news_every_ms);
+        let news_at = self.news_at.filter(|_| is_welcome && every > 0);
+        news_at.map_or(self.hello_at, |at| self.hello_at.min(at.max(self.greeted_at.saturating_add(every))))
+    }
+
+    /// Guests of the cloud's page see there what they have changed here.
+    pub(super) fn tell_guests(&mut self, now: u64) {
+        self.hello_at = self.hello_at.min(now + TOLD_TO_GUESTS_MS);
     }
 
     pub(super) fn greets_at(&self) -> u64 {

@@ -90,8 +90,7 @@ impl Engine {
             let head_of = |head: i64| if is_end { page.head } else { page.head.max(head) };
             self.heads.entry(page.scope).and_modify(|head| *head = head_of(*head));
             if page.rows.iter().any(|row| Kind::of(&row.kind).is_some_and(Kind::is_guests)) {
-                // Who came by the cloud sees there what they have changed here.
-                self.tell(now);
+                self.tell_guests(now);
             }
             if let Some(trouble) = task.ask().and_then(|ask| hole(&ask, page)) {
                 // A feed with a hole, or one that is not ours: what is here is compared, and nothing of it is applied.

@@ -549,6 +549,7 @@ impl Both {
             ticket_keys: vec![],
             venue_name: String::new(),
             hub_name: String::new(),
+            news_every_ms: 5_000,
         };
         self.cloud.seat = Some(decided.seat);
         answer

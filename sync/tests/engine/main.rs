@@ -223,6 +223,7 @@ fn greeted(heads: Vec<Head>) -> Done {
         ticket_keys: vec![],
         venue_name: String::new(),
         hub_name: String::new(),
+        news_every_ms: 5_000,
     };
     Done::Greeted(Box::new((state, answer)))
 }

@@ -282,6 +282,7 @@ impl CloudStore for SimCloud {
             ticket_keys: vec![],
             venue_name: "the venue".to_owned(),
             hub_name: "the hub".to_owned(),
+            news_every_ms: 0,
         })
     }
 

@@ -127,6 +127,7 @@ async fn hello(
         ticket_keys: vec![ByteArray::new([5; 32])],
         venue_name: "Café".to_owned(),
         hub_name: "cellar".to_owned(),
+        news_every_ms: 0,
     };
     told(StatusCode::OK, &answer)
 }
