@@ -18,7 +18,7 @@ use roomtone_sync::wire::{FaresTold, MOST_DAYS_TOLD};
 
 use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
-use crate::room::ZoneRoom;
+use crate::room::{DaysTold, ZoneRoom};
 use crate::store::{Snapshot, StoreError, Tx, TxResult, occasions};
 
 /// Days are counted from here.
@@ -26,6 +26,9 @@ const FIRST: Date = Date::constant(1970, 1, 1);
 
 /// The log knows no older days than these, so no older one is closed.
 const CLOSED_WITHIN: i32 = 14;
+
+/// For so long the cloud is told the same of the days.
+const DAYS_COUNTED_EVERY: Duration = Duration::from_secs(25);
 
 /// How the people of a zone fare.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,15 +126,27 @@ impl Inner {
 
     /// The same for the cloud. What cannot be told now is told later.
     pub(crate) async fn fares_told(self: &Arc<Self>, room: &ZoneRoom) -> Option<FaresTold> {
-        let known = self.known_days(room.zone.id, MOST_DAYS_TOLD).await;
-        let known = known.inspect_err(|error| tracing::warn!("how people fared cannot be told: {error}"));
         let now = self.fares_now(room);
-        let days = known.ok()?.into_iter().filter_map(|(day, figures)| Some((day, figures?)));
         Some(FaresTold {
             people: now.map_or(0, |now| now.people),
             now: now.map(|now| now.fares),
-            days: days.collect(),
+            days: self.days_told(room).await?,
         })
+    }
+
+    /// The days of a zone as the cloud is told them: hellos may come every few seconds, and today is counted from its whole log.
+    async fn days_told(self: &Arc<Self>, room: &ZoneRoom) -> Option<DaysTold> {
+        let now = self.clock.now();
+        let counted = locked(&room.days_told).clone();
+        if let Some((_, days)) = counted.filter(|(at, _)| now.since(*at) < DAYS_COUNTED_EVERY) {
+            return Some(days);
+        }
+        let known = self.known_days(room.zone.id, MOST_DAYS_TOLD).await;
+        let known =
+            known.inspect_err(|error| tracing::warn!("how people fared cannot be told: {error}")).ok()?;
+        let days: DaysTold = known.into_iter().filter_map(|(day, figures)| Some((day, figures?))).collect();
+        *locked(&room.days_told) = Some((now, days.clone()));
+        Some(days)
     }
 
     /// How those who are in a zone fare.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check_in::NoViewer;
 use crate::limits::LastMinute;
 use crate::secrets::{Hash, Key};
+use crate::store::guests::nobodys;
 use crate::view::Viewer;
 
 /// So many sessions that have ended are remembered, to tell "your visit has ended" from "check in first".
@@ -304,6 +305,22 @@ impl People {
     /// Who of `some` is in a zone.
     pub(crate) fn count_of(&self, some: &HashSet<ListenerId>, zone: ZoneId, now: UnixMillis) -> usize {
         self.weights(zone, now).keys().filter(|listener| some.contains(listener)).count()
+    }
+
+    /// How many people in a zone are on the room's own network, and how many of those are among `some`. Whoever is there by a
+    /// phone that came by the cloud only may be anywhere.
+    pub(crate) fn count_in_reach(
+        &self,
+        some: &HashSet<ListenerId>,
+        zone: ZoneId,
+        now: UnixMillis,
+    ) -> (usize, usize) {
+        let here = self.of_zone(zone).filter(|here| !self.has_run_out(&here.session, now));
+        let in_reach: BTreeSet<ListenerId> = here
+            .filter(|here| here.key.hash != nobodys(here.session.id))
+            .map(|here| here.session.listener)
+            .collect();
+        (in_reach.len(), in_reach.iter().filter(|listener| some.contains(listener)).count())
     }
 
     /// A zone as the rules see it, each listener once, in the order of their ids.

@@ -4,7 +4,7 @@
 //! anew, off the async threads, whenever something stirs the room. Its head is what the next advance plays, so that
 //! "up next" is a promise and not a guess, unless the room changes its mind in between.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ use crate::store::picks::{self, PickRecord};
 use crate::store::vec::VecEngine;
 use crate::store::{Snapshot, StoreError, Tx, TxResult, hub_state, occasions, zone_plays};
 use crate::view::{PickView, PlayerCommandKind, Recommendation, VibeView};
+
+/// So many songs of what comes next are told to the cloud.
+pub(crate) const TOLD_NEXT: usize = 5;
 
 /// So many songs ahead are shown.
 const SHOWN_AHEAD: usize = 50;
@@ -65,6 +68,11 @@ impl Moment {
     fn onlookers<'a>(&'a self, likes: usize, song: Option<&'a Axes>) -> Onlookers<'a> {
         Onlookers { source: self.source, present: self.present, likes, unheard: self.unheard.as_ref(), song }
     }
+}
+
+/// The songs of a plan that the cloud is told of.
+pub(crate) fn next_songs(plan: &VecDeque<Upcoming>) -> Vec<SongId> {
+    plan.iter().take(TOLD_NEXT).map(|next| next.view.song.id).collect()
 }
 
 impl Inner {
@@ -116,9 +124,15 @@ impl Inner {
         let plan = self.shown(room, &moment, planned);
         let mut stage = locked(&room.stage);
         if stage.counter == counter {
+            let before = next_songs(&stage.plan);
             stage.plan = plan.into();
+            let is_other = before != next_songs(&stage.plan);
             drop(stage);
             self.show_up_next(room);
+            if is_other {
+                // Where listeners are not shown it, the staff at the cloud are.
+                self.news.notify_one();
+            }
             self.tell_plan_changed(room);
         } else {
             drop(stage);

@@ -10,6 +10,7 @@ use roomtone_schema::licence::HeardLog;
 use roomtone_schema::look_ahead::Planned;
 use roomtone_schema::pick::ArtistLog;
 use roomtone_schema::play::Tier;
+use roomtone_schema::replay::Figures;
 use roomtone_schema::song::Song;
 use roomtone_schema::venue::{Zone, ZoneSettings};
 use roomtone_schema::{ListenerId, PickId, PlayerId, SongId, UnixMillis, ZoneId};
@@ -29,6 +30,9 @@ const LINGERS: Duration = Duration::from_secs(15);
 /// A licence counts skips by the hour.
 pub(crate) const SKIPS_ARE_KEPT: Duration = Duration::from_hours(1);
 
+/// How people fared, by day.
+pub(crate) type DaysTold = Vec<(i32, Figures)>;
+
 /// What plays, what the zone wants, and what comes next.
 pub(crate) type Shown = (
     watch::Receiver<Option<Arc<NowPlayingView>>>,
@@ -43,6 +47,8 @@ pub(crate) struct ZoneRoom {
     /// As configured and as the cloud has told, before the hour has its say.
     own: RwLock<Arc<ZoneSettings>>,
     in_force: RwLock<Arc<InForce>>,
+    /// How people fared by day, as the cloud was told last, and when that was counted.
+    pub(crate) days_told: Mutex<Option<(UnixMillis, DaysTold)>>,
     /// The volume that its players were last turned to by the hour.
     pub(crate) turned_to: Mutex<Option<u8>>,
     pub(crate) seed: u64,
@@ -114,6 +120,7 @@ impl ZoneRoom {
             zone: Which { id, name },
             own: RwLock::new(Arc::new(settings)),
             in_force: RwLock::new(Arc::new(in_force)),
+            days_told: Mutex::default(),
             turned_to: Mutex::default(),
             seed,
             stage: Mutex::default(),

@@ -142,9 +142,14 @@ impl Inner {
     pub(crate) fn skip_state(&self, room: &ZoneRoom, current: &Current, now: UnixMillis) -> (u32, u32) {
         let people = locked(&self.people);
         let present = people.count(Some(room.zone.id), now);
-        let votes = people.count_of(&current.skip_votes, room.zone.id, now);
+        let votes = people.count_of(&current.skip_votes, room.zone.id, now) as u32;
+        let (in_reach, of_them) = people.count_in_reach(&current.skip_votes, room.zone.id, now);
         let settings = room.settings();
-        (votes as u32, needed(present, settings.skip_share, settings.skip_min))
+        let needed = needed(present, settings.skip_share, settings.skip_min);
+        // Who came by the cloud may be anybody at home with many phones: while anybody of the room's own network is here, it
+        // takes one of them as well.
+        let takes_one_more = in_reach > 0 && of_them == 0;
+        (votes, if takes_one_more { needed.max(votes + 1) } else { needed })
     }
 
     async fn wish(

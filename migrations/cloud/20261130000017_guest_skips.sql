@@ -39,8 +39,8 @@ create trigger guest_skips_feed_remove after delete on private.guest_skips refer
 
 -- What guests do ------------------------------------------------------------------------------------------------------
 
--- A wish to skip what plays since `p_since`, as the page shows it: `skipped`, or why not. The same again is nothing new. One at a
--- time for a phone. As many a minute as votes.
+-- A wish to skip what plays since `p_since`, as the page shows it (no song: nothing that could be skipped): `skipped`, or why
+-- not. The same again is nothing new. One at a time for a phone. As many a minute as votes.
 create function private.guest_skips_for(p_token bytea, p_key uuid, p_skip uuid, p_song uuid, p_since timestamptz, p_limits jsonb,
   p_now timestamptz) returns private.guest_seen
 language plpgsql security definer set search_path = '' as $$
@@ -63,9 +63,11 @@ begin
     return private.guest_told(case known.what when 'skip' then 'skipped' else 'key_used' end, 0, false, it);
   elsif who.outcome = 'gone' then
     return who;
+  elsif p_song is null then
+    return private.guest_told('not_now', 0, false, it);
   end if;
   select k.id into wish from private.guest_skips k
-  where k.venue_id = here and k.listener_id = it.listener_id and k.song_id = p_song and k.cast_at >= p_since
+  where k.venue_id = here and k.session_id = it.id and k.song_id = p_song and k.cast_at >= p_since
   order by k.cast_at desc limit 1;
   if wish is null then
     select count(*), min(k.cast_at) into lately, oldest from private.guest_skips k

@@ -308,7 +308,8 @@ impl Engine {
             return;
         }
         match lane {
-            Lane::Greet => {}
+            // Also one that was said before its time: what it was to tell is told by the next.
+            Lane::Greet => self.hello_at = self.hello_at.min(now),
             Lane::Push => self.not_pushed(fault, now),
             Lane::Pull => self.not_taken(fault),
             Lane::Live => {

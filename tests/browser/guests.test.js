@@ -11,7 +11,7 @@ import { Hub } from "./hub.js";
 import { axe, serious, settled } from "./look.js";
 import { Phone, openBrowser } from "./phone.js";
 
-// A hub tells what its room shows twice a minute; a machine may be busy.
+// A hub tells what its room shows within seconds; a machine may be busy.
 const TOLD_WITHIN = { timeout: 120_000 };
 
 const postgres = existsSync(join(process.env.ROOMTONE_POSTGRES_BIN ?? "", "postgres"));

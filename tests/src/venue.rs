@@ -30,8 +30,13 @@ impl TestVenue {
 
     /// A venue with `n` short songs, open.
     pub fn with_songs(n: u32) -> Self {
+        Self::with_songs_of(n, 6)
+    }
+
+    /// The same with songs of so many seconds.
+    pub fn with_songs_of(n: u32, seconds: u32) -> Self {
         let venue = Self::closed();
-        write_tones(&venue.library(), n, 6);
+        write_tones(&venue.library(), n, seconds);
         venue.import().open()
     }
 

@@ -30,11 +30,16 @@ pub(crate) struct Pair {
 impl Pair {
     /// A hub with so many songs of its own, not enrolled; `None`, and said so, where there is no Postgres.
     pub(crate) async fn open(test: &str, songs: u32) -> Option<Self> {
+        Self::open_with(test, || TestVenue::with_songs(songs)).await
+    }
+
+    /// The same with a venue of its own.
+    pub(crate) async fn open_with(test: &str, venue: impl FnOnce() -> TestVenue) -> Option<Self> {
         let Some(cloud) = TestCloud::open() else {
             skip(test, "no Postgres for tests is installed (tests/run does that)");
             return None;
         };
-        let mut venue = TestVenue::with_songs(songs);
+        let mut venue = venue();
         venue.close();
         let venue = venue.open_with_env(no_limits());
         let at_cloud = cloud.venue("Cafe Resonance", "resonance").await;

@@ -144,18 +144,12 @@ impl GuestRoom {
     ) -> Result<Option<Arc<NowPlayingView>>, Unmet> {
         let (token, now) = (self.token_of(&viewer)?, self.cloud.now());
         let shown = self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone());
-        let Some(shown) = shown else {
-            return Err(no(UserErrorCode::NotFound, "nothing plays that could be skipped"));
-        };
-        if shown.skip_votes_needed == 0 {
-            let why = "the room takes no votes to skip from here now; your likes and dislikes count";
-            return Err(no(UserErrorCode::Forbidden, why));
-        }
+        let asked = shown.as_ref().filter(|shown| shown.skip_votes_needed > 0);
         let skip = Skip {
             key: key.uuid(),
             vote: VoteId::mint(now, random()).0,
-            song: shown.pick.song.id.0,
-            since: shown.started_at - SAME_START,
+            song: asked.map(|shown| shown.pick.song.id.0),
+            since: asked.map_or(now, |shown| shown.started_at - SAME_START),
         };
         let seen = self
             .write(async |work| store::skip(work, &token, skip, &limits(&self.limits), now).await)
@@ -163,8 +157,14 @@ impl GuestRoom {
         match (seen.outcome.as_str(), read(&seen)) {
             ("skipped", Some((session, votes))) => {
                 self.people().note(token, session, votes);
-                Ok(Some(shown))
+                // What is shown by now: it may be the next song already.
+                Ok(self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone()))
             }
+            ("not_now", _) if shown.is_some() => {
+                let why = "the room takes no votes to skip from here now; your likes and dislikes count";
+                Err(no(UserErrorCode::Forbidden, why))
+            }
+            ("not_now", _) => Err(no(UserErrorCode::NotFound, "nothing plays that could be skipped")),
             _ => Err(not_done(&seen)),
         }
     }

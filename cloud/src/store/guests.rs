@@ -401,8 +401,8 @@ pub struct Skip {
     pub key: Uuid,
     /// The vote's id, in case it is a new one.
     pub vote: Uuid,
-    /// What plays, as it is shown.
-    pub song: Uuid,
+    /// What plays, as it is shown; `None` where nothing does that could be skipped.
+    pub song: Option<Uuid>,
     /// Since when.
     pub since: UnixMillis,
 }

@@ -113,7 +113,7 @@ impl Stage {
         now: UnixMillis,
     ) -> Seen {
         let key = key.unwrap_or_else(|| self.drawn());
-        let skip = Skip { key, vote: self.drawn(), song, since: after(since) };
+        let skip = Skip { key, vote: self.drawn(), song: Some(song), since: after(since) };
         let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
         let seen =
             guests::skip(&mut work, token, skip, &self.limits, now).await.expect("the database answers");
@@ -262,6 +262,14 @@ async fn a_wish_to_skip_counts_once_for_each_time_that_a_song_plays() {
     let often = stage.skips(venue, token, (song, 207), None, after(207)).await;
     assert_eq!((often.outcome.as_str(), often.retry_s), ("too_often", 54));
     assert_eq!(stage.skips(id(2, 0x20), token, (song, 0), None, after(208)).await.outcome, "nobody");
+    // Where nothing can be skipped a repeated key is its first result all the same, and a new one is none.
+    let mut answers = Vec::new();
+    for key in [key, Uuid::from_u128(78)] {
+        let skip = Skip { key, vote: stage.drawn(), song: None, since: after(209) };
+        let mut work = stage.database.as_guest(Some(VenueId(venue))).await.unwrap();
+        answers.push(guests::skip(&mut work, token, skip, &stage.limits, after(209)).await.unwrap().outcome);
+    }
+    assert_eq!(answers, ["skipped", "not_now"]);
     let gone = stage.skips(venue, token, (song, 300), None, after(60 * 60 * 13)).await;
     assert_eq!(gone.outcome, "gone");
     run(&mut stage.eyes, "select private.sweep_guests('2026-11-25')").await;

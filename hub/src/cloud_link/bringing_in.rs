@@ -126,6 +126,7 @@ impl Inner {
             tracing::info!("{} is turned to {percent} % by a manager", known.player.name);
         }
         self.show_players();
+        self.news.notify_one();
     }
 
     /// Songs that this venue's zones have heard, by what the cloud remembers.

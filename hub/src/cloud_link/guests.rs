@@ -10,6 +10,7 @@ use roomtone_sync::wire::{NowTold, RoomTold, VibeTold};
 use crate::check_in::known;
 use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
+use crate::programme::{TOLD_NEXT, next_songs};
 use crate::room::ZoneRoom;
 use crate::secrets::Hash;
 use crate::store::StoreError;
@@ -38,7 +39,13 @@ impl Inner {
                 Came::Voted(listener) => {
                     voters.insert(listener);
                 }
-                Came::Wants(wish) => self.wish_by_cloud(wish).await?,
+                Came::Wants(wish) => {
+                    if let Err(error) = self.wish_by_cloud(wish).await {
+                        tracing::warn!(
+                            "a vote to skip by the cloud came to nothing, and the song goes on: {error}"
+                        );
+                    }
+                }
             }
         }
         for voter in voters {
@@ -92,9 +99,6 @@ impl Inner {
     }
 }
 
-/// So many songs of what comes next are told.
-const TOLD_NEXT: usize = 5;
-
 impl Hub {
     /// A phone of this network asked for the page.
     pub(crate) fn phone_was_here(&self) {
@@ -130,7 +134,7 @@ impl Inner {
             skip_votes_needed: may_skip * view.skip_votes_needed,
         });
         let next = room.up_next.borrow().iter().take(TOLD_NEXT).map(|entry| entry.song.id).collect();
-        let ahead = locked(&room.stage).plan.iter().take(TOLD_NEXT).map(|next| next.view.song.id).collect();
+        let ahead = next_songs(&locked(&room.stage).plan);
         let source = serde_json::to_value(vibe.source).ok();
         RoomTold {
             zone: room.zone.id,

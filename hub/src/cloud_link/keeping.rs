@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::select_all;
+use roomtone_schema::PickId;
 use roomtone_sync::credential::SigningKey;
 use roomtone_sync::driver::{LinkReport, LinkSettings, Wakes, run_over};
 use roomtone_sync::engine::{Settings, Status};
@@ -18,6 +19,7 @@ use crate::drill::{Cut, until};
 use crate::hub::{Hub, Inner};
 use crate::locks::{locked, reading};
 use crate::media_link;
+use crate::room::ZoneRoom;
 use crate::secrets::random;
 use crate::store::StoreError;
 use crate::view::{SyncState, SyncStatusView};
@@ -119,22 +121,35 @@ impl Inner {
         }
     }
 
-    /// Says whenever a zone shows something else: the cloud shows it, too.
+    /// Says whenever a zone shows something else: the cloud shows it, too. How far a song is goes on by itself.
     pub(super) async fn keep_telling(&self) -> anyhow::Result<()> {
         let mut shown: Vec<_> = self.rooms.iter().map(|room| room.shown()).collect();
+        let mut playing = self.all_playing();
         loop {
             let changes = shown.iter_mut().map(|(now, vibe, next)| {
                 Box::pin(async move {
                     tokio::select! {
-                        changed = now.changed() => changed,
-                        changed = vibe.changed() => changed,
-                        changed = next.changed() => changed,
+                        changed = now.changed() => changed.map(|()| false),
+                        changed = vibe.changed() => changed.map(|()| true),
+                        changed = next.changed() => changed.map(|()| true),
                     }
                 })
             });
-            select_all(changes).await.0?;
-            self.news.notify_one();
+            let is_other = select_all(changes).await.0?;
+            let before = std::mem::replace(&mut playing, self.all_playing());
+            if is_other || before != playing {
+                self.news.notify_one();
+            }
         }
+    }
+
+    /// What plays in each zone, and how many want to skip it.
+    fn all_playing(&self) -> Vec<Option<(PickId, u32, u32)>> {
+        let of = |room: &Arc<ZoneRoom>| {
+            let now = room.now_playing.borrow();
+            now.as_ref().map(|now| (now.pick.id, now.skip_votes, now.skip_votes_needed))
+        };
+        self.rooms.iter().map(of).collect()
     }
 
     /// Looks at every row that came down; how many are damaged.

@@ -1,5 +1,6 @@
 //! Guests who came by the cloud's page: their presences and votes, as rows of the venue's scope. They are applied like those
-//! of the room, with their own ids, and told of like those: whatever comes twice is there once, here and in history.
+//! of the room, with their own ids, and told of like those: whatever comes twice is there once, here and in history. Their
+//! wishes to skip are of the moment, and no history.
 //!
 //! What is absent: their going. A row that is trimmed from the feed takes nothing back that was said.
 
@@ -193,6 +194,6 @@ fn zone_named(conn: &Connection, name: &str) -> rusqlite::Result<Option<ZoneId>>
 }
 
 /// The hash of a token that nobody has: no text is known that has this for its sha256.
-fn nobodys(id: SessionId) -> Hash {
+pub(crate) fn nobodys(id: SessionId) -> Hash {
     blake3::derive_key("roomtone: somebody who came by the cloud", &id.to_bytes())
 }

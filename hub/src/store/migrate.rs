@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 
 /// The migrations in their order; the first makes version 1.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/hub/0001_first.sql"),
     include_str!("../../../migrations/hub/0002_pairing.sql"),
     include_str!("../../../migrations/hub/0003_sync.sql"),
@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/hub/0005_placed.sql"),
     include_str!("../../../migrations/hub/0006_occasions.sql"),
     include_str!("../../../migrations/hub/0007_player_volume.sql"),
+    include_str!("../../../migrations/hub/0008_newest_picks.sql"),
 ];
 
 /// The version that this program writes.

@@ -62,7 +62,7 @@ pub fn by_id(conn: &Connection, id: PickId) -> rusqlite::Result<Option<PickRecor
 /// The newest decisions for a zone, newest first.
 pub fn recent(conn: &Connection, zone: ZoneId, limit: u32) -> rusqlite::Result<Vec<PickRecord>> {
     conn.prepare_cached(&format!(
-        "select {COLUMNS} from picks where zone = :zone order by id desc limit :limit"
+        "select {COLUMNS} from picks where zone = :zone order by decided_at desc, id desc limit :limit"
     ))?
     .query_map(named_params! { ":zone": zone.to_bytes(), ":limit": limit }, from_row)?
     .collect()

@@ -464,6 +464,7 @@ fn a_database_from_before_players_were_paired_is_brought_up_to_date() {
         alter table players drop column mode;
         alter table players drop column volume_order;
         drop index votes_replaced;
+        drop index picks_newest_idx;
         alter table votes drop column fact;
         alter table songs drop column born_here;
         alter table songs drop column told;

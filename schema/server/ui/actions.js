@@ -82,6 +82,8 @@ export function createActions({ say, onTaste, onNow, onEnded }) {
       if (now?.song.id !== song?.id) {
         song = now ? { id: now.song.id, wish: votes.get(now.song.id) ?? null } : null;
         press(song?.wish);
+        // A wish is for this time that a song plays: with another one it is over.
+        if (song && song.id !== skipped) skipped = null;
         skip.setAttribute("aria-pressed", String(song !== null && skipped === song.id));
       }
       for (const button of [like, dislike]) button.disabled = !now;

@@ -290,6 +290,14 @@ fn what_only_a_hello_tells_is_told_soon_and_not_with_every_change() {
     );
     assert_eq!(hellos[4], 26_100);
     assert!(hellos[5..].iter().all(|at| 53_000 <= *at), "then only what keeps the lease: {hellos:?}");
+    // One that fails is said again after a pause, and not with the next that is due.
+    let mut engine = Engine::new(settings(1));
+    let (lane, _) = until(&mut engine, 0, is_hello).unwrap();
+    engine.done(lane, Ok(greeted(vec![])), 0);
+    engine.tell(10);
+    let (lane, _) = until(&mut engine, 5_000, is_hello).unwrap();
+    engine.done(lane, Err(Fault::Line("it broke".to_owned())), 5_000);
+    assert!((5_100..20_000).step_by(100).any(|now| until(&mut engine, now, is_hello).is_some()));
     // Where the cloud does not want it, nothing makes it ask more often.
     let mut engine = Engine::new(settings(1));
     let (lane, _) = until(&mut engine, 0, is_hello).unwrap();

@@ -269,6 +269,18 @@ async fn who_came_by_the_cloud_skips_with_the_room_and_one_phone_does_not() {
 }
 
 #[tokio::test]
+async fn phones_at_home_do_not_skip_over_the_heads_of_those_who_are_in_the_room() {
+    let (venue, store, song) = room_that_plays(Licence::default()).await;
+    let ana = venue.check_in("ana").await;
+    let wishes = (1..=3).map(|n| skip_of(n, song, 1, 3 + n as i64)).collect();
+    store.apply(venue_scope(), at(3), at(6), wishes).await.unwrap();
+    venue.hub.settle().await;
+    assert_eq!(skips(&venue), (song, 3, 4), "all of them, and the one who is in reach has not said so");
+    venue.hub.vote_to_skip(&ana, key()).await.unwrap();
+    assert_ne!(venue.now_playing().map(|now| now.pick.song.id), Some(song));
+}
+
+#[tokio::test]
 async fn a_wish_for_what_does_not_play_any_more_and_of_somebody_who_is_not_here_is_none() {
     let (venue, store, song) = room_that_plays(Licence::default()).await;
     let other = *venue.songs.iter().find(|other| **other != song).unwrap();

@@ -103,6 +103,10 @@ async fn what_was_begun_from_a_plan_that_the_room_has_left_behind_comes_again_to
     }
     let again = venue.hub.replay(venue.hub.main_zone(), AS_IT_WAS).await.unwrap().unwrap();
     assert_eq!((again.songs, again.same), (25, 25), "{again:?}");
+    // The last of them was of an old plan; what plays is known over a restart all the same.
+    let venue = venue.restart().await;
+    venue.hub.0.show_now_playing(venue.hub.0.room(venue.hub.main_zone()).unwrap());
+    assert_eq!(venue.now_playing().map(|now| now.pick.song.id), heard.last().copied());
 }
 
 #[tokio::test]
