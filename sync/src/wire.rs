@@ -332,13 +332,13 @@ pub struct HelloAnswer {
     pub hub_name: String,
     /// What has changed of what only a hello tells may be told this long after the hello before; 0, as of clouds before 1.1:
     /// with the next one that is due.
-    #[serde(default, skip_serializing_if = "is_nothing")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub news_every_ms: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-fn is_nothing(number: &u64) -> bool {
-    *number == 0
+/// A field that an older reader does not know is left out where it says nothing.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Where a scope's feed ends.

@@ -143,7 +143,8 @@ impl GuestRoom {
         key: IdempotencyKey,
     ) -> Result<Option<Arc<NowPlayingView>>, Unmet> {
         let (token, now) = (self.token_of(&viewer)?, self.cloud.now());
-        let shown = self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone());
+        let playing = || self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone());
+        let shown = playing();
         let asked = shown.as_ref().filter(|shown| shown.skip_votes_needed > 0);
         let skip = Skip {
             key: key.uuid(),
@@ -158,7 +159,7 @@ impl GuestRoom {
             ("skipped", Some((session, votes))) => {
                 self.people().note(token, session, votes);
                 // What is shown by now: it may be the next song already.
-                Ok(self.now_playing(viewer.zone).and_then(|playing| playing.borrow().clone()))
+                Ok(playing())
             }
             ("not_now", _) if shown.is_some() => {
                 let why = "the room takes no votes to skip from here now; your likes and dislikes count";

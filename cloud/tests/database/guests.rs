@@ -73,18 +73,24 @@ impl Stage {
         }
     }
 
-    async fn arrives(&self, venue: Uuid, arrival: &Arrival, now: UnixMillis) -> Seen {
+    /// One question in the name of a guest of a venue.
+    async fn asks(
+        &self,
+        venue: Uuid,
+        ask: impl AsyncFnOnce(&mut PgConnection, &Value) -> Result<Seen, sqlx::Error>,
+    ) -> Seen {
         let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
-        let seen = guests::arrive(&mut work, arrival, &self.limits, now).await.expect("the database answers");
+        let seen = ask(&mut work, &self.limits).await.expect("the database answers");
         work.commit().await.expect("the database answers");
         seen
     }
 
+    async fn arrives(&self, venue: Uuid, arrival: &Arrival, now: UnixMillis) -> Seen {
+        self.asks(venue, async |work, limits| guests::arrive(work, arrival, limits, now).await).await
+    }
+
     async fn shows(&self, venue: Uuid, token: &[u8; 32], now: UnixMillis) -> Seen {
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
-        let seen = guests::by_token(&mut work, token, &self.limits, now).await.expect("the database answers");
-        work.commit().await.expect("the database answers");
-        seen
+        self.asks(venue, async |work, limits| guests::by_token(work, token, limits, now).await).await
     }
 
     async fn votes(
@@ -96,29 +102,21 @@ impl Stage {
         now: UnixMillis,
     ) -> Seen {
         let ballot = Ballot { key: key.unwrap_or_else(|| self.drawn()), vote: self.drawn(), song, value };
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
-        let seen =
-            guests::vote(&mut work, token, ballot, &self.limits, now).await.expect("the database answers");
-        work.commit().await.expect("the database answers");
-        seen
+        self.asks(venue, async |work, limits| guests::vote(work, token, ballot, limits, now).await).await
     }
 
-    /// Wishes to skip a song that plays since noon and so many seconds.
+    /// Wishes to skip a song that plays since noon and so many seconds; none where nothing can be skipped.
     async fn skips(
         &mut self,
         venue: Uuid,
         token: &[u8; 32],
-        (song, since): (Uuid, u64),
+        (song, since): (impl Into<Option<Uuid>>, u64),
         key: Option<Uuid>,
         now: UnixMillis,
     ) -> Seen {
         let key = key.unwrap_or_else(|| self.drawn());
-        let skip = Skip { key, vote: self.drawn(), song: Some(song), since: after(since) };
-        let mut work = self.database.as_guest(Some(VenueId(venue))).await.expect("the database answers");
-        let seen =
-            guests::skip(&mut work, token, skip, &self.limits, now).await.expect("the database answers");
-        work.commit().await.expect("the database answers");
-        seen
+        let skip = Skip { key, vote: self.drawn(), song: song.into(), since: after(since) };
+        self.asks(venue, async |work, limits| guests::skip(work, token, skip, limits, now).await).await
     }
 
     async fn count(&mut self, from: &str) -> i64 {
@@ -265,9 +263,7 @@ async fn a_wish_to_skip_counts_once_for_each_time_that_a_song_plays() {
     // Where nothing can be skipped a repeated key is its first result all the same, and a new one is none.
     let mut answers = Vec::new();
     for key in [key, Uuid::from_u128(78)] {
-        let skip = Skip { key, vote: stage.drawn(), song: None, since: after(209) };
-        let mut work = stage.database.as_guest(Some(VenueId(venue))).await.unwrap();
-        answers.push(guests::skip(&mut work, token, skip, &stage.limits, after(209)).await.unwrap().outcome);
+        answers.push(stage.skips(venue, token, (None, 209), Some(key), after(209)).await.outcome);
     }
     assert_eq!(answers, ["skipped", "not_now"]);
     let gone = stage.skips(venue, token, (song, 300), None, after(60 * 60 * 13)).await;

@@ -41,16 +41,11 @@ pub struct NowTold {
     /// How far it is, at the `steady_ms` of the hello.
     pub position_ms: u32,
     /// People who want to skip it.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub skip_votes: u32,
     /// How many it takes. 0 where it cannot be skipped, and of hubs before 1.1.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "super::is_default")]
     pub skip_votes_needed: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-fn is_none(number: &u32) -> bool {
-    *number == 0
 }
 
 /// What a zone wants.
